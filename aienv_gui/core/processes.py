@@ -1,0 +1,173 @@
+"""Child processes: a clean environment, lines as they come, a time limit, and the end of the whole tree."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+# What must not leak from the user's shell into another interpreter or tool.
+_LEAKS = (
+    "PYTHON",
+    "PIP_",
+    "UV_",
+    "CONDA_",
+    "MAMBA_",
+    "VIRTUAL_ENV",
+    "LD_PRELOAD",
+    "QT_",
+    "_PYI",
+    "__PYVENV_LAUNCHER__",
+)
+
+
+def clean_environment(extra: Mapping[str, str] | None = None, *, keep: Iterable[str] = ()) -> dict[str, str]:
+    """The environment variables for a child: ours without what redirects Python, pip, uv, conda or Qt, plus `extra`.
+
+    PYTHONDONTWRITEBYTECODE goes as well: children should compile. Names in `keep` stay.
+    """
+    kept = set(keep)
+    result = {k: v for k, v in os.environ.items() if k in kept or not k.upper().startswith(_LEAKS)}
+    result.update({"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"})
+    result.update(extra or {})
+    return result
+
+
+def new_group() -> dict[str, object]:
+    """`Popen` arguments that give a child a process group of its own, so that the whole tree can be ended."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
+
+
+def detached() -> dict[str, object]:
+    """`Popen` arguments for a child that outlives us."""
+    if sys.platform == "win32":
+        return {
+            "creationflags": subprocess.DETACHED_PROCESS
+            | subprocess.CREATE_NEW_PROCESS_GROUP
+            | subprocess.CREATE_BREAKAWAY_FROM_JOB
+        }
+    return {"start_new_session": True}
+
+
+def end_tree(pid: int, *, patience_s: float = 3.0) -> None:
+    """End a process and all its descendants: ask, wait `patience_s` in total, then kill. Blocks; never on the GUI thread."""
+    try:
+        root = psutil.Process(pid)
+        family = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=patience_s)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=patience_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a child ended. `code` is its exit code (negative: the signal that killed it), `timed_out` that we ended it."""
+
+    code: int
+    stdout: str
+    stderr: str
+    timed_out: bool = False
+    cancelled: bool = False
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the system killed it (a truncated library, an illegal instruction, out of memory)."""
+        return not self.timed_out and not self.cancelled and (self.code < 0 or self.code > 0xC0000000)
+
+    @property
+    def signal_name(self) -> str:
+        """The name of the signal that killed it, or an empty string."""
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-self.code).name if self.code < 0 else ""
+        return ""
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Run a program to its end and return how it ended; its standard output and error are decoded with replacement.
+
+    `on_line` receives every line of either stream as it comes (from a reader thread; a carriage return counts as a line's
+    end). Blocks for at most `timeout_s` seconds, or until `cancelled()` is true; then the whole tree is ended.
+    Raises OSError where the program cannot be started.
+    """
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment) if environment is not None else clean_environment(),
+        cwd=folder,
+        **new_group(),  # type: ignore[call-overload]
+    )
+    streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
+
+    def read(name: str) -> None:
+        stream = getattr(process, name)
+        for raw in stream:
+            text = raw.decode("utf-8", errors="replace")
+            streams[name].append(text)
+            if on_line is not None:
+                for line in text.replace("\r", "\n").splitlines():
+                    if line.strip():
+                        on_line(line)
+
+    readers = [threading.Thread(target=read, args=(name,), daemon=True) for name in streams]
+    for reader in readers:
+        reader.start()
+    deadline = time.monotonic() + timeout_s
+    timed_out = stopped = False
+    while process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+        stopped = cancelled()
+        timed_out = time.monotonic() > deadline
+        if (stopped or timed_out) and process.poll() is None:
+            end_tree(process.pid)
+            process.wait()
+            break
+        stopped = timed_out = False
+    for reader in readers:
+        reader.join(timeout=5)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    process.stderr.close()
+    return Outcome(process.returncode, "".join(streams["stdout"]), "".join(streams["stderr"]), timed_out, stopped)
+
+
+def is_alive(pid: int, started: float) -> bool:
+    """Whether the process `pid` that started at `started` (seconds since the epoch) still runs; a reused id is not it."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def own_python() -> Path:
+    """The interpreter this program runs in."""
+    return Path(sys.executable)

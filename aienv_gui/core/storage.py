@@ -1,0 +1,183 @@
+"""Where things are, and how they are written: folders, resources, atomic and versioned files.
+
+Every write that matters goes through `write_atomic`: a temporary file beside the target, fsync, rename, fsync of the
+folder. A reader therefore sees the old content or the new, never half of either.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.wording import size, tr
+
+_NAME = "AIEnv"
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Every folder the application writes to. `under(root)` puts all of them below one folder (tests, the tour)."""
+
+    config: Path
+    data: Path
+    cache: Path
+    logs: Path
+
+    @property
+    def environments(self) -> Path:
+        """The environments the application builds; one folder each."""
+        return self.data / "environments"
+
+    @property
+    def staging(self) -> Path:
+        """Builds under way and what was deleted but not swept yet; on the same disk as `environments`."""
+        return self.data / "staging"
+
+    @property
+    def runs(self) -> Path:
+        """One folder a training run."""
+        return self.data / "runs"
+
+    @property
+    def models(self) -> Path:
+        """One folder a finished model."""
+        return self.data / "models"
+
+    @property
+    def samples(self) -> Path:
+        """Sample data, unpacked at first use."""
+        return self.data / "samples"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.config / "settings.json"
+
+    @staticmethod
+    def of_user() -> Folders:
+        """The folders of the user who runs the program; ``AIENV_HOME`` puts all of them below one folder."""
+        home = os.environ.get("AIENV_HOME")
+        if home:
+            return Folders.under(Path(home).expanduser().resolve())
+        return Folders(
+            config=Path(platformdirs.user_config_dir(_NAME, appauthor=False)),
+            data=Path(platformdirs.user_data_dir(_NAME, appauthor=False)),
+            cache=Path(platformdirs.user_cache_dir(_NAME, appauthor=False)),
+            logs=Path(platformdirs.user_log_dir(_NAME, appauthor=False)),
+        )
+
+    @staticmethod
+    def under(root: Path) -> Folders:
+        return Folders(config=root / "config", data=root / "data", cache=root / "cache", logs=root / "logs")
+
+
+def resource(relative: str) -> Path:
+    """A file or folder of ``resources/``: inside the package when installed as a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for root in (package / "resources", package.parent / "resources"):
+        if root.is_dir():
+            return root / relative
+    raise FileNotFoundError(f"resources/{relative}")
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write `content` to `path` whole or not at all. Raises `Problem` for a full disk or a folder without permission."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise writing_failed(error, path) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable, where the system can (not on Windows)."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def writing_failed(error: OSError, path: Path) -> Problem:
+    """Put a failed write into words: full disk, no permission, read-only, anything else."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Problem(
+            tr("The disk is full."),
+            cause=tr("{path} could not be written: {free} are free there.", path=path, free=size(free_bytes(path))),
+            cure=tr("Free some space on this disk or choose a folder on another one, then try again."),
+            code="disk_full",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Problem(
+            tr("This folder cannot be written to."),
+            cause=tr("The system does not let you write to {path}.", path=path.parent),
+            cure=tr("Choose a folder of your own, or ask the owner of this one for permission to write."),
+            code="read_only",
+        )
+    return Problem(
+        tr("A file could not be written."),
+        cause=tr("{path}: {reason}", path=path, reason=error.strerror or str(error)),
+        cure=tr("Check that the disk is connected and try again."),
+        code="write_failed",
+    )
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes free on the disk that holds `path`, or would hold it."""
+    probe = path.absolute()
+    while not probe.exists() and probe != probe.parent:
+        probe = probe.parent
+    return shutil.disk_usage(probe).free
+
+
+def write_json(path: Path, data: dict[str, Any], *, version: int) -> None:
+    """Write `data` atomically as JSON that carries its format's `version`."""
+    write_atomic(path, json.dumps({"version": version, **data}, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, *, version: int) -> dict[str, Any]:
+    """Read a file of `write_json`.
+
+    Raises FileNotFoundError where there is none and `Problem` where it is cut short or newer than this program.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        found = data["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Problem(
+            tr("A file is damaged."),
+            cause=tr("{path} does not hold what it should: {reason}", path=path, reason=str(error)),
+            cure=tr("Restore the file from a backup, or delete it."),
+            code="damaged_file",
+        ) from error
+    if not isinstance(found, int) or found > version:
+        raise Problem(
+            tr("A file was written by a newer AIEnv."),
+            cause=tr("{path} has format {found}; this program knows {known}.", path=path, found=found, known=version),
+            cure=tr("Update AIEnv."),
+            code="newer_file",
+        )
+    assert isinstance(data, dict)
+    return data

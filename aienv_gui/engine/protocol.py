@@ -1,0 +1,140 @@
+"""The run folder as a protocol: names of files, events and commands, and how they are written and read.
+
+Standard library only, and imports nothing of ours: the engine runs this file in the chosen environment, the
+application reads runs with it. A run is a folder::
+
+    recipe.json     what was asked, versioned; written once by the application
+    process.json    {"pid", "started"} of the engine that works or worked on it
+    events.jsonl    one JSON object a line, appended by the engine, never rewritten; a last line cut short is ignored
+    commands/       <id>.json, each {"command": ...}; consumed once, answered by an event that names the id
+    checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
+    model/          the finished model: model.safetensors and card.json
+    log.txt         the engine's own stdout and stderr
+    engine/         a copy of the engine that made it
+
+Every event has ``event`` (one of `Event`) and ``time`` (seconds since the epoch). Steps count from 1 and never go back
+within an attempt; a `STARTED` event with ``step`` = s says that the run goes on from step s: what earlier attempts
+reported beyond s is superseded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+
+RECIPE = "recipe.json"
+PROCESS = "process.json"
+EVENTS = "events.jsonl"
+COMMANDS = "commands"
+CHECKPOINTS = "checkpoints"
+INDEX = "index.json"
+MODEL = "model"
+CARD = "card.json"
+WEIGHTS = "model.safetensors"
+LOG = "log.txt"
+ENGINE = "engine"
+
+
+class Event:
+    """The kinds of events and their fields."""
+
+    STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
+    #                      steps_per_epoch, total_steps, parameters, data{classes[], counts{split: {class: n}}, fingerprint}
+    PHASE = "phase"  # name: loading | training | validating | testing | saving
+    METRICS = (
+        "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20 lines/s)
+    )
+    PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high
+    VALIDATION = "validation"  # step, epoch, loss, accuracy
+    CHECKPOINT = "checkpoint"  # step, epoch, file (relative to the run), bytes, sha256, reason, command (id or null)
+    PAUSED = "paused"  # step, command
+    RESUMED = "resumed"  # step, command
+    ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers
+    WARNING = "warning"  # code, values{}: said in words by the application
+    EVALUATED = "evaluated"  # split, loss, accuracy, classes[], confusion[][] (rows: truth), worst[{path, truth, answer, probability}]
+    MODEL = "model"  # folder, bytes, parameters
+    FINISHED = "finished"  # outcome: completed | stopped; step
+    FAILED = "failed"  # code, values{}, traceback
+
+
+class Command:
+    """What the application may ask of a running engine."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"  # save a checkpoint, then end
+    SAVE = "save"  # save a checkpoint and go on
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if sys.platform != "win32":
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a JSON file atomically."""
+    write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises OSError or ValueError."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise ValueError(f"{path}: not an object")
+    return data
+
+
+def send_command(run: Path, command: str) -> str:
+    """Ask the engine of `run` for something; returns the id that the answering event will carry."""
+    identity = f"{time.time_ns():020d}-{os.getpid()}"
+    folder = run / COMMANDS
+    folder.mkdir(exist_ok=True)
+    write_json(folder / f"{identity}.json", {"command": command})
+    return identity
+
+
+class EventReader:
+    """Follows ``events.jsonl``: each call of `read` yields the whole lines that are new since the last."""
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / EVENTS
+        self._offset = 0
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return
+        end = data.rfind(b"\n") + 1
+        self._offset += end
+        for line in data[:end].splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # a line cut short by a kill, followed by the next attempt's
+            if isinstance(event, dict) and "event" in event:
+                yield event

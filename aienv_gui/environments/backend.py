@@ -1,0 +1,26 @@
+"""What an installing engine must be able to do. Two modules do it: `uv_backend` and `conda_backend`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.environments.records import Plan, Request, Sources
+
+
+class Backend(Protocol):
+    """One engine. `plan` may run in a thread; `fetch` and `install` run in the worker process of a build only."""
+
+    def plan(self, request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
+        """Resolve `request` to exact files. Changes nothing but caches. Raises `Problem` where there is no solution."""
+
+    def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
+        """Bring every file of `plan` onto this disk, verified; resumes what was interrupted.
+
+        Reports bytes through `progress` and each package's row as `PackageProgress` through `partial`.
+        """
+
+    def install(self, plan: Plan, staging: Path, final: Path, folders: Folders, reporter: Reporter) -> None:
+        """Make the environment in the new folder `staging` so that it works once renamed to `final`."""

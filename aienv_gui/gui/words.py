@@ -1,0 +1,41 @@
+"""Translated words on widgets: said once, said again by themselves when the language changes."""
+
+from __future__ import annotations
+
+import weakref
+
+from PySide6.QtCore import QObject, Signal
+
+from aienv_gui.core.storage import resource
+from aienv_gui.core.wording import Text, language, use_language
+
+_Key = tuple[str, tuple[object, ...]]
+
+
+class Language(QObject):
+    """The language of the window. `changed` is for what `say` cannot reach: item models, plots, delegates."""
+
+    changed = Signal()
+
+    def use(self, code: str) -> None:
+        """Switch to a language (a key of `wording.LANGUAGES`) and say everything again. GUI thread only."""
+        if code == language():
+            return
+        use_language(code, resource("locale"))
+        for target, sayings in list(_said.items()):
+            for (setter, arguments), text in list(sayings.items()):
+                getattr(target, setter)(*arguments, str(text))
+        self.changed.emit()
+
+
+_said: weakref.WeakKeyDictionary[QObject, dict[_Key, Text]] = weakref.WeakKeyDictionary()
+
+
+def say(target: QObject, setter: str, text: Text, *arguments: object) -> None:
+    """Call ``target.<setter>(*arguments, str(text))`` now and after each change of language.
+
+    A later `say` with the same setter and arguments replaces the former. Example: ``say(button, "setText", tr("Stop"))``,
+    ``say(tabs, "setTabText", tr("Log"), 2)``. GUI thread only.
+    """
+    _said.setdefault(target, {})[(setter, arguments)] = text
+    getattr(target, setter)(*arguments, str(text))
