@@ -15,6 +15,30 @@ application reads runs with it. A run is a folder::
 Every event has ``event`` (one of `Event`) and ``time`` (seconds since the epoch). Steps count from 1 and never go back
 within an attempt; a `STARTED` event with ``step`` = s says that the run goes on from step s: what earlier attempts
 reported beyond s is superseded.
+
+A recipe (`recipe.json`)::
+
+    version, id, name, created (seconds since the epoch), task: "image_classification"
+    data         {folder, sample: "digits" or "", skip: [names relative to the folder, with /, that the user agreed to skip]}
+    preset       an id of presets.json
+    model        {architecture, options{}}
+    settings     {optimiser: "sgd" | "adamw" ..., learning_rate, batch_size, epochs, seed, ...}: the preset's, with the
+                 user's changes; what a preset has beyond these travels along untouched
+    environment  {prefix, python, name}
+    device       "auto" | "cpu" | "cuda:<uuid or index>"
+    threads      int or null (the engine chooses)
+
+``presets.json`` beside this file: ``{version, default, presets: [{id, task, model{}, settings{}, measured{test_accuracy,
+seconds, machine, date}}]}``. Their titles are words of the application, by id.
+
+An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done, total}
+meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
+
+    inspect  {folder, seed}  ->  {pictures, classes[{name, pictures}], broken[{path, reason}], examples[{path, class}],
+                                  split{train, validation, test: {class: n}}, fingerprint, warnings[{code, values}]}
+                                 (paths relative to the folder, with /; at most a few examples a class)
+    predict  {model, pictures[absolute paths], top}
+             ->  {results[{path, top[{class, probability}]} or {path, code, values}]}
 """
 
 from __future__ import annotations
@@ -71,6 +95,31 @@ class Command:
     RESUME = "resume"
     STOP = "stop"  # save a checkpoint, then end
     SAVE = "save"  # save a checkpoint and go on
+
+
+class Code:
+    """Why something failed or was warned about; the application has the words. Values are named in brackets."""
+
+    NO_FOLDER = "no_folder"  # (path) it is not there
+    UNREADABLE_FOLDER = "unreadable_folder"  # (path, reason)
+    EMPTY_FOLDER = "empty_folder"  # (path) no picture in any class folder
+    ONE_CLASS = "one_class"  # (path, name)
+    FEW_PICTURES = "few_pictures"  # (path, name, count) a class with too few pictures to train, validate and test
+    BROKEN_PICTURES = "broken_pictures"  # (count, paths[], reason) not agreed to skip
+    DATA_CHANGED = "data_changed"  # the pictures are not those the run was started with
+    NOT_A_NUMBER = "nan"  # (epoch, step)
+    NO_DEVICE = "no_device"  # (device, reason)
+    OUT_OF_MEMORY = "out_of_memory"  # (device)
+    DISK_FULL = "disk_full"  # (path)
+    READ_ONLY = "read_only"  # (path)
+    MISSING_PACKAGE = "missing_package"  # (name)
+    BROKEN_CHECKPOINT = "broken_checkpoint"  # (file) skipped, the one before is used: a warning
+    NO_CHECKPOINT = "no_checkpoint"  # every checkpoint is damaged
+    FINISHED = "finished"  # the run is complete, there is nothing to continue
+    BAD_RECIPE = "bad_recipe"  # (reason)
+    BAD_MODEL = "bad_model"  # (path, reason)
+    BROKEN_PICTURE = "broken_picture"  # (path, reason) one picture of a prediction
+    UNEXPECTED = "unexpected"  # (reason) a bug; `traceback` tells
 
 
 def write_atomic(path: Path, data: bytes) -> None:
