@@ -39,6 +39,13 @@ meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, traceback
                                  (paths relative to the folder, with /; at most a few examples a class)
     predict  {model, pictures[absolute paths], top}
              ->  {results[{path, top[{class, probability}]} or {path, code, values}]}
+
+A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the weights
+without AIEnv) and card.json::
+
+    version, task, name, created, classes[], parameters, architecture, options{}, input{channels, height, width, mean, std},
+    preset, settings{}, data{folder, fingerprint, counts}, versions{},
+    evaluation{split, loss, accuracy, confusion[][], worst[{path, truth, answer, probability}]}: that of the test pictures
 """
 
 from __future__ import annotations
