@@ -97,8 +97,16 @@ class Job(QObject):
     cancelled = Signal()
     finished = Signal()
 
-    def __init__(self, title: Text, function: Callable[..., Any], arguments: tuple[Any, ...], parent: QObject) -> None:
+    def __init__(
+        self,
+        title: Text,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        parent: QObject,
+        on_cancel: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._on_cancel = on_cancel
         self.title = title
         self.state = JobState.QUEUED
         self.status: Text | None = None
@@ -126,7 +134,22 @@ class Job(QObject):
         self._thread.start()
 
     def cancel(self) -> None:
-        """Ask the function to stop; it does at its next checkpoint. Never blocks."""
+        """Ask the work to stop; the function does at its next checkpoint. Never blocks."""
+        if self.state.final:
+            return
+        if self._on_cancel is None:
+            self._worker.stop()
+        else:
+            self._on_cancel()
+        self._set_state(JobState.CANCELLING)
+
+    @property
+    def survives(self) -> bool:
+        """Whether the work is done by a process that goes on without the window; the job only follows it."""
+        return self._on_cancel is not None
+
+    def leave(self) -> None:
+        """End the function without ending what it follows (see `survives`); for other jobs the same as `cancel`."""
         if not self.state.final:
             self._worker.stop()
             self._set_state(JobState.CANCELLING)
@@ -196,13 +219,23 @@ class Jobs(QObject):
         self.visible: list[Job] = []
         self._running: list[Job] = []
 
-    def start(self, title: Text, function: Callable[..., Any], *arguments: Any, quiet: bool = False) -> Job:
+    def start(
+        self,
+        title: Text,
+        function: Callable[..., Any],
+        *arguments: Any,
+        quiet: bool = False,
+        on_cancel: Callable[[], None] | None = None,
+    ) -> Job:
         """Run ``function(*arguments, reporter)`` in the background and return its job, already started.
+
+        A function that follows a process which outlives the window gives `on_cancel`: it is called (GUI thread) when the
+        user cancels the job and asks that process to stop; the function is stopped only by `Job.leave` and `shut_down`.
 
         Connect the job's signals to methods of QObjects of the GUI thread right after the call: nothing is emitted
         before control returns to the event loop, except the first `state_changed`.
         """
-        job = Job(title, function, arguments, self)
+        job = Job(title, function, arguments, self, on_cancel)
         self._running.append(job)
         job.finished.connect(self._on_finished)
         if not quiet:
@@ -224,9 +257,9 @@ class Jobs(QObject):
             self.changed.emit()
 
     def shut_down(self) -> None:
-        """Cancel everything and wait for every thread. For the end of the program; blocks."""
+        """Cancel everything but what survives the window, and wait for every thread. For the end of the program; blocks."""
         for job in list(self._running):
-            job.cancel()
+            job.leave()
         for job in list(self._running):
             job.wait()
         self._running.clear()
