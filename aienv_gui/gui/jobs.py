@@ -229,8 +229,8 @@ class Jobs(QObject):
     ) -> Job:
         """Run ``function(*arguments, reporter)`` in the background and return its job, already started.
 
-        A function that follows a process which outlives the window gives `on_cancel`: it is called (GUI thread) when the
-        user cancels the job and asks that process to stop; the function is stopped only by `Job.leave` and `shut_down`.
+        A function that follows a process which outlives the window gives `on_cancel`: it is called (GUI thread) when
+        the user cancels the job and asks that process to stop; only `Job.leave` and `shut_down` stop the function.
 
         Connect the job's signals to methods of QObjects of the GUI thread right after the call: nothing is emitted
         before control returns to the event loop, except the first `state_changed`.
@@ -257,7 +257,7 @@ class Jobs(QObject):
             self.changed.emit()
 
     def shut_down(self) -> None:
-        """Cancel everything but what survives the window, and wait for every thread. For the end of the program; blocks."""
+        """Cancel all but what survives the window, and wait for every thread. For the end of the program; blocks."""
         for job in list(self._running):
             job.leave()
         for job in list(self._running):
