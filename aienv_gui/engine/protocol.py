@@ -16,36 +16,50 @@ Every event has ``event`` (one of `Event`) and ``time`` (seconds since the epoch
 within an attempt; a `STARTED` event with ``step`` = s says that the run goes on from step s: what earlier attempts
 reported beyond s is superseded.
 
-A recipe (`recipe.json`)::
+A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder`` must be there)::
 
     version, id, name, created (seconds since the epoch), task: "image_classification"
-    data         {folder, sample: "digits" or "", skip: [names relative to the folder, with /, that the user agreed to skip]}
+    data         {folder, sample: "digits" or "", skip: [names relative to the folder, with /, agreed to be skipped]}
     preset       an id of presets.json
     model        {architecture, options{}}
-    settings     {optimiser: "sgd" | "adamw" ..., learning_rate, batch_size, epochs, seed, ...}: the preset's, with the
-                 user's changes; what a preset has beyond these travels along untouched
+    settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate, batch_size, epochs, seed, momentum, weight_decay,
+                 schedule: "constant" | "one_cycle", shift (pixels), ...}: the preset's, with the user's changes; what a
+                 preset has beyond these travels along untouched
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>"
-    threads      int or null (the engine chooses)
+    threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
+    checkpoint_seconds   at most this much work may be lost (60)
 
 ``presets.json`` beside this file: ``{version, default, presets: [{id, task, model{}, settings{}, measured{test_accuracy,
 seconds, machine, date}}]}``. Their titles are words of the application, by id.
 
+The engine is started as ``python -I engine/__main__.py train <run>``; whoever starts it empties ``commands/`` before (what
+is clearly older than the process is refused as stale). Exit code: 0 finished or stopped; 1 failed (a `FAILED` event says
+why); 2 wrong arguments; 3 another engine works on this run; 4 this run is complete (3 and 4 add nothing to the events).
+
 An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done, total}
 meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
 
-    inspect  {folder, seed}  ->  {pictures, classes[{name, pictures}], broken[{path, reason}], examples[{path, class}],
-                                  split{train, validation, test: {class: n}}, fingerprint, warnings[{code, values}]}
-                                 (paths relative to the folder, with /; at most a few examples a class)
-    predict  {model, pictures[absolute paths], top}
-             ->  {results[{path, top[{class, probability}]} or {path, code, values}]}
+    inspect  {folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
+             ->  {pictures, classes[{name, pictures}], broken[{path, reason, detail}], examples[{path, class}],
+                  split{train, validation, test: {class: n}}, fingerprint, warnings[{code, values}],
+                  colour, width[least, middle, greatest], height[...], input{channels, height, width}, bytes_in_memory}
+                 (paths relative to the folder, with /; counts without what is broken or skipped; needs no PyTorch)
+                 {ok: false, code: one_class | few_pictures | ...} has as much of this as is known beside the code
+    predict  {model, pictures[absolute paths], top, invert? (swap dark and light first), device?}
+             ->  {results[{path, top[{class, probability}], warnings[{code, values}]} or {path, code, values}], seconds}
 
-A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the weights
-without AIEnv) and card.json::
+Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable.
 
-    version, task, name, created, classes[], parameters, architecture, options{}, input{channels, height, width, mean, std},
-    preset, settings{}, data{folder, fingerprint, counts}, versions{},
-    evaluation{split, loss, accuracy, confusion[][], worst[{path, truth, answer, probability}]}: that of the test pictures
+A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the
+weights without AIEnv) and card.json::
+
+    version, task, name, created, classes[], parameters, architecture, options{},
+    input{channels, height, width, mean, std, brightness, range: [0, 1]}: the network takes numbers from 0 to 1 and does
+         the normalisation by mean and std itself
+    preset, settings{}, data{folder, fingerprint, counts}, versions{}, step, outcome: "completed" | "stopped",
+    evaluation{split, loss, accuracy, confusion[][], worst[{path, truth, answer, probability}]}: that of the test
+         pictures; null if the training was stopped before they were through
 """
 
 from __future__ import annotations
@@ -77,21 +91,25 @@ class Event:
     """The kinds of events and their fields."""
 
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
-    #                      steps_per_epoch, total_steps, parameters, data{classes[], counts{split: {class: n}}, fingerprint}
-    PHASE = "phase"  # name: loading | training | validating | testing | saving
-    METRICS = (
-        "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20 lines/s)
-    )
+    #                      steps_per_epoch, total_steps, parameters, architecture, options{}, settings{} (as used),
+    #                      data{classes[], counts{split: {class: n}}, fingerprint}
+    #                      (comes once the data is loaded; PHASE "loading" comes before it)
+    PHASE = "phase"  # name: loading (done, total: pictures; repeated) | training | validating | testing | saving
+    METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
+    #                      lines/s); time[] in seconds since the epoch
     PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high
     VALIDATION = "validation"  # step, epoch, loss, accuracy
-    CHECKPOINT = "checkpoint"  # step, epoch, file (relative to the run), bytes, sha256, reason, command (id or null)
-    PAUSED = "paused"  # step, command
+    CHECKPOINT = "checkpoint"  # step, epoch, file (relative to the run), bytes, sha256, command (id or null),
+    #                            reason: epoch | best | time | manual | stop | pause | end
+    PAUSED = "paused"  # step, command (or null), reason: asked | disk_full | write_failed
     RESUMED = "resumed"  # step, command
     ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers
     WARNING = "warning"  # code, values{}: said in words by the application
-    EVALUATED = "evaluated"  # split, loss, accuracy, classes[], confusion[][] (rows: truth), worst[{path, truth, answer, probability}]
+    EVALUATED = "evaluated"  # split, step, loss, accuracy, classes[], confusion[][] (rows: truth),
+    #                          worst[{path, truth, answer, probability}]: wrong answers, the most certain first; paths
+    #                          relative to the data's folder
     MODEL = "model"  # folder, bytes, parameters
-    FINISHED = "finished"  # outcome: completed | stopped; step
+    FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written
     FAILED = "failed"  # code, values{}, traceback
 
 
@@ -111,8 +129,10 @@ class Code:
     UNREADABLE_FOLDER = "unreadable_folder"  # (path, reason)
     EMPTY_FOLDER = "empty_folder"  # (path) no picture in any class folder
     ONE_CLASS = "one_class"  # (path, name)
-    FEW_PICTURES = "few_pictures"  # (path, name, count) a class with too few pictures to train, validate and test
-    BROKEN_PICTURES = "broken_pictures"  # (count, paths[], reason) not agreed to skip
+    FEW_PICTURES = "few_pictures"  # (path, name, count, minimum, classes{}, paths[]) a class with too few pictures to
+    #                                train, validate and test (name, count: the smallest; classes: all of them; paths:
+    #                                their pictures: skipping them leaves these classes out)
+    BROKEN_PICTURES = "broken_pictures"  # (count, paths[] (first 20), reason) not agreed to skip
     DATA_CHANGED = "data_changed"  # the pictures are not those the run was started with
     NOT_A_NUMBER = "nan"  # (epoch, step)
     NO_DEVICE = "no_device"  # (device, reason)
@@ -125,8 +145,23 @@ class Code:
     FINISHED = "finished"  # the run is complete, there is nothing to continue
     BAD_RECIPE = "bad_recipe"  # (reason)
     BAD_MODEL = "bad_model"  # (path, reason)
-    BROKEN_PICTURE = "broken_picture"  # (path, reason) one picture of a prediction
+    BROKEN_PICTURE = "broken_picture"  # (path, reason, detail) one picture of a prediction
     UNEXPECTED = "unexpected"  # (reason) a bug; `traceback` tells
+    WRITE_FAILED = "write_failed"  # (path, reason) neither full nor read-only
+
+    # Warnings about the data
+    THIN_CLASS = "thin_class"  # (classes{name: pictures}, minimum) works, but judged by very few pictures
+    UNBALANCED = "unbalanced"  # (smallest, smallest_pictures, largest, largest_pictures)
+    EMPTY_CLASSES = "empty_classes"  # (names[]) folders without a picture are no classes
+    LOOSE_PICTURES = "loose_pictures"  # (count) lie in no class folder, not used
+    LOOKS_SPLIT = "looks_split"  # (names[]) the folders are called train, test ..., not as classes
+    SAME_PICTURE = "same_picture"  # (count) pictures that are equal, byte for byte, to another one
+
+    # Warnings while training and predicting
+    CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
+    GPU_UNUSABLE = "gpu_unusable"  # (device, reason) training goes on, on the processor
+    NOT_EVALUATED = "not_evaluated"  # () stopped before the test was through
+    UNLIKE_TRAINING = "unlike_training"  # (brightness, training_brightness; 0 to 1) perhaps dark and light are swapped
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -137,7 +172,7 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -151,14 +186,19 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write a JSON file atomically."""
-    write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    try:
+        encoded = text.encode("utf-8")
+    except UnicodeEncodeError:  # a file name that is no text, as Linux allows: Python holds it as lone surrogates
+        encoded = (json.dumps(data, indent=2) + "\n").encode("ascii")
+    write_atomic(path, encoded)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises OSError or ValueError."""
     data = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(data, dict):
-        raise ValueError(f"{path}: not an object")
+        raise ValueError(f"{path}: not an object")  # noqa: TRY004  one kind of error for a file that is no good
     return data
 
 
