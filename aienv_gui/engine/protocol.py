@@ -30,15 +30,16 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
     checkpoint_seconds   at most this much work may be lost (60)
 
-``presets.json`` beside this file: ``{version, default, presets: [{id, task, model{}, settings{}, measured{test_accuracy,
-seconds, machine, date}}]}``. Their titles are words of the application, by id.
+``presets.json`` beside this file: ``{version, default, presets: [{id, task, model{}, settings{}, measured{
+test_accuracy, seconds, machine, date}}]}``. Their titles are words of the application, by id.
 
-The engine is started as ``python -I engine/__main__.py train <run>``; whoever starts it empties ``commands/`` before (what
-is clearly older than the process is refused as stale). Exit code: 0 finished or stopped; 1 failed (a `FAILED` event says
-why); 2 wrong arguments; 3 another engine works on this run; 4 this run is complete (3 and 4 add nothing to the events).
+The engine is started as ``python -I engine/__main__.py train <run>``; whoever starts it empties ``commands/`` before
+(what is clearly older than the process is refused as stale). Exit code: 0 finished or stopped; 1 failed (a `FAILED`
+event says why); 2 wrong arguments; 3 another engine works on this run; 4 this run is complete (3 and 4 add nothing to
+the events).
 
-An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done, total}
-meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
+An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done,
+total} meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
 
     inspect  {folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
              ->  {pictures, classes[{name, pictures}], broken[{path, reason, detail}], examples[{path, class}],
