@@ -101,6 +101,10 @@ class Request:
     channels: tuple[str, ...] = ()  # conda
     imports: tuple[str, ...] = ()  # modules that validation imports
     pip_requirements: tuple[str, ...] = ()  # the pip: part of an environment.yml
+    constraints: tuple[str, ...] = ()  # PEP 508; limit versions without asking for the package (-c files)
+    hashes: tuple[tuple[str, str], ...] = ()  # (normalised package, "sha256:...") a requirements file insists on
+    index_urls: tuple[str, ...] = ()  # further package indexes a requirements file names
+    find_links: tuple[str, ...] = ()  # further folders or pages with wheels a requirements file names
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +176,4 @@ class Sources:
     find_links: tuple[str, ...] = ()  # folders or pages with wheels
     certificate: str = ""  # a bundle of certificate authorities, a file
     channels: tuple[str, ...] = ("conda-forge",)  # names, URLs or folders, best first
+    no_index: bool = False  # only what `find_links` hold: work without any package index

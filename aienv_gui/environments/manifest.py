@@ -1,0 +1,188 @@
+"""What is written about an environment: ``aienv.json`` in each one we made, and dated verdicts for all.
+
+``aienv.json`` holds what was asked (`Request`), the exact files (the lock) and when it was built. The verdicts of the
+last validation stand in the data folder: `write_health`, `read_health`. Also here: `Request`, `Plan`, `Sources` and
+`Verdict` as JSON data, for journals and for the worker process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aienv_gui.core.errors import Action
+from aienv_gui.core.storage import Folders, read_json, write_json
+from aienv_gui.core.wording import Text
+from aienv_gui.environments.records import Engine, Plan, PlannedFile, Request, Sources, Verdict, VerdictState
+
+NAME: Final = "aienv.json"
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What ``aienv.json`` says. `built` is in seconds since the epoch, `build` names the one build that made it."""
+
+    request: Request
+    built: float
+    build: str
+    files: tuple[PlannedFile, ...] = ()
+    lock: Mapping[str, Any] | None = None
+
+
+def request_to_json(request: Request) -> dict[str, Any]:
+    return {**asdict(request), "engine": request.engine.value}
+
+
+def request_from_json(data: Mapping[str, Any]) -> Request:
+    """The inverse of `request_to_json`; knows older data without the newer fields. Raises KeyError or ValueError."""
+    return Request(
+        name=data["name"],
+        engine=Engine(data["engine"]),
+        python=data["python"],
+        requirements=tuple(data["requirements"]),
+        template=data.get("template", ""),
+        source_file=data.get("source_file", ""),
+        accelerator=data.get("accelerator", "cpu"),
+        channels=tuple(data.get("channels", ())),
+        imports=tuple(data.get("imports", ())),
+        pip_requirements=tuple(data.get("pip_requirements", ())),
+        constraints=tuple(data.get("constraints", ())),
+        hashes=tuple((name, digest) for name, digest in data.get("hashes", ())),
+        index_urls=tuple(data.get("index_urls", ())),
+        find_links=tuple(data.get("find_links", ())),
+    )
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "request": request_to_json(plan.request),
+        "files": [asdict(file) for file in plan.files],
+        "interpreter": str(plan.interpreter) if plan.interpreter else None,
+        "download_bytes": plan.download_bytes,
+        "installed_bytes": plan.installed_bytes,
+        "free_bytes": plan.free_bytes,
+        "notes": [note.to_json() for note in plan.notes],
+        "lock": plan.lock,
+    }
+
+
+def plan_from_json(data: Mapping[str, Any]) -> Plan:
+    """The inverse of `plan_to_json`. Raises KeyError, TypeError or ValueError for anything else."""
+    return Plan(
+        request=request_from_json(data["request"]),
+        files=tuple(PlannedFile(**file) for file in data["files"]),
+        interpreter=Path(data["interpreter"]) if data["interpreter"] else None,
+        download_bytes=data["download_bytes"],
+        installed_bytes=data["installed_bytes"],
+        free_bytes=data["free_bytes"],
+        notes=tuple(Text.from_json(note) for note in data["notes"]),
+        lock=dict(data["lock"]),
+    )
+
+
+def sources_to_json(sources: Sources) -> dict[str, Any]:
+    return asdict(sources)
+
+
+def sources_from_json(data: Mapping[str, Any]) -> Sources:
+    return Sources(
+        index_url=data["index_url"],
+        extra_index_urls=tuple(data["extra_index_urls"]),
+        find_links=tuple(data["find_links"]),
+        certificate=data["certificate"],
+        channels=tuple(data["channels"]),
+        no_index=data.get("no_index", False),
+    )
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "check": verdict.check,
+        "title": verdict.title.to_json(),
+        "state": verdict.state.value,
+        "detail": verdict.detail.to_json() if verdict.detail else None,
+        "cure": verdict.cure.to_json() if verdict.cure else None,
+        "actions": [{"name": a.name, "label": a.label.to_json(), "argument": a.argument} for a in verdict.actions],
+        "seconds": verdict.seconds,
+    }
+
+
+def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
+    """The inverse of `verdict_to_json`. Raises KeyError or ValueError for anything else."""
+    return Verdict(
+        check=data["check"],
+        title=Text.from_json(data["title"]),
+        state=VerdictState(data["state"]),
+        detail=Text.from_json(data["detail"]) if data.get("detail") else None,
+        cure=Text.from_json(data["cure"]) if data.get("cure") else None,
+        actions=tuple(
+            Action(a["name"], Text.from_json(a["label"]), a.get("argument", "")) for a in data.get("actions", ())
+        ),
+        seconds=data.get("seconds", 0.0),
+    )
+
+
+def write_manifest(prefix: Path, manifest: Manifest) -> None:
+    """Write ``aienv.json`` into an environment. Raises `Problem` where the disk does not let us."""
+    write_json(
+        prefix / NAME,
+        {
+            "request": request_to_json(manifest.request),
+            "built": manifest.built,
+            "build": manifest.build,
+            "files": [asdict(file) for file in manifest.files],
+            "lock": dict(manifest.lock or {}),
+        },
+        version=_VERSION,
+    )
+
+
+def read_manifest(prefix: Path) -> Manifest | None:
+    """What ``aienv.json`` of an environment says; None where there is none. Raises `Problem` where it is damaged."""
+    try:
+        data = read_json(prefix / NAME, version=_VERSION)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Manifest(
+        request=request_from_json(data["request"]),
+        built=data["built"],
+        build=data["build"],
+        files=tuple(PlannedFile(**file) for file in data.get("files", ())),
+        lock=data.get("lock", {}),
+    )
+
+
+def health_file(prefix: Path, folders: Folders) -> Path:
+    """Where the verdicts on an environment are kept: beside what we built, never inside a folder that others made."""
+    key = hashlib.sha256(str(prefix.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:20]
+    return folders.data / "health" / f"{key}.json"
+
+
+def write_health(prefix: Path, verdicts: Sequence[Verdict], folders: Folders) -> None:
+    """Keep the verdicts of a validation, dated now, for the list of environments."""
+    write_json(
+        health_file(prefix, folders),
+        {
+            "prefix": str(prefix),
+            "validated": time.time(),
+            "verdicts": [verdict_to_json(verdict) for verdict in verdicts],
+        },
+        version=_VERSION,
+    )
+
+
+def read_health(prefix: Path, folders: Folders) -> tuple[tuple[Verdict, ...], float | None]:
+    """The verdicts of the last validation and when it was; nothing where there was none.
+
+    Raises `Problem` where the file is damaged.
+    """
+    try:
+        data = read_json(health_file(prefix, folders), version=_VERSION)
+    except FileNotFoundError:
+        return (), None
+    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), data["validated"]
