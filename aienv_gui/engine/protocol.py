@@ -4,8 +4,8 @@ Standard library only, and imports nothing of ours: the engine runs this file in
 application reads runs with it. A run is a folder::
 
     recipe.json     what was asked, versioned; written once by the application
-    process.json    {"pid", "started", "offset"} of the engine that works or worked on it, written by whoever starts it:
-                    its id, when it started (seconds since the epoch), the length of events.jsonl before that
+    process.json    {"pid", "started"} of the engine that works or worked on it, written by whoever starts it:
+                    its id and when it started (seconds since the epoch)
     events.jsonl    one JSON object a line, appended by the engine, never rewritten; a last line cut short is ignored
     commands/       <id>.json, each {"command": ...}; consumed once, answered by an event that names the id
     checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
@@ -92,6 +92,7 @@ ENGINE = "engine"
 class Event:
     """The kinds of events and their fields."""
 
+    LAUNCHED = "launched"  # python: an attempt's first line, written by whoever starts the engine, just before that
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
     #                      steps_per_epoch, total_steps, parameters, architecture, options{}, settings{} (as used),
     #                      data{classes[], counts{split: {class: n}}, fingerprint}
