@@ -34,8 +34,8 @@ _said: weakref.WeakKeyDictionary[QObject, dict[_Key, Text]] = weakref.WeakKeyDic
 def say(target: QObject, setter: str, text: Text, *arguments: object) -> None:
     """Call ``target.<setter>(*arguments, str(text))`` now and after each change of language.
 
-    A later `say` with the same setter and arguments replaces the former. Example: ``say(button, "setText", tr("Stop"))``,
-    ``say(tabs, "setTabText", tr("Log"), 2)``. GUI thread only.
+    A later `say` with the same setter and arguments replaces the former. Examples:
+    ``say(button, "setText", tr("Stop"))``, ``say(tabs, "setTabText", tr("Log"), 2)``. GUI thread only.
     """
     _said.setdefault(target, {})[(setter, arguments)] = text
     getattr(target, setter)(*arguments, str(text))

@@ -1,0 +1,58 @@
+"""A button that speaks the current language, with an icon in its text's colour."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from aienv_gui.core.wording import Text
+from aienv_gui.gui.theme import show_icon
+from aienv_gui.gui.words import say
+
+_ICON_ROLES = {"primary": "on_accent", "danger": "bad", "link": "accent"}
+
+
+class Button(QPushButton):
+    """Kinds: plain, primary (one a page), danger (what cannot be undone), link, choice (checkable card)."""
+
+    def __init__(self, text: Text, kind: str = "plain", icon: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kind = kind
+        self.setProperty("kind", kind)
+        self.setIconSize(QSize(16, 16))
+        if kind == "link":
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
+        if kind == "choice":
+            self.setCheckable(True)
+        self.setAutoDefault(False)
+        self.say(text)
+        if icon:
+            self.set_icon(icon)
+
+    def say(self, text: Text) -> None:
+        """Change the label, which is the accessible name too."""
+        say(self, "setText", text)
+
+    def hint(self, text: Text) -> None:
+        """A tool tip that screen readers read as the description."""
+        say(self, "setToolTip", text)
+        say(self, "setAccessibleDescription", text)
+
+    def set_icon(self, name: str) -> None:
+        show_icon(self, name, _ICON_ROLES.get(self._kind, "text"))
+
+
+class IconButton(QPushButton):
+    """A small button with only an icon; `text` is its tool tip and accessible name."""
+
+    def __init__(self, text: Text, icon: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "icon")
+        self.setIconSize(QSize(18, 18))
+        self.setAutoDefault(False)
+        self.say(text)
+        show_icon(self, icon)
+
+    def say(self, text: Text) -> None:
+        say(self, "setToolTip", text)
+        say(self, "setAccessibleName", text)

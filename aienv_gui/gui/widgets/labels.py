@@ -1,0 +1,32 @@
+"""A label that speaks the current language and wraps."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+
+from aienv_gui.core.wording import Text, verbatim
+from aienv_gui.gui.words import say
+
+
+class Label(QLabel):
+    """Wrapped plain text. Roles: title, section, strong, number, body, caption, muted, mono, good, warn, bad."""
+
+    def __init__(self, text: Text | None = None, role: str = "body", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setProperty("role", role)
+        if text is not None:
+            self.say(text)
+
+    def say(self, text: Text | str) -> None:
+        """Show a text, now and in the next language; a plain string (a name, a number) is never translated."""
+        say(self, "setText", text if isinstance(text, Text) else verbatim(text))
+
+    def set_role(self, role: str) -> None:
+        """Change the look; does nothing where the role is the same."""
+        if self.property("role") != role:
+            self.setProperty("role", role)
+            self.style().unpolish(self)
+            self.style().polish(self)
