@@ -121,9 +121,9 @@ class _Recent(logging.Handler):
 
 
 def start_log(folder: Path) -> list[logging.Handler]:
-    """Log to ``aienv.log`` in `folder` (three files of 1 MB), to the terminal where there is one, and keep the last lines.
+    """Log to ``aienv.log`` in `folder` (three files of 1 MB) and to the terminal, and keep the last lines for reports.
 
-    The last lines are for reports. Without permission to write there the program goes on, with the terminal only. Returns the handlers, for `stop_log`.
+    Without permission to write there the program goes on without the file. Returns the handlers, for `stop_log`.
     """
     form = _Redacting("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handlers: list[logging.Handler] = [_Recent()]

@@ -43,7 +43,7 @@ _colours: dict[str, str] = {}
 def palette_of(name: str) -> dict[str, str]:
     """The colours of a theme (``light`` or ``dark``) by role, as ``#rrggbb``; tints are derived here."""
     data: dict[str, str] = json.loads(resource(f"themes/{name}.json").read_text(encoding="utf-8"))
-    soft, line = (0.10, 0.35) if name == "light" else (0.17, 0.45)
+    soft, line = (0.10, 0.35) if name == "light" else (0.15, 0.4)
     for role in ("accent", "good", "warn", "bad"):
         data[f"{role}_soft"] = mix(data[role], data["surface"], soft)
         data[f"{role}_line"] = mix(data[role], data["surface"], line)
@@ -149,7 +149,7 @@ class Theme(QObject):
             self._apply()
 
     def color(self, role: str) -> QColor:
-        """The colour of a role: a key of `resources/themes/light.json`, or accent_soft, good_soft, warn_soft, bad_soft."""
+        """The colour of a role: a key of `resources/themes/light.json`, or one with ``_soft`` (a tint)."""
         return QColor(_colours[role])
 
     def icon(self, name: str, role: str = "text") -> QIcon:
