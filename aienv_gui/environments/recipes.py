@@ -1,0 +1,258 @@
+"""What an environment is made from: templates, requirements.txt and environment.yml; and what it may be called."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import tomllib
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders, resource
+from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.conda_files import read_conda_file
+from aienv_gui.environments.manifest import NAME as MANIFEST
+from aienv_gui.environments.manifest import read_manifest
+from aienv_gui.environments.records import Engine, Request
+from aienv_gui.environments.requirement_files import read_requirements
+
+LONGEST_NAME: Final = 60
+_LONGEST_PREFIX: Final = 110 if sys.platform == "win32" else 220  # Windows: 260 with what lies inside; conda: 255
+_RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A kind of work and what it needs."""
+
+    id: str
+    title: Text
+    description: Text
+    python: str  # the versions it suits, a PEP 440 specifier
+    imports: tuple[str, ...]
+    uv: tuple[str, ...]  # PEP 508
+    conda: tuple[str, ...]  # match specs
+    additions: dict[tuple[Engine, str], tuple[str, ...]]  # by engine and "cpu" or "cuda"
+
+    def requirements(self, engine: Engine, accelerator: str) -> tuple[str, ...]:
+        kind = "cpu" if accelerator == "cpu" else "cuda"
+        return (self.uv if engine is Engine.UV else self.conda) + self.additions.get((engine, kind), ())
+
+    def suits(self, python: str) -> bool:
+        """Whether its packages exist for a Python version (``3.11``)."""
+        return SpecifierSet(self.python).contains(python)
+
+
+@cache
+def templates() -> tuple[Template, ...]:
+    """Every template, in the order in which they are offered."""
+    read = [(file, tomllib.loads(file.read_text("utf-8"))) for file in resource("templates").glob("*.toml")]
+    return tuple(_template(file.stem, data) for file, data in sorted(read, key=lambda item: int(item[1]["order"])))
+
+
+def template(identity: str) -> Template:
+    """The template of that id. Raises KeyError."""
+    for candidate in templates():
+        if candidate.id == identity:
+            return candidate
+    raise KeyError(identity)
+
+
+def _template(identity: str, data: dict[str, Any]) -> Template:
+    return Template(
+        id=identity,
+        title=Text(data["title"]),
+        description=Text(data["description"]),
+        python=data["python"],
+        imports=tuple(data["imports"]),
+        uv=tuple(data["uv"]["requirements"]),
+        conda=tuple(data["conda"]["requirements"]),
+        additions={
+            (engine, kind): tuple(data[engine.value][kind])
+            for engine in Engine
+            for kind in ("cpu", "cuda")
+            if kind in data[engine.value]
+        },
+    )
+
+
+def default_python() -> str:
+    """The Python version offered first: the application's own, for which there is an interpreter for certain."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def request_of_template(
+    template: Template,
+    *,
+    name: str,
+    engine: Engine,
+    python: str,
+    accelerator: str = "cpu",
+    extra: tuple[str, ...] = (),
+) -> Request:
+    """What a template asks for, with the user's `extra` packages. Raises `Problem` where one of these is no package."""
+    check_extra(extra, engine)
+    return Request(
+        name=name.strip(),
+        engine=engine,
+        python=python,
+        requirements=template.requirements(engine, accelerator) + extra,
+        template=template.id,
+        accelerator=accelerator,
+        channels=("conda-forge",) if engine is Engine.CONDA else (),
+        imports=template.imports,
+    )
+
+
+def check_extra(extra: tuple[str, ...], engine: Engine) -> None:
+    """Raise `Problem` for an extra package that is not written as the engine wants it."""
+    for text in extra:
+        if not _is_package(text.strip(), engine):
+            raise Problem(
+                tr("“{text}” is not a package's name.", text=text),
+                cause=tr("A package is named as in numpy, numpy>=2 or numpy==2.1, several with commas between."),
+                cure=tr("Correct or remove it."),
+                code="bad_package",
+            )
+
+
+def _is_package(text: str, engine: Engine) -> bool:
+    if engine is Engine.CONDA:
+        return re.fullmatch(r"[A-Za-z0-9_][\w.\-:/]*\s*([=<>!~\[ *].*)?", text) is not None
+    try:
+        return Requirement(text).url is None
+    except InvalidRequirement:
+        return False
+
+
+def request_of_file(path: Path, *, name: str, engine: Engine | None = None, python: str | None = None) -> Request:
+    """What a requirements.txt or environment.yml asks for. Raises `Problem` naming file, line and cure.
+
+    Without `engine`, environment.yml goes to conda and everything else to uv. Without `python`, the version the file
+    names, else the application's own. An environment.yml's own name is used where `name` is empty.
+    """
+    if path.suffix.lower() in (".yml", ".yaml"):
+        return _request_of_conda_file(path, name, engine, python)
+    read = read_requirements(path)
+    if not read.requirements:
+        raise Problem(
+            tr("{file} names no packages.", file=path.name),
+            cause=tr("All of its lines are empty or comments."),
+            cure=tr("Choose another file, or the template “Empty”."),
+            code="bad_file",
+        )
+    asked = tuple(read.requirements)
+    as_conda = engine is Engine.CONDA
+    version = python or default_python()
+    return Request(
+        name=name.strip() or path.stem,
+        engine=engine or Engine.UV,
+        python=version,
+        requirements=("pip",) if as_conda else asked,
+        source_file=str(path),
+        channels=("conda-forge",) if as_conda else (),
+        pip_requirements=asked if as_conda else (),
+        constraints=tuple(read.constraints),
+        hashes=tuple(read.hashes),
+        index_urls=tuple(read.index_urls),
+        find_links=tuple(read.find_links),
+    )
+
+
+def _request_of_conda_file(path: Path, name: str, engine: Engine | None, python: str | None) -> Request:
+    read = read_conda_file(path)
+    if engine is Engine.UV:
+        raise Problem(
+            tr("{file} needs the conda engine.", file=path.name),
+            cause=tr("It names conda packages, which pip does not have."),
+            cure=tr("Choose conda as the engine, or a requirements.txt file."),
+            code="wrong_engine",
+        )
+    return Request(
+        name=name.strip() or read.name or path.stem,
+        engine=Engine.CONDA,
+        python=python or read.python or default_python(),
+        requirements=tuple(spec for spec in read.dependencies if not re.match(r"([^\s:]+::)?python\b(?![-_.])", spec)),
+        source_file=str(path),
+        channels=tuple(read.channels) or ("conda-forge",),
+        pip_requirements=tuple(read.pip.requirements),
+        constraints=tuple(read.pip.constraints),
+        hashes=tuple(read.pip.hashes),
+        index_urls=tuple(read.pip.index_urls),
+        find_links=tuple(read.pip.find_links),
+    )
+
+
+def folder_name(name: str) -> str:
+    """The folder's name for an environment's name: letters, digits and dashes that every system and tool can stand.
+
+    The same name always gives the same folder. What cannot be written so is kept apart by a short hash.
+    """
+    plain = unicodedata.normalize("NFKD", name.strip())
+    kept = re.sub(r"[^a-z0-9._-]+", "-", re.sub(r"\s+", "-", plain.casefold())).strip("-._")
+    lossless = re.fullmatch(r"[A-Za-z0-9 ._-]+", name.strip()) is not None and kept != "" and kept not in _RESERVED
+    if lossless:
+        return kept
+    digest = hashlib.sha256(unicodedata.normalize("NFC", name.strip()).casefold().encode()).hexdigest()[:6]
+    return f"{kept[:40]}-{digest}" if kept and kept not in _RESERVED else f"environment-{digest}"
+
+
+def check_name(name: str, folders: Folders) -> None:
+    """Raise `Problem` where an environment cannot be called so. Quotes, spaces, any script and emoji are fine.
+
+    Looks at the folder of environments; a millisecond.
+    """
+    wanted = name.strip()
+    if not wanted:
+        raise _bad_name(tr("The environment needs a name."), tr("Type a name, for example “pictures”."))
+    if len(wanted) > LONGEST_NAME:
+        raise _bad_name(
+            tr("The name is too long: {count} characters of at most {limit}.", count=len(wanted), limit=LONGEST_NAME),
+            tr("Choose a shorter name."),
+        )
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") for character in wanted):
+        raise _bad_name(tr("The name holds a character that cannot be shown."), tr("Type the name again by hand."))
+    final = folders.environments / folder_name(wanted)
+    if len(str(final)) > _LONGEST_PREFIX:
+        raise _bad_name(
+            tr("The folder's path would be too long: {path}", path=final),
+            tr("Choose a shorter name, or put AIEnv's data into a folder closer to the disk's root."),
+        )
+    for existing in _existing(folders):
+        if existing.casefold() == wanted.casefold():
+            raise _bad_name(
+                tr("There is already an environment called “{name}”.", name=existing), tr("Choose another name.")
+            )
+    if final.exists():
+        raise _bad_name(
+            tr("The name is too much like that of another environment: the folder {path} exists.", path=final),
+            tr("Choose another name."),
+        )
+
+
+def _existing(folders: Folders) -> list[str]:
+    names: list[str] = []
+    try:
+        prefixes = [path for path in folders.environments.iterdir() if (path / MANIFEST).is_file()]
+    except OSError:
+        return names
+    for prefix in prefixes:
+        try:
+            manifest = read_manifest(prefix)
+        except (Problem, KeyError, TypeError, ValueError, OSError):
+            continue  # its folder's name is taken all the same, and that is looked at too
+        if manifest is not None:
+            names.append(manifest.request.name)
+    return names
+
+
+def _bad_name(cause: Text, cure: Text) -> Problem:
+    return Problem(tr("This name cannot be used."), cause=cause, cure=cure, code="bad_name")
