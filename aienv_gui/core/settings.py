@@ -1,7 +1,7 @@
-"""Every setting, declared once: type, default, what a value must be. Stored as versioned JSON, migrated with a way back.
+"""Every setting, declared once: type, default, what a value must be. Versioned JSON, migrated with a way back.
 
-A file that cannot be read is put aside, the defaults are used and `SettingsStore.problem` says so: a broken settings file
-never keeps the program from starting.
+A file that cannot be read is put aside, the defaults are used and `SettingsStore.problem` says so: a broken settings
+file never keeps the program from starting.
 """
 
 from __future__ import annotations
@@ -182,8 +182,7 @@ class SettingsStore:
                 stored = MIGRATIONS[version](stored)
                 version += 1
             write_json(self._path, {"settings": stored}, version=VERSION)
-        # A value that is not allowed (edited by hand, a folder that is gone) falls back to its default. Unknown names are
-        # kept: they may belong to a program that was here before or will be.
+        # A value that is not allowed (edited by hand) falls back to its default. Unknown names are kept: they may belong to a program that was here before or will be.
         self._values = {k: v for k, v in stored.items() if k not in SETTINGS or _usable(SETTINGS[k], v)}
 
     def _put_aside(self, reason: Exception) -> None:
