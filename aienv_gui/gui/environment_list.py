@@ -1,0 +1,101 @@
+"""The environments of this machine as every page sees them: one list, looked up in the background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal, Slot
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.wording import tr
+from aienv_gui.environments.records import Environment, Maker, Unfinished
+from aienv_gui.gui.environment_work import Found, look
+from aienv_gui.gui.jobs import Job, Jobs
+
+_SETTLE_MS = 400  # a build or a deletion is several changes in the folder
+
+
+class EnvironmentList(QObject):
+    """Lives in the GUI thread. Empty until the first look ends (`loaded`); `refresh` never blocks.
+
+    The folder of our own environments is watched, so that what is deleted outside the program disappears here too.
+    """
+
+    changed = Signal()
+    failed = Signal(object)  # Problem: the last look failed, the list stays as it was
+
+    def __init__(self, jobs: Jobs, folders: Folders, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = jobs
+        self._folders = folders
+        self.items: tuple[Environment, ...] = ()
+        self.unfinished: tuple[Unfinished, ...] = ()
+        self.loaded = False
+        self.problem: Problem | None = None
+        self._job: Job | None = None
+        self._again = False
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.directoryChanged.connect(self._on_folder_changed)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self.refresh)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a look is under way."""
+        return self._job is not None
+
+    @property
+    def built_in(self) -> Environment | None:
+        """The application's own environment."""
+        return next((item for item in self.items if item.maker is Maker.BUILT_IN), None)
+
+    def get(self, prefix: Path) -> Environment | None:
+        """The environment at `prefix`, if it is in the list."""
+        return next((item for item in self.items if item.prefix == prefix), None)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Look again, in the background. While a look is under way, one more follows it."""
+        if self._job is not None:
+            self._again = True
+            return
+        self._job = self._jobs.start(tr("Look for environments"), look, self._folders, quiet=True)
+        self._job.succeeded.connect(self._on_found)
+        self._job.failed.connect(self._on_failed)
+        self._job.finished.connect(self._on_finished)
+
+    @Slot(object)
+    def _on_found(self, found: Found) -> None:
+        self.problem = None
+        if self.loaded and (found.environments, found.unfinished) == (self.items, self.unfinished):
+            return
+        self.items, self.unfinished = found.environments, found.unfinished
+        self.loaded = True
+        self.changed.emit()
+
+    @Slot(object)
+    def _on_failed(self, problem: Problem) -> None:
+        self.problem = problem
+        self.failed.emit(problem)
+
+    @Slot()
+    def _on_finished(self) -> None:
+        self._job = None
+        self._watch()
+        if self._again:
+            self._again = False
+            self.refresh()
+
+    def _watch(self) -> None:
+        folders = (self._folders.environments, self._folders.staging)
+        wanted = {str(folder) for folder in folders if folder.is_dir()}
+        watched = set(self._watcher.directories())
+        if wanted - watched:
+            self._watcher.addPaths(sorted(wanted - watched))
+
+    @Slot(str)
+    def _on_folder_changed(self, _folder: str) -> None:
+        self._settle.start()
