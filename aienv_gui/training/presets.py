@@ -1,0 +1,81 @@
+"""The models a training can choose from: data that the engine ships, put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aienv_gui.core.wording import Text, tr, verbatim
+from aienv_gui.engine.protocol import read_json
+from aienv_gui.training.run_store import engine_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a preset reached on the sample digits when it was measured."""
+
+    test_accuracy: float
+    seconds: float
+    machine: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A model and the settings it is trained with."""
+
+    id: str
+    title: Text
+    description: Text
+    architecture: str
+    architecture_words: Text
+    options: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    measured: Measured | None
+    default: bool
+
+
+def presets() -> tuple[Preset, ...]:
+    """All presets, the default first. Reads a small file of the program itself."""
+    data = read_json(engine_folder() / "presets.json")
+    default = data["default"]
+    found = [_preset(item, default=item["id"] == default) for item in data["presets"]]
+    return tuple(sorted(found, key=lambda preset: not preset.default))
+
+
+def _preset(item: Mapping[str, Any], *, default: bool) -> Preset:
+    title, description = _WORDS.get(item["id"], (verbatim(item["id"]), verbatim("")))
+    architecture = item["model"]["architecture"]
+    measured = item.get("measured")
+    return Preset(
+        id=item["id"],
+        title=title,
+        description=description,
+        architecture=architecture,
+        architecture_words=_ARCHITECTURES.get(architecture, verbatim(architecture)),
+        options=item["model"].get("options", {}),
+        settings=item["settings"],
+        measured=None
+        if not measured
+        else Measured(
+            float(measured["test_accuracy"]), float(measured["seconds"]), measured["machine"], measured["date"]
+        ),
+        default=default,
+    )
+
+
+_WORDS = {
+    "balanced": (
+        tr("Balanced"),
+        tr("Learns fast and well on small pictures. The right choice unless you want something else."),
+    ),
+    "book": (
+        tr("The book's network"),
+        tr("The convolutional network of the book with the settings of the book, to compare with its pages."),
+    ),
+}
+_ARCHITECTURES = {
+    "compact": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
+    "book_convnet": tr("Convolutions of 32, 64 and 128 channels, 1000 hidden units, SGD"),
+}

@@ -1,0 +1,389 @@
+"""The engine's codes put into words: what happened, why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aienv_gui.core.errors import Action, Problem
+from aienv_gui.core.wording import Text, tr, tr_count, verbatim
+from aienv_gui.engine.protocol import Code
+
+_NAMED = 5  # broken pictures named in a sentence
+
+
+def problem_of(code: str, values: Mapping[str, Any], details: str = "") -> Problem:
+    """The problem that an answer or a FAILED event with this code means. An unknown code is a bug and says so."""
+    make = _DATA.get(code) or _TRAINING.get(code) or _MACHINE.get(code) or _unexpected
+    problem = make({"path": "?", "reason": "?", **values})
+    problem.code = code
+    problem.details = details
+    return problem
+
+
+def warning_of(code: str, values: Mapping[str, Any]) -> Text:
+    """A WARNING event in one sentence."""
+    if code == Code.BROKEN_CHECKPOINT:
+        return tr(
+            "The checkpoint {file} is damaged and was left out; the one before it is used.",
+            file=values.get("file", "?"),
+        )
+    make = _WARNINGS.get(code)
+    if make is not None:
+        return make({"names": (), "count": 0, **values})
+    problem = problem_of(code, values)
+    return tr("{title} {cure}", title=problem.title, cure=problem.cure) if problem.cure else problem.title
+
+
+def _no_folder(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The folder of pictures is not there."),
+        cause=tr("{path} was not found: it was moved, renamed, or its disk is not connected.", path=v["path"]),
+        cure=tr("Put it back, or choose another folder."),
+    )
+
+
+def _unreadable_folder(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The folder of pictures cannot be read."),
+        cause=tr("The system does not let you read {path} ({reason}).", path=v["path"], reason=v["reason"]),
+        cure=tr("Copy the pictures to a folder of your own, or ask the owner for permission to read."),
+    )
+
+
+def _empty_folder(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("There are no pictures in this folder."),
+        cause=tr("{path} has no folder with pictures in it.", path=v["path"]),
+        cure=tr("Make one folder for each class inside it (for example “cat” and “dog”) and put the pictures there."),
+        actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
+    )
+
+
+def _one_class(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("There is only one class."),
+        cause=tr("All pictures are in “{name}”: there is nothing to tell apart.", name=v.get("name", "?")),
+        cure=tr("Add a second folder with pictures of something else, or choose the folder above this one."),
+        actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
+    )
+
+
+def _few_pictures(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("There are too few pictures."),
+        cause=tr_count(
+            "The class “{name}” has only one picture.",
+            "The class “{name}” has only {count} pictures.",
+            int(v.get("count", 0)),
+            name=v.get("name", "?"),
+        ),
+        cure=tr(
+            "Each class needs at least {minimum} pictures: to train, to validate and to test. Ten or more are better.",
+            minimum=v.get("minimum", 3),
+        ),
+        actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
+    )
+
+
+def _broken_pictures(v: Mapping[str, Any]) -> Problem:
+    paths = [str(path) for path in v.get("paths", ())]
+    count = int(v.get("count", len(paths)))
+    return Problem(
+        tr_count("One picture cannot be read.", "{count} pictures cannot be read.", count),
+        cause=tr("Damaged or not a picture: {names}", names=_names(paths, count)),
+        cure=tr("Remove or replace these files, or start a new training and agree to leave them out."),
+    )
+
+
+def _broken_picture(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("This picture cannot be read."),
+        cause=tr("{name} is damaged or not a picture ({reason}).", name=Path(str(v["path"])).name, reason=v["reason"]),
+        cure=tr("Open it in a picture program and save it again, or choose another one."),
+    )
+
+
+def _data_changed(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The pictures have changed since this training began."),
+        cause=tr("Files in {path} were added, removed or edited; going on would mix two sets.", path=v["path"]),
+        cure=tr("Put the pictures back as they were, or start a new training with them as they are now."),
+    )
+
+
+def _nan(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The loss is no longer a number."),
+        cause=tr(
+            "In epoch {epoch}, at step {step}, the numbers grew beyond all bounds (NaN). Most often the learning rate "
+            "is too high.",
+            epoch=v.get("epoch", "?"),
+            step=v.get("step", "?"),
+        ),
+        cure=tr("Start a new training with a learning rate ten times smaller (under Advanced)."),
+    )
+
+
+def _no_device(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The chosen device cannot be used."),
+        cause=tr("{device}: {reason}", device=v.get("device", "?"), reason=v["reason"]),
+        cure=tr("Start a new training on the CPU or on “automatic”, or validate the environment to see why."),
+        actions=(Action("open_page", tr("Open Environments"), "environments"),),
+    )
+
+
+def _out_of_memory(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("There was not enough memory."),
+        cause=tr("The training needed more memory than {device} has free.", device=v.get("device", "?")),
+        cure=tr("Close other programs that use it, or start a new training with half the batch size (under Advanced)."),
+    )
+
+
+def _disk_full(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The disk is full."),
+        cause=tr("{path} could not be written.", path=v["path"]),
+        cure=tr("Free some space on this disk, then continue. What was saved before is kept."),
+    )
+
+
+def _read_only(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("This folder cannot be written to."),
+        cause=tr("The system does not let you write to {path}.", path=v["path"]),
+        cure=tr("Give yourself permission to write there, then continue. What was saved before is kept."),
+    )
+
+
+def _write_failed(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("A file could not be written."),
+        cause=tr("{path}: {reason}", path=v["path"], reason=v["reason"]),
+        cure=tr("Check that the disk is connected, then continue. What was saved before is kept."),
+    )
+
+
+def _missing_package(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The environment lacks a package that training needs."),
+        cause=tr("“{name}” is not installed in it, or does not load.", name=v.get("name", "?")),
+        cure=tr("Choose another environment, or make one with the template for pictures."),
+        actions=(Action("open_page", tr("Open Environments"), "environments"),),
+    )
+
+
+def _no_checkpoint(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("No checkpoint of this training can be used."),
+        cause=tr("Every saved checkpoint is damaged or missing."),
+        cure=tr("Start a new training with the same settings; the curves of this one are kept."),
+    )
+
+
+def _finished(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("This training is already complete."),
+        cause=tr("There is nothing left to continue."),
+        cure=tr("Start a new training, for example with more epochs."),
+    )
+
+
+def _bad_recipe(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The settings of this training do not work."),
+        cause=tr("The training engine refused them: {reason}", reason=v["reason"]),
+        cure=tr("Start a new training and choose the settings again."),
+    )
+
+
+def _bad_model(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("This model cannot be loaded."),
+        cause=tr("{path} is damaged or incomplete ({reason}).", path=v["path"], reason=v["reason"]),
+        cure=tr("Choose another model, or train it again."),
+    )
+
+
+def _unexpected(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training engine met an error it has no words for."),
+        cause=_own_words(v),
+        cure=tr("Your work is kept. Try again; if it happens again, copy the report and send it to the developers."),
+    )
+
+
+def _own_words(values: Mapping[str, Any]) -> Text:
+    return tr("It said: {reason}", reason=values["reason"])
+
+
+def _names(paths: list[str], count: int) -> Text:
+    shown = ", ".join(paths[:_NAMED])
+    if count > _NAMED:
+        return tr("{names} and {more} more", names=shown, more=count - _NAMED)
+    return verbatim(shown)
+
+
+_DATA = {
+    Code.NO_FOLDER: _no_folder,
+    Code.UNREADABLE_FOLDER: _unreadable_folder,
+    Code.EMPTY_FOLDER: _empty_folder,
+    Code.ONE_CLASS: _one_class,
+    Code.FEW_PICTURES: _few_pictures,
+    Code.BROKEN_PICTURES: _broken_pictures,
+    Code.BROKEN_PICTURE: _broken_picture,
+    Code.DATA_CHANGED: _data_changed,
+}
+_TRAINING = {
+    Code.NOT_A_NUMBER: _nan,
+    Code.BAD_RECIPE: _bad_recipe,
+    Code.BAD_MODEL: _bad_model,
+    Code.NO_CHECKPOINT: _no_checkpoint,
+    Code.FINISHED: _finished,
+}
+_MACHINE = {
+    Code.NO_DEVICE: _no_device,
+    Code.OUT_OF_MEMORY: _out_of_memory,
+    Code.DISK_FULL: _disk_full,
+    Code.READ_ONLY: _read_only,
+    Code.WRITE_FAILED: _write_failed,
+    Code.MISSING_PACKAGE: _missing_package,
+}
+
+
+def _thin_class(v: Mapping[str, Any]) -> Text:
+    classes = v.get("classes", {})
+    return tr_count(
+        "One class is judged by very few pictures: {names}.",
+        "{count} classes are judged by very few pictures: {names}.",
+        len(classes),
+        names=_names([f"{name} ({n})" for name, n in classes.items()], len(classes)),
+    )
+
+
+def _unbalanced(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "The classes are of very different size: {smallest} has {few} pictures, {largest} has {many}. The model may "
+        "prefer the large ones.",
+        smallest=v.get("smallest", "?"),
+        few=v.get("smallest_pictures", "?"),
+        largest=v.get("largest", "?"),
+        many=v.get("largest_pictures", "?"),
+    )
+
+
+def _empty_classes(v: Mapping[str, Any]) -> Text:
+    names = [str(name) for name in v["names"]]
+    return tr("Folders without pictures are left out: {names}.", names=_names(names, len(names)))
+
+
+def _loose_pictures(v: Mapping[str, Any]) -> Text:
+    return tr_count(
+        "One picture lies in no class folder and is not used.",
+        "{count} pictures lie in no class folder and are not used.",
+        int(v["count"]),
+    )
+
+
+def _looks_split(v: Mapping[str, Any]) -> Text:
+    names = [str(name) for name in v["names"]]
+    return tr(
+        "The folders are called {names}: is this data already split? AIEnv splits it itself; choose the folder that "
+        "holds one folder for each class.",
+        names=_names(names, len(names)),
+    )
+
+
+def _same_picture(v: Mapping[str, Any]) -> Text:
+    return tr_count(
+        "One picture is an exact copy of another: the result may look better than it is.",
+        "{count} pictures are exact copies of others: the result may look better than it is.",
+        int(v["count"]),
+    )
+
+
+def _checkpoint_failed(v: Mapping[str, Any]) -> Text:
+    why = _FAILED_WRITES.get(str(v.get("reason")))
+    return tr("A checkpoint could not be saved: {why}", why=why or str(v.get("detail") or v.get("path", "?")))
+
+
+def _gpu_unusable(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "{device} cannot be used ({reason}); the training goes on, on the CPU.",
+        device=v.get("device", "GPU"),
+        reason=v.get("reason", "?"),
+    )
+
+
+def _not_evaluated(_v: Mapping[str, Any]) -> Text:
+    return tr("It was stopped before the test was through: there is no test result.")
+
+
+def _unlike_training(_v: Mapping[str, Any]) -> Text:
+    return tr("This picture is much lighter or darker than those trained on: dark and light may be swapped.")
+
+
+_FAILED_WRITES = {
+    Code.DISK_FULL: tr("the disk is full. Free some space on it."),
+    Code.READ_ONLY: tr("the folder cannot be written to."),
+}
+_WARNINGS = {
+    Code.THIN_CLASS: _thin_class,
+    Code.UNBALANCED: _unbalanced,
+    Code.EMPTY_CLASSES: _empty_classes,
+    Code.LOOSE_PICTURES: _loose_pictures,
+    Code.LOOKS_SPLIT: _looks_split,
+    Code.SAME_PICTURE: _same_picture,
+    Code.CHECKPOINT_FAILED: _checkpoint_failed,
+    Code.GPU_UNUSABLE: _gpu_unusable,
+    Code.NOT_EVALUATED: _not_evaluated,
+    Code.UNLIKE_TRAINING: _unlike_training,
+}
+
+
+def environment_gone(python: Path) -> Problem:
+    """The environment's interpreter is not there (any more)."""
+    return Problem(
+        tr("The environment is no longer there."),
+        cause=tr("{python} was not found: the environment was deleted or moved.", python=python),
+        cure=tr("Choose another environment. The training and its checkpoints are kept."),
+        code="environment_gone",
+        actions=(Action("open_page", tr("Open Environments"), "environments"),),
+    )
+
+
+def engine_silent(log: str) -> Problem:
+    """The engine's process ended before it could say why."""
+    return Problem(
+        tr("The training could not be started."),
+        cause=tr("The environment's Python ended before the training began."),
+        cure=tr("Validate the environment, or choose another one, then continue."),
+        actions=(Action("open_page", tr("Open Environments"), "environments"), Action("show_log", tr("Show log"))),
+        details=log,
+        code="engine_silent",
+    )
+
+
+def interrupted(log: str) -> Problem:
+    """The engine's process disappeared in the middle of its work."""
+    return Problem(
+        tr("The training was interrupted."),
+        cause=tr("Its process ended without a word: the computer was restarted, or something ended the process."),
+        cure=tr("Continue goes on from the last checkpoint as if nothing had happened."),
+        details=log,
+        code="interrupted",
+    )
+
+
+def unreadable_run(folder: Path, reason: str) -> Problem:
+    """The run's own files cannot be read."""
+    return Problem(
+        tr("This training cannot be read."),
+        cause=tr("{path}: {reason}", path=folder, reason=reason),
+        cure=tr("Restore the folder from a backup, or delete it."),
+        actions=(Action("open_folder", tr("Open folder"), str(folder)),),
+        code="damaged_run",
+    )

@@ -1,0 +1,272 @@
+"""What the training part speaks of: recipes, curves, checkpoints, the state of a run. Frozen data, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.wording import Text
+
+Array = npt.NDArray[np.float64]
+
+
+def _nothing() -> Array:
+    return np.empty(0)
+
+
+class RunState(StrEnum):
+    """Where a run stands. The last four are ends; a run can go on from `STOPPED`, `FAILED` and `INTERRUPTED`."""
+
+    CREATED = "created"  # never started
+    STARTING = "starting"  # the engine's process runs and has not begun to train
+    TRAINING = "training"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # the engine's process is gone without a word: killed, power cut, restart
+
+    @property
+    def live(self) -> bool:
+        """Whether the engine's process is running."""
+        return self in (RunState.STARTING, RunState.TRAINING, RunState.PAUSED)
+
+    @property
+    def went_wrong(self) -> bool:
+        return self in (RunState.FAILED, RunState.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the user asked for; ``recipe.json`` of a run. `id` and `created` are given by `run_store.create`."""
+
+    name: str
+    folder: Path  # of the pictures
+    preset: str
+    architecture: str
+    settings: Mapping[str, Any]  # optimiser, learning_rate, batch_size, epochs, seed and what else the preset has
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the architecture
+    skip: tuple[str, ...] = ()  # broken pictures the user agreed to leave out
+    sample: str = ""  # the sample's id, where it is one
+    task: str = "image_classification"
+    environment_prefix: Path = Path()
+    environment_python: Path = Path()
+    environment_name: str = ""
+    device: str = "auto"
+    threads: int | None = None
+    id: str = ""
+    created: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "created": self.created,
+            "task": self.task,
+            "data": {"folder": str(self.folder), "sample": self.sample, "skip": list(self.skip)},
+            "preset": self.preset,
+            "model": {"architecture": self.architecture, "options": dict(self.options)},
+            "settings": dict(self.settings),
+            "environment": {
+                "prefix": str(self.environment_prefix),
+                "python": str(self.environment_python),
+                "name": self.environment_name,
+            },
+            "device": self.device,
+            "threads": self.threads,
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Recipe:
+        """The inverse of `to_json`. Raises KeyError or TypeError where something is missing."""
+        environment = data["environment"]
+        return Recipe(
+            id=data["id"],
+            name=data["name"],
+            created=float(data["created"]),
+            task=data["task"],
+            folder=Path(data["data"]["folder"]),
+            sample=data["data"].get("sample", ""),
+            skip=tuple(data["data"].get("skip", ())),
+            preset=data["preset"],
+            architecture=data["model"]["architecture"],
+            options=data["model"].get("options", {}),
+            settings=data["settings"],
+            environment_prefix=Path(environment["prefix"]),
+            environment_python=Path(environment["python"]),
+            environment_name=environment["name"],
+            device=data.get("device", "auto"),
+            threads=data.get("threads"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of the list of runs."""
+
+    folder: Path
+    name: str
+    task: str
+    state: RunState
+    created: float  # seconds since the epoch
+    seconds: float  # spent in all attempts
+    best_accuracy: float | None = None  # on the validation pictures
+    test_accuracy: float | None = None
+    step: int = 0
+    total_steps: int = 0
+    model: Path | None = None  # the finished model's folder
+    damaged: Text | None = None  # why the run cannot be read, where it cannot
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Loss and accuracy over steps. `seconds` counts the run's own time: the gaps between attempts are left out."""
+
+    seconds: Array = field(default_factory=_nothing)
+    step: Array = field(default_factory=_nothing)
+    loss: Array = field(default_factory=_nothing)
+    accuracy: Array = field(default_factory=_nothing)
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the machine was at one moment, in percent; None where it is not known."""
+
+    time: float  # seconds since the epoch
+    cpu: float | None = None
+    memory: float | None = None
+    gpu: float | None = None
+    gpu_memory: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCurve:
+    """The machine's load on the run's own time axis, in percent; NaN where it is not known."""
+
+    seconds: Array = field(default_factory=_nothing)
+    cpu: Array = field(default_factory=_nothing)
+    memory: Array = field(default_factory=_nothing)
+    gpu: Array = field(default_factory=_nothing)
+    gpu_memory: Array = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A saved state of a run."""
+
+    seconds: float  # on the run's own time axis
+    step: int
+    epoch: int
+    file: Path
+    bytes: int
+    reason: str  # epoch, best, time, manual, stop, pause, end
+    command: str | None  # the id of the command it answers
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The engine's answer to a command that has no event of its own."""
+
+    command: str
+    ok: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A test picture that was taken for another class."""
+
+    path: str  # relative to the data's folder
+    truth: str
+    answer: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the model does on the pictures it never saw. Rows of `confusion` are the truth, columns the answers."""
+
+    loss: float
+    accuracy: float
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    mistakes: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the engine said when it began: one an attempt."""
+
+    attempt: int
+    step: int  # it went on from here
+    device: str
+    device_name: str
+    threads: int
+    epochs: int
+    total_steps: int
+    parameters: int
+    classes: tuple[str, ...]
+    counts: Mapping[str, Mapping[str, int]]  # split -> class -> pictures
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its folder tells it at one moment. Its arrays may be shared with later moments: read only."""
+
+    folder: Path
+    recipe: Recipe
+    state: RunState
+    phase: str = ""  # loading, training, validating, testing, saving
+    phase_done: int = 0  # of `phase_total`, while pictures are loaded
+    phase_total: int = 0
+    seconds: float = 0.0  # on the run's own time axis
+    epoch: int = 0
+    step: int = 0
+    total_steps: int = 0
+    examples_per_second: float | None = None
+    seconds_left: tuple[float, float] | None = None  # at least, at most
+    start: Start | None = None
+    training: Curve = field(default_factory=Curve)
+    validation: Curve = field(default_factory=Curve)
+    load: LoadCurve = field(default_factory=LoadCurve)
+    checkpoints: tuple[Checkpoint, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    warnings: tuple[Text, ...] = ()
+    pause_reason: str = ""  # asked, disk_full, write_failed
+    evaluation: Evaluation | None = None
+    model: Path | None = None
+    failure: Problem | None = None  # what ended the run, where it failed or was interrupted
+
+    @property
+    def best_accuracy(self) -> float | None:
+        """The best accuracy on the validation pictures so far."""
+        known = self.validation.accuracy[np.isfinite(self.validation.accuracy)]
+        return float(known.max()) if known.size else None
+
+    @property
+    def epochs(self) -> int:
+        """How many times all pictures are to be seen."""
+        return self.start.epochs if self.start else int(self.recipe.settings.get("epochs", 0))
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether there is something left to do and no process does it."""
+        return not self.state.live and self.state is not RunState.COMPLETED
+
+    def checkpoint_of(self, command: str) -> Checkpoint | None:
+        """The checkpoint that answers a command."""
+        return next((c for c in reversed(self.checkpoints) if c.command == command), None)
+
+    def answer_to(self, command: str) -> Answer | None:
+        return next((a for a in reversed(self.answers) if a.command == command), None)

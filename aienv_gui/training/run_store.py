@@ -1,0 +1,234 @@
+"""A run is a folder: made, read, listed, deleted. Every function reads or writes files: never on the GUI thread."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aienv_gui.core import processes, storage
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import tr
+from aienv_gui.engine import protocol
+from aienv_gui.engine.protocol import CHECKPOINTS, COMMANDS, ENGINE, EVENTS, MODEL, PROCESS, RECIPE
+from aienv_gui.training import problems
+from aienv_gui.training.records import Recipe, Run, RunState, RunSummary
+from aienv_gui.training.story import Story
+
+_VERSION = protocol.VERSION
+_SUMMARY = "summary.json"
+_SUMMARY_VERSION = 1
+_TRASH = ".trash-"
+_MAKING = ".making-"
+_ABANDONED_S = 600.0  # a run that is being made for so long was left behind by a crash
+_ENGINE_FILES = ("*.py", "*.json")
+
+
+def engine_folder() -> Path:
+    """Where the engine's own files are in this program."""
+    return Path(protocol.__file__).resolve().parent
+
+
+def create(recipe: Recipe, folders: Folders) -> Path:
+    """Make the folder of a new run, with a copy of the engine in it; returns it.
+
+    It appears whole or not at all. Raises `Problem` for a full disk or a folder without permission.
+    """
+    created = time.time()
+    identity = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(created))}-{secrets.token_hex(3)}"
+    making = folders.runs / f"{_MAKING}{identity}"
+    folder = folders.runs / identity
+    try:
+        making.mkdir(parents=True)
+        _copy_engine(making / ENGINE)
+        (making / COMMANDS).mkdir()
+        (making / CHECKPOINTS).mkdir()
+        whole = replace(recipe, id=identity, created=created)
+        protocol.write_json(making / RECIPE, {"version": _VERSION, **whole.to_json()})
+        making.rename(folder)
+    except OSError as error:
+        shutil.rmtree(making, ignore_errors=True)
+        raise storage.writing_failed(error, folder) from error
+    return folder
+
+
+def _copy_engine(target: Path) -> None:
+    source = engine_folder()
+    for pattern in _ENGINE_FILES:
+        for file in source.rglob(pattern):
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """What was asked of the run. Raises `Problem` where its folder is gone or damaged."""
+    try:
+        return Recipe.from_json(storage.read_json(folder / RECIPE, version=_VERSION))
+    except FileNotFoundError as error:
+        raise problems.unreadable_run(folder, "recipe.json was not found") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise problems.unreadable_run(folder, f"recipe.json: {error!r}") from error
+    except OSError as error:
+        raise problems.unreadable_run(folder, error.strerror or str(error)) from error
+
+
+def is_running(folder: Path) -> bool:
+    """Whether the engine's process of this run is running."""
+    try:
+        process = protocol.read_json(folder / PROCESS)
+        return processes.is_alive(int(process["pid"]), float(process["started"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def read(folder: Path) -> Run:
+    """The whole run as its folder tells it now. Raises `Problem` where it cannot be read."""
+    story = Story(folder, read_recipe(folder))
+    try:
+        story.update(alive=is_running(folder))
+    except OSError as error:
+        raise problems.unreadable_run(folder, error.strerror or str(error)) from error
+    return story.run
+
+
+def summaries(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
+    """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind."""
+    result = []
+    with contextlib.suppress(FileNotFoundError):
+        for folder in folders.runs.iterdir():
+            reporter.checkpoint()
+            if folder.name.startswith(_TRASH) or (folder.name.startswith(_MAKING) and _is_old(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
+            elif not folder.name.startswith(".") and folder.is_dir():
+                result.append(summary(folder))
+    return tuple(sorted(result, key=lambda s: s.created, reverse=True))
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > _ABANDONED_S
+    except FileNotFoundError:
+        return False
+
+
+def summary(folder: Path) -> RunSummary:
+    """One run in one line; quick, also where its events are long."""
+    try:
+        recipe = read_recipe(folder)
+        alive = is_running(folder)
+        facts = _facts(folder, alive=alive)
+    except Problem as problem:
+        return _damaged(folder, problem)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _damaged(folder, problems.unreadable_run(folder, str(error)))
+    state = RunState(facts["state"])
+    if state is RunState.CREATED and (folder / PROCESS).exists():
+        state = RunState.STARTING if alive else RunState.INTERRUPTED
+    model = folder / MODEL
+    return RunSummary(
+        folder=folder,
+        name=recipe.name,
+        task=recipe.task,
+        state=state,
+        created=recipe.created,
+        seconds=facts["seconds"],
+        best_accuracy=facts["best_accuracy"],
+        test_accuracy=facts["test_accuracy"],
+        step=facts["step"],
+        total_steps=facts["total_steps"],
+        model=model if (model / protocol.CARD).is_file() else None,
+    )
+
+
+def _damaged(folder: Path, problem: Problem) -> RunSummary:
+    created = 0.0
+    with contextlib.suppress(OSError):
+        created = folder.stat().st_mtime
+    return RunSummary(
+        folder=folder,
+        name=folder.name,
+        task="",
+        state=RunState.FAILED,
+        created=created,
+        seconds=0.0,
+        damaged=tr("{title} {cause}", title=problem.title, cause=problem.cause),
+    )
+
+
+def _facts(folder: Path, *, alive: bool) -> dict[str, Any]:
+    """What the list shows of the events. Kept beside them once the engine has ended: they can be long."""
+    try:
+        length = (folder / EVENTS).stat().st_size
+    except FileNotFoundError:
+        length = 0
+    kept = folder / _SUMMARY
+    if not alive:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            data = json.loads(kept.read_text(encoding="utf-8"))
+            if data["version"] == _SUMMARY_VERSION and data["length"] == length:
+                facts: dict[str, Any] = data["facts"]
+                return facts
+    story = Story(folder, read_recipe(folder))
+    story.update(alive=alive)
+    run = story.run
+    facts = {
+        "state": str(run.state),
+        "seconds": run.seconds,
+        "best_accuracy": run.best_accuracy,
+        "test_accuracy": run.evaluation.accuracy if run.evaluation else None,
+        "step": run.step,
+        "total_steps": run.total_steps,
+    }
+    if not alive and run.state is not RunState.CREATED:
+        with contextlib.suppress(Problem):  # a full disk: the list is slower, not wrong
+            storage.write_json(kept, {"length": length, "facts": facts}, version=_SUMMARY_VERSION)
+    return facts
+
+
+def delete(folder: Path, folders: Folders, reporter: Reporter) -> None:
+    """Delete a run for good. It leaves the list at once, then its files go.
+
+    Raises `Problem` where it is running, is not one of ours, or cannot be moved.
+    """
+    if folder.parent != folders.runs or folder.name.startswith("."):
+        raise problems.unreadable_run(folder, "not in the folder of runs")
+    if is_running(folder):
+        raise Problem(
+            tr("This training is running."),
+            cause=tr("Its files are in use."),
+            cure=tr("Stop it first, then delete it."),
+            code="running",
+        )
+    trash = folder.with_name(f"{_TRASH}{folder.name}-{secrets.token_hex(3)}")
+    try:
+        folder.rename(trash)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage.writing_failed(error, folder) from error
+    reporter.status(tr("Removing the files"))
+    shutil.rmtree(trash, ignore_errors=True)  # what stays is swept with the next list
+
+
+__all__ = [
+    "Recipe",
+    "Run",
+    "RunState",
+    "RunSummary",
+    "create",
+    "delete",
+    "engine_folder",
+    "is_running",
+    "read",
+    "read_recipe",
+    "summaries",
+    "summary",
+]

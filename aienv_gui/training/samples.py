@@ -1,0 +1,78 @@
+"""The data that ships with the program: unpacked once, at first use, whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from aienv_gui.core import storage
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders, resource
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import tr
+
+DIGITS = "digits"
+_LIMIT_BYTES = 500_000_000
+_LIMIT_FILES = 200_000
+
+
+def sample_folder(sample: str, folders: Folders) -> Path:
+    """Where the pictures of a sample are once it is unpacked; they may not be there yet."""
+    return folders.samples / sample
+
+
+def unpack(sample: str, folders: Folders, reporter: Reporter) -> Path:
+    """The folder of a sample's pictures, unpacked from the program's resources where it is not there yet.
+
+    Raises `Problem` for a full disk, a folder without permission, or a damaged archive.
+    """
+    target = sample_folder(sample, folders)
+    if target.is_dir():
+        return target
+    return unpack_archive(resource(f"samples/{sample}.zip"), target, reporter)
+
+
+def unpack_archive(archive: Path, target: Path, reporter: Reporter) -> Path:
+    """Unpack a zip file into the new folder `target`; nothing is written outside it. Raises `Problem`."""
+    staging = target.with_name(f".{target.name}-{secrets.token_hex(3)}.tmp")
+    reporter.status(tr("Unpacking the sample pictures"))
+    try:
+        staging.mkdir(parents=True)
+        with zipfile.ZipFile(archive) as file:
+            members = [(member, _safe_name(member)) for member in file.infolist() if not member.is_dir()]
+            if len(members) > _LIMIT_FILES or sum(m.file_size for m, _ in members) > _LIMIT_BYTES:
+                raise zipfile.BadZipFile("larger than any sample")
+            for done, (member, name) in enumerate(members):
+                if done % 100 == 0:
+                    reporter.checkpoint()
+                    reporter.progress(done, len(members))
+                place = staging.joinpath(*name.parts)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(file.read(member))
+        if target.is_dir():  # unpacked by someone else meanwhile
+            return target
+        staging.rename(target)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise Problem(
+            tr("The sample pictures cannot be unpacked."),
+            cause=tr("{path} is damaged: {reason}", path=archive, reason=str(error)),
+            cure=tr("Install AIEnv again, or train on a folder of your own pictures."),
+            code="damaged_sample",
+        ) from error
+    except OSError as error:
+        raise storage.writing_failed(error, target) from error
+    else:
+        return target
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _safe_name(member: zipfile.ZipInfo) -> PurePosixPath:
+    name = PurePosixPath(member.filename)
+    inside = not name.is_absolute() and ".." not in name.parts and "\\" not in member.filename and ":" not in str(name)
+    if not inside or not name.parts or stat.S_ISLNK(member.external_attr >> 16):
+        raise zipfile.BadZipFile(f"{member.filename!r} would be written outside its folder")
+    return name

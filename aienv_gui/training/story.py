@@ -1,0 +1,337 @@
+"""The story of a run: its events, attempt after attempt, folded into one state and one pair of curves.
+
+A `Story` belongs to one thread; the `Run` values it makes are frozen and may go to any other. Points are kept in arrays
+that grow at their end: a `Run` holds views of what was there when it was made, so that making one costs microseconds.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.engine.protocol import LOG, PROCESS, Event, EventReader
+from aienv_gui.training import problems
+from aienv_gui.training.load_record import LoadRecord
+from aienv_gui.training.records import (
+    Answer,
+    Array,
+    Checkpoint,
+    Curve,
+    Evaluation,
+    Load,
+    LoadCurve,
+    Mistake,
+    Recipe,
+    Run,
+    RunState,
+    Start,
+)
+
+_LOG_TAIL_BYTES = 4000
+_CURVE = ("seconds", "step", "loss", "accuracy")
+_LOAD = ("seconds", "cpu", "memory", "gpu", "gpu_memory")
+
+
+class Rows:
+    """A table that grows at its end. Views of it stay valid and unchanged whatever is appended or cut later."""
+
+    def __init__(self, width: int) -> None:
+        self._data = np.empty((width, 256))
+        self._count = 0
+
+    def append(self, rows: Array) -> None:
+        """Add columns of values, shape (width, n)."""
+        needed = self._count + rows.shape[1]
+        if needed > self._data.shape[1]:
+            data = np.empty((self._data.shape[0], max(needed, 2 * self._data.shape[1])))
+            data[:, : self._count] = self._data[:, : self._count]
+            self._data = data
+        self._data[:, self._count : needed] = rows
+        self._count = needed
+
+    def cut(self, count: int) -> None:
+        """Keep the first `count` only; what was handed out before keeps its values."""
+        if count < self._count:
+            self._data = self._data.copy()
+            self._count = count
+
+    def column(self, index: int) -> Array:
+        return self._data[index, : self._count]
+
+    def views(self) -> list[Array]:
+        return [self._data[i, : self._count] for i in range(self._data.shape[0])]
+
+
+class _Clock:
+    """Turns times since the epoch into the run's own time, which stands still between attempts."""
+
+    def __init__(self) -> None:
+        self._starts: list[float] = []
+        self._offsets: list[float] = []
+        self.last = 0.0
+
+    def begin(self, time: float) -> None:
+        """A new attempt began at `time`."""
+        self._offsets.append(self.seconds(self.last) if self._starts else 0.0)
+        self._starts.append(time)
+        self.last = max(self.last, time)
+
+    def seconds(self, time: float) -> float:
+        index = max(0, bisect.bisect_right(self._starts, time) - 1)
+        if not self._starts:
+            return 0.0
+        return max(0.0, self._offsets[index] + time - self._starts[index])
+
+
+class Story:
+    """Folds a run's events as they come. `update` reads what is new; `run` is the state of that moment."""
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self._folder = folder
+        self._events = EventReader(folder)
+        self._loads = LoadRecord(folder)
+        self._clock = _Clock()
+        self._training = Rows(len(_CURVE))
+        self._validation = Rows(len(_CURVE))
+        self._load = Rows(len(_LOAD))
+        self._launched = False  # an attempt was announced and has not said STARTED
+        self._begun = False  # the attempt has said STARTED
+        self._paused = False
+        self._end: RunState | None = None
+        self._end_problem: Problem | None = None
+        self._run = Run(folder=folder, recipe=recipe, state=RunState.CREATED)
+        self._handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
+            Event.LAUNCHED: self._on_launched,
+            Event.STARTED: self._on_started,
+            Event.PHASE: self._on_phase,
+            Event.METRICS: self._on_metrics,
+            Event.PROGRESS: self._on_progress,
+            Event.VALIDATION: self._on_validation,
+            Event.CHECKPOINT: self._on_checkpoint,
+            Event.PAUSED: self._on_paused,
+            Event.RESUMED: self._on_resumed,
+            Event.ANSWER: self._on_answer,
+            Event.WARNING: self._on_warning,
+            Event.EVALUATED: self._on_evaluated,
+            Event.MODEL: self._on_model,
+            Event.FINISHED: self._on_finished,
+            Event.FAILED: self._on_failed,
+        }
+
+    def update(self, *, alive: bool) -> bool:
+        """Read what is new, and say whether anything changed. `alive`: whether the engine's process ran just before.
+
+        Raises OSError where the folder cannot be read.
+        """
+        changed = False
+        for event in self._events.read():
+            self._fold(event)
+            changed = True
+        state = self._state(alive)
+        if state is not self._run.state or (state.went_wrong and self._run.failure is None):
+            self._run = replace(self._run, state=state, failure=self._failure(state))
+            changed = True
+        loads = self._loads.read()
+        if loads:
+            self._load.append(self._rows_of(loads))
+        return changed or bool(loads)
+
+    @property
+    def run(self) -> Run:
+        """The run now. Cheap: the curves are views."""
+        return replace(
+            self._run,
+            training=Curve(*self._training.views()),
+            validation=Curve(*self._validation.views()),
+            load=LoadCurve(*self._load.views()),
+        )
+
+    def record(self, load: Load) -> None:
+        """Keep how busy the machine is, beside the run. Raises OSError where the folder cannot be written."""
+        self._loads.append(load)
+
+    def _state(self, alive: bool) -> RunState:
+        if self._end is not None:
+            return self._end
+        if not alive:
+            return RunState.INTERRUPTED if (self._folder / PROCESS).exists() else RunState.CREATED
+        if not self._begun:
+            return RunState.STARTING
+        return RunState.PAUSED if self._paused else RunState.TRAINING
+
+    def _failure(self, state: RunState) -> Problem | None:
+        if state is RunState.FAILED:
+            return self._end_problem
+        if state is RunState.INTERRUPTED:
+            tail = log_tail(self._folder)
+            return problems.interrupted(tail) if self._begun else problems.engine_silent(tail)
+        return None
+
+    def _rows_of(self, loads: Sequence[Load]) -> Array:
+        return np.array(
+            [[self._clock.seconds(load.time), *(_number(getattr(load, k)) for k in _LOAD[1:])] for load in loads]
+        ).T
+
+    # Events, one method each.
+
+    def _fold(self, event: Mapping[str, Any]) -> None:
+        kind = str(event["event"])
+        handler = self._handlers.get(kind)
+        if handler is None:
+            return  # an engine newer than we are says something we do not know
+        time = float(event.get("time", self._clock.last))
+        if kind == Event.LAUNCHED or (kind == Event.STARTED and not self._launched):
+            self._begin(time)
+        self._clock.last = max(self._clock.last, time)
+        handler(event)
+        self._run = replace(self._run, seconds=self._clock.seconds(self._clock.last))
+
+    def _begin(self, time: float) -> None:
+        self._clock.begin(time)
+        self._begun = self._paused = False
+        self._end = self._end_problem = None
+        self._run = replace(self._run, phase="", seconds_left=None, examples_per_second=None, failure=None)
+
+    def _on_launched(self, _event: Mapping[str, Any]) -> None:
+        self._launched = True
+
+    def _on_started(self, event: Mapping[str, Any]) -> None:
+        self._launched, self._begun = False, True
+        step = int(event["step"])
+        for rows in (self._training, self._validation):
+            rows.cut(int(np.searchsorted(rows.column(1), step, side="right")))
+        data = event.get("data", {})
+        start = Start(
+            attempt=int(event.get("attempt", 1)),
+            step=step,
+            device=str(event.get("device", "")),
+            device_name=str(event.get("device_name", "")),
+            threads=int(event.get("threads") or 0),
+            epochs=int(event.get("epochs", 0)),
+            total_steps=int(event.get("total_steps", 0)),
+            parameters=int(event.get("parameters", 0)),
+            classes=tuple(data.get("classes", ())),
+            counts=data.get("counts", {}),
+            versions=event.get("versions", {}),
+        )
+        self._run = replace(
+            self._run,
+            start=start,
+            step=step,
+            total_steps=start.total_steps,
+            checkpoints=tuple(c for c in self._run.checkpoints if c.step <= step),
+            evaluation=None,
+        )
+
+    def _on_phase(self, event: Mapping[str, Any]) -> None:
+        self._run = replace(
+            self._run,
+            phase=str(event["name"]),
+            phase_done=int(event.get("done") or 0),
+            phase_total=int(event.get("total") or 0),
+        )
+
+    def _on_metrics(self, event: Mapping[str, Any]) -> None:
+        columns = event["columns"]
+        times = [self._clock.seconds(float(time)) for time in columns["time"]]
+        rows = np.array([times, columns["step"], columns["loss"], columns["accuracy"]], dtype=np.float64)
+        if rows.shape[1]:
+            self._training.append(rows)
+            self._run = replace(self._run, step=int(rows[1, -1]), epoch=int(columns["epoch"][-1]))
+
+    def _on_progress(self, event: Mapping[str, Any]) -> None:
+        low, high = event.get("seconds_left"), event.get("seconds_left_high")
+        self._run = replace(
+            self._run,
+            step=int(event.get("step", self._run.step)),
+            epoch=int(event.get("epoch", self._run.epoch)),
+            total_steps=int(event.get("total_steps", self._run.total_steps)),
+            examples_per_second=event.get("examples_per_second"),
+            seconds_left=None if low is None else (float(low), float(low if high is None else high)),
+        )
+
+    def _on_validation(self, event: Mapping[str, Any]) -> None:
+        seconds = self._clock.seconds(float(event["time"]))
+        self._validation.append(
+            np.array([[seconds], [event["step"]], [event["loss"]], [event["accuracy"]]], dtype=np.float64)
+        )
+
+    def _on_checkpoint(self, event: Mapping[str, Any]) -> None:
+        checkpoint = Checkpoint(
+            seconds=self._clock.seconds(float(event["time"])),
+            step=int(event["step"]),
+            epoch=int(event.get("epoch", 0)),
+            file=self._folder / str(event["file"]),
+            bytes=int(event["bytes"]),
+            reason=str(event.get("reason", "")),
+            command=event.get("command"),
+        )
+        self._run = replace(self._run, checkpoints=(*self._run.checkpoints, checkpoint))
+
+    def _on_paused(self, event: Mapping[str, Any]) -> None:
+        self._paused = True
+        self._run = replace(self._run, pause_reason=str(event.get("reason", "asked")), seconds_left=None)
+
+    def _on_resumed(self, _event: Mapping[str, Any]) -> None:
+        self._paused = False
+        self._run = replace(self._run, pause_reason="")
+
+    def _on_answer(self, event: Mapping[str, Any]) -> None:
+        answer = Answer(str(event.get("command")), bool(event.get("ok")), str(event.get("reason") or ""))
+        self._run = replace(self._run, answers=(*self._run.answers, answer))
+
+    def _on_warning(self, event: Mapping[str, Any]) -> None:
+        text = problems.warning_of(str(event.get("code")), event.get("values", {}))
+        if text not in self._run.warnings:
+            self._run = replace(self._run, warnings=(*self._run.warnings, text))
+
+    def _on_evaluated(self, event: Mapping[str, Any]) -> None:
+        if event.get("split", "test") != "test":
+            return
+        evaluation = Evaluation(
+            loss=_number(event["loss"]),
+            accuracy=_number(event["accuracy"]),
+            classes=tuple(str(name) for name in event["classes"]),
+            confusion=tuple(tuple(int(n) for n in row) for row in event["confusion"]),
+            mistakes=tuple(
+                Mistake(str(m["path"]), str(m["truth"]), str(m["answer"]), float(m["probability"]))
+                for m in event.get("worst", ())
+            ),
+        )
+        self._run = replace(self._run, evaluation=evaluation)
+
+    def _on_model(self, event: Mapping[str, Any]) -> None:
+        self._run = replace(self._run, model=self._folder / str(event["folder"]))
+
+    def _on_finished(self, event: Mapping[str, Any]) -> None:
+        self._end = RunState.COMPLETED if event.get("outcome") == "completed" else RunState.STOPPED
+        self._run = replace(self._run, seconds_left=None, phase="")
+
+    def _on_failed(self, event: Mapping[str, Any]) -> None:
+        self._end = RunState.FAILED
+        self._end_problem = problems.problem_of(
+            str(event.get("code")), event.get("values", {}), str(event.get("traceback") or "")
+        )
+        self._run = replace(self._run, seconds_left=None, phase="")
+
+
+def log_tail(folder: Path) -> str:
+    """The last lines of the engine's own output; empty where there is none."""
+    try:
+        with (folder / LOG).open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _LOG_TAIL_BYTES))
+            return file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,331 @@
+"""Starts the engine, follows it, steers it, finds it again. Every function may block: call them in jobs.
+
+The engine is a detached process that is spoken to through the run's folder alone (see `engine.protocol`): it outlives the
+window, and the window can neither be frozen nor crashed by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from aienv_gui.core import processes, storage
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.engine import protocol
+from aienv_gui.engine.protocol import COMMANDS, ENGINE, EVENTS, LOG, PROCESS, RECIPE, Command, Event
+from aienv_gui.training import problems, run_store
+from aienv_gui.training.records import Load, Run, RunState
+from aienv_gui.training.story import Story
+
+_LOOK_S = 0.05  # how often the folder is looked at: at most 20 partial results a second
+_ALIVE_S = 0.5  # how often the process is looked for
+_BEAT_S = 1.0
+_GRACE_S = 10.0  # a run that is continued may take this long to let its last process end
+_STARTUP_OPTIONS = ("-I", "-u", "-X", "utf8")  # isolated, unbuffered log, UTF-8 names whatever the system's language
+
+# The engines we started ourselves: a child that has ended must be collected by its parent.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start(run: Path, python: Path) -> None:
+    """Start the engine on a run with the interpreter `python`; returns at once, the process goes on without us.
+
+    Raises `Problem` where the interpreter is gone, the run is running already or its folder cannot be written.
+    """
+    if is_running(run):
+        raise Problem(
+            tr("This training is already running."),
+            cause=tr("A run is worked on by one process at a time."),
+            cure=tr("Look at it on the page Train."),
+            code="running",
+        )
+    if not python.is_file():
+        raise problems.environment_gone(python)
+    engine = run / ENGINE / "__main__.py"
+    if not engine.is_file():
+        raise problems.unreadable_run(run, "engine/__main__.py was not found")
+    try:
+        for left in (run / COMMANDS).glob("*.json"):
+            left.unlink(missing_ok=True)  # asked of a process that is gone
+        _announce(run, python)
+        with (run / LOG).open("ab") as log:
+            child = subprocess.Popen(
+                [str(python), *_STARTUP_OPTIONS, str(engine), "train", str(run)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=processes.clean_environment(),
+                cwd=run,
+                **processes.detached(),  # type: ignore[call-overload]
+            )
+        _children[child.pid] = child
+        protocol.write_json(run / PROCESS, {"pid": child.pid, "started": _started(child.pid)})
+    except FileNotFoundError as error:
+        raise problems.environment_gone(python) from error
+    except OSError as error:
+        raise storage.writing_failed(error, run / EVENTS) from error
+
+
+def _announce(run: Path, python: Path) -> None:
+    """Begin a new attempt in the events; a line that a kill cut short is ended first."""
+    with (run / EVENTS).open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(json.dumps({"event": Event.LAUNCHED, "time": time.time(), "python": str(python)}).encode() + b"\n")
+
+
+def _started(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return time.time()
+
+
+def is_running(run: Path) -> bool:
+    """Whether the engine's process of this run is running."""
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
+    return run_store.is_running(run)
+
+
+def continue_run(run: Path, python: Path | None = None) -> None:
+    """Let a run that was stopped or interrupted go on from its last checkpoint; `python` replaces its interpreter.
+
+    Raises `Problem`, see `start`.
+    """
+    recipe = run_store.read_recipe(run)
+    if python is not None and python != recipe.environment_python:
+        recipe = replace(recipe, environment_python=python, environment_prefix=Path(), environment_name="")
+        protocol.write_json(run / RECIPE, {"version": protocol.VERSION, **recipe.to_json()})
+    deadline = time.monotonic() + _GRACE_S
+    while is_running(run) and not run_store.read(run).state.live:
+        if time.monotonic() > deadline:  # it has said that it ended, but its process stays
+            kill(run)
+        time.sleep(_LOOK_S)
+    start(run, recipe.environment_python)
+
+
+# Steering: each returns the id of its command, which the answering event carries.
+
+
+def pause(run: Path) -> str:
+    """Ask the engine to wait after the current step."""
+    return _ask(run, Command.PAUSE)
+
+
+def resume(run: Path) -> str:
+    """Ask a paused engine to go on."""
+    return _ask(run, Command.RESUME)
+
+
+def stop(run: Path) -> str:
+    """Ask the engine to save a checkpoint and end; it takes less than three seconds."""
+    return _ask(run, Command.STOP)
+
+
+def save(run: Path) -> str:
+    """Ask the engine for a checkpoint; the answer is a `Checkpoint` with this id as its `command`."""
+    return _ask(run, Command.SAVE)
+
+
+def _ask(run: Path, command: str) -> str:
+    if not is_running(run):
+        raise Problem(
+            tr("The training is not running."),
+            cause=tr("Its process has ended."),
+            cure=tr("Continue it first."),
+            code="not_running",
+        )
+    try:
+        return protocol.send_command(run, command)
+    except OSError as error:
+        raise storage.writing_failed(error, run / COMMANDS) from error
+
+
+def kill(run: Path) -> None:
+    """End the engine's process at once. What it did since the last checkpoint is done again when it continues."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        process = protocol.read_json(run / PROCESS)
+        if processes.is_alive(int(process["pid"]), float(process["started"])):
+            processes.end_tree(int(process["pid"]), patience_s=0.5)
+    is_running(run)
+
+
+# Following.
+
+
+def follow(run: Path, latest_load: Callable[[], Load | None], reporter: Reporter) -> Run:
+    """Follow a run until its engine ends; returns the run's last state.
+
+    Partial results are `Run` values, at most twenty a second. `latest_load` is asked once a second how busy the machine
+    is, for the run's record (called in this thread). Cancelling ends the following, never the training.
+    Raises `Problem` where the run failed or was interrupted, or its folder is gone.
+    """
+    story = Story(run, run_store.read_recipe(run))
+    looked = beaten = 0.0
+    alive = True
+    try:
+        while True:
+            reporter.checkpoint()
+            now = time.monotonic()
+            if now - looked >= _ALIVE_S:
+                alive, looked = is_running(run), now
+            if alive and now - beaten >= _BEAT_S:
+                beaten = now
+                load = latest_load()
+                if load is not None:
+                    with contextlib.suppress(OSError):  # a full disk: the engine says so itself
+                        story.record(load)
+            if story.update(alive=alive):
+                state = story.run
+                _tell(state, reporter)
+                if not state.state.live:
+                    break
+            elif not alive:
+                break
+            time.sleep(_LOOK_S)
+    except OSError as error:
+        raise problems.unreadable_run(run, error.strerror or str(error)) from error
+    ended = story.run
+    if ended.failure is not None:
+        raise ended.failure
+    return ended
+
+
+def _tell(run: Run, reporter: Reporter) -> None:
+    reporter.partial(run)
+    reporter.status(status_of(run))
+    if run.total_steps:
+        reporter.progress(run.step, run.total_steps)
+
+
+def status_of(run: Run) -> Text:
+    """What the run does now, in one line."""
+    if run.state is RunState.TRAINING and run.phase in _PHASES:
+        return _PHASES[run.phase]
+    if run.state is RunState.TRAINING and run.seconds_left:
+        return tr(
+            "Epoch {epoch} of {epochs}, {left} left",
+            epoch=run.epoch,
+            epochs=run.epochs,
+            left=duration(run.seconds_left[1]),
+        )
+    if run.state is RunState.TRAINING:
+        return tr("Epoch {epoch} of {epochs}", epoch=max(1, run.epoch), epochs=run.epochs)
+    if run.state is RunState.STARTING and run.phase_total:
+        return tr("Reading picture {done} of {total}", done=run.phase_done, total=run.phase_total)
+    return STATES[run.state]
+
+
+_PHASES = {
+    "validating": tr("Validating"),
+    "testing": tr("Testing on the pictures it never saw"),
+    "saving": tr("Saving"),
+}
+STATES: Mapping[RunState, Text] = {
+    RunState.CREATED: tr("Not started"),
+    RunState.STARTING: tr("Starting"),
+    RunState.TRAINING: tr("Training"),
+    RunState.PAUSED: tr("Paused"),
+    RunState.COMPLETED: tr("Completed"),
+    RunState.STOPPED: tr("Stopped"),
+    RunState.FAILED: tr("Failed"),
+    RunState.INTERRUPTED: tr("Interrupted"),
+}
+
+
+# Errands: short work for the engine that is not a run.
+
+
+def errand(
+    python: Path,
+    verb: str,
+    request: Mapping[str, Any],
+    folders: Folders,
+    reporter: Reporter,
+    *,
+    timeout_s: float = 600.0,
+) -> dict[str, Any]:
+    """Let the engine do something short in an environment (``inspect``, ``predict``) and return its answer.
+
+    Blocks until it is done, cancelled (raises `Cancelled`) or `timeout_s` are over. Raises `Problem` in words otherwise.
+    """
+    if not python.is_file():
+        raise problems.environment_gone(python)
+    folder = folders.cache / "errands" / f"{verb}-{secrets.token_hex(6)}"
+    try:
+        folder.mkdir(parents=True)
+        protocol.write_json(folder / "request.json", {"verb": verb, **request})
+    except OSError as error:
+        raise storage.writing_failed(error, folder) from error
+    try:
+        outcome = processes.run(
+            [python, *_STARTUP_OPTIONS, run_store.engine_folder() / "__main__.py", verb, folder],
+            timeout_s=timeout_s,
+            folder=folder,
+            cancelled=_Progress(folder / "progress.jsonl", reporter),
+        )
+        reporter.checkpoint()
+        return _answer(folder / "answer.json", outcome)
+    except FileNotFoundError as error:
+        raise problems.environment_gone(python) from error
+    except OSError as error:
+        raise problems.engine_silent(str(error)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Progress:
+    """Asked many times a second whether to go on: passes the errand's progress along meanwhile."""
+
+    def __init__(self, path: Path, reporter: Reporter) -> None:
+        self._path = path
+        self._reporter = reporter
+
+    def __call__(self) -> bool:
+        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # not there yet, or not whole yet
+            line = json.loads(self._path.read_bytes().splitlines()[-1])
+            self._reporter.progress(float(line["done"]), float(line["total"]) if line.get("total") else None)
+        return self._reporter.cancelled
+
+
+def _answer(path: Path, outcome: processes.Outcome) -> dict[str, Any]:
+    output = (outcome.stderr or outcome.stdout)[-4000:]
+    if outcome.timed_out:
+        raise Problem(
+            tr("The environment took too long to answer."),
+            cause=tr("Its Python was ended after the time limit."),
+            cure=tr("Try again; if it happens again, validate the environment or choose another one."),
+            details=output,
+            code="timed_out",
+        )
+    try:
+        answer = protocol.read_json(path)
+    except (OSError, ValueError) as error:
+        raise Problem(
+            tr("The environment did not answer."),
+            cause=tr("Its Python ended with code {code}.", code=outcome.signal_name or outcome.code),
+            cure=tr("Validate the environment, or choose another one."),
+            details=output,
+            code="engine_silent",
+        ) from error
+    if not answer.get("ok"):
+        raise problems.problem_of(str(answer.get("code")), answer.get("values", {}), str(answer.get("traceback") or ""))
+    return answer
