@@ -1,0 +1,106 @@
+"""Axes that speak the user's units: seconds as 1:30 or "5 min ago", bytes as 1.2 GB, fractions as percent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF
+
+from aienv_gui.core.wording import size, tr
+
+UNITS: Final = ("number", "percent", "fraction", "bytes", "bytes_s", "celsius", "watts", "mhz")
+
+_TIME_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+
+
+def value_text(value: float, unit: str) -> str:
+    """A value in its unit as it is read aloud: ``83 %``, ``9.1 GB``, ``0.0412``."""
+    if not math.isfinite(value):
+        return "–"
+    if unit == "percent":
+        return f"{value:.0f} %"
+    if unit == "fraction":
+        return f"{value * 100:.1f} %"
+    if unit == "bytes":
+        return size(value)
+    if unit == "bytes_s":
+        return f"{size(value)}/s"
+    if unit == "celsius":
+        return f"{value:.0f} °C"
+    if unit == "watts":
+        return f"{value:.0f} W"
+    if unit == "mhz":
+        return f"{value:.0f} MHz"
+    return f"{value:.4g}"
+
+
+def clock(seconds: float) -> str:
+    """A moment of a run: ``1:30`` or ``2:05:00``; the same in every language."""
+    whole = round(abs(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"-{text}" if seconds <= -0.5 else text
+
+
+def moment(seconds: float, *, ago: bool) -> str:
+    """A place on the time axis in words: seconds since the start, or (negative) before now."""
+    if not ago:
+        return clock(seconds)
+    if seconds > -0.5:
+        return str(tr("now"))
+    return str(tr("{time} ago", time=clock(-seconds)))
+
+
+class TimeAxis(pg.AxisItem):  # type: ignore[misc]
+    """The lower axis; its unit is a second."""
+
+    def __init__(self, *, ago: bool) -> None:
+        super().__init__("bottom")
+        self._ago = ago
+
+    def tickSpacing(self, low: float, high: float, length: float) -> list[tuple[float, float]]:
+        wanted = (high - low) / max(2.0, length / 90)
+        step = next((s for s in _TIME_STEPS if s >= wanted), None)
+        if step is None:
+            step = 86400 * math.ceil(wanted / 86400)
+        return [(float(step), 0.0)]
+
+    def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
+        return [moment(value, ago=self._ago) for value in values]
+
+
+class ValueAxis(pg.AxisItem):  # type: ignore[misc]
+    """The left axis, of a fixed width: plots below each other share their time axis to the pixel."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__("left")
+        self._unit = unit
+        self.setWidth(64)
+
+    def boundingRect(self) -> QRectF:
+        # pyqtgraph drops labels that reach beyond the view, as those of 0 % and 100 % do by half.
+        rect: QRectF = super().boundingRect()
+        return rect.adjusted(0, -12, 0, 12)
+
+    def tickSpacing(self, low: float, high: float, length: float) -> list[tuple[float, float]]:
+        wanted = max((high - low) / max(2.0, length / 40), 1e-12)
+        power = 10.0 ** math.floor(math.log10(wanted))
+        return [(next(step * power for step in (1, 2, 5, 10) if step * power >= wanted), 0.0)]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        if self._unit == "number":
+            strings: list[str] = super().tickStrings(values, scale, spacing)
+            return strings
+        if self._unit == "fraction":
+            digits = 0 if spacing >= 0.01 else 1 if spacing >= 0.001 else 2
+            return [f"{value * 100:.{digits}f} %" for value in values]
+        return [value_text(value, self._unit) for value in values]
+
+
+def redraw(axis: Any) -> None:
+    """Draw an axis again whose words have changed: pyqtgraph keeps its last picture."""
+    axis.picture = None
+    axis.update()

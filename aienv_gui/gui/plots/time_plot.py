@@ -1,0 +1,440 @@
+"""A live plot over time: cheap with a million points, readable by mouse, keyboard and screen reader."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import ArrayLike
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QShowEvent, QWheelEvent
+from PySide6.QtWidgets import QFrame, QGraphicsView, QHBoxLayout, QVBoxLayout, QWidget
+
+from aienv_gui.core.wording import Text, verbatim
+from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, moment, redraw, value_text
+from aienv_gui.gui.plots.decimation import Array, decimate
+from aienv_gui.gui.theme import Theme
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.words import say
+
+_REDRAW_MS = 50
+_NOTHING: Array = np.empty(0)
+
+
+@dataclass(slots=True)
+class _Series:
+    role: str
+    curve: pg.PlotCurveItem
+    dots: pg.ScatterPlotItem | None
+    swatch: QFrame
+    value: Label
+    x: Array = field(default_factory=lambda: _NOTHING)
+    y: Array = field(default_factory=lambda: _NOTHING)
+
+
+class _TimeRange(QObject):
+    """The time axis that linked plots share: it follows the data until the user moves it."""
+
+    changed = Signal()
+    cursor_moved = Signal()
+
+    def __init__(self, span: tuple[float, float] | None, parent: QObject) -> None:
+        super().__init__(parent)
+        self.members: list[TimePlot] = []
+        self.fixed = span
+        self.chosen: tuple[float, float] | None = None  # by the user
+        self.cursor: float | None = None
+
+    def value(self) -> tuple[float, float]:
+        if self.fixed is not None:
+            return self.fixed
+        return self.chosen or self.whole()
+
+    def whole(self) -> tuple[float, float]:
+        spans = [span for plot in self.members if (span := plot.data_span()) is not None]
+        if not spans:
+            return 0.0, 60.0
+        low, high = min(s[0] for s in spans), max(s[1] for s in spans)
+        return low, max(high, low + 10.0)
+
+    def choose(self, span: tuple[float, float] | None) -> None:
+        if self.fixed is None and span != self.chosen:
+            self.chosen = span
+            self.changed.emit()
+
+    def point_at(self, cursor: float | None) -> None:
+        if cursor != self.cursor:
+            self.cursor = cursor
+            self.cursor_moved.emit()
+
+
+class TimePlot(QWidget):
+    """Curves over a time axis. GUI thread only.
+
+    `series` are (key, name, colour role of the theme). `unit` is one of `axes.UNITS`. `seconds_ago` fixes the axis to
+    the last so many seconds (x is then negative: seconds before now); otherwise x is seconds since the start and the
+    axis follows the data until the user moves it (drag, Ctrl + wheel; a double click shows everything again).
+    `y_range` fixes the value axis; `y_floor` only keeps its lower end. Keys in `dots` have few points, each shown.
+
+    Left and Right move the reading cursor where the plot has the focus, Escape takes it away.
+    """
+
+    def __init__(
+        self,
+        theme: Theme,
+        title: Text,
+        series: Sequence[tuple[str, Text, str]],
+        *,
+        unit: str = "number",
+        seconds_ago: float | None = None,
+        y_range: tuple[float, float] | None = None,
+        y_floor: float | None = None,
+        dots: Collection[str] = (),
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._unit = unit
+        self._ago = seconds_ago is not None
+        self._y_range = y_range
+        self._y_floor = y_floor
+        self._markers: tuple[tuple[float, Text], ...] = ()
+        self._dirty = True
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(4)
+        header = QHBoxLayout()
+        header.setSpacing(6)
+        outer.addLayout(header)
+        self._title = Label(title, role="strong", parent=self)
+        self._title.setWordWrap(False)
+        header.addWidget(self._title)
+        header.addStretch(1)
+        self._moment = Label(role="caption", parent=self)
+        self._moment.setWordWrap(False)
+        header.addWidget(self._moment)
+
+        self._axis = TimeAxis(ago=self._ago)
+        self._values = ValueAxis(unit)
+        self._plot = pg.PlotWidget(self, axisItems={"bottom": self._axis, "left": self._values})
+        # The default repaints the union of many small rectangles, ten times slower with two curves.
+        self._plot.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
+        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._plot.setFrameShape(QFrame.Shape.NoFrame)
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.setMinimumHeight(120)
+        self._plot.getPlotItem().setContentsMargins(0, 8, 8, 4)  # room for half of the outermost labels
+        self._view = self._plot.getViewBox()
+        self._view.setDefaultPadding(0)
+        self._view.disableAutoRange()
+        self._view.setMouseEnabled(x=False, y=False)  # moved by our own event filter, for all linked plots at once
+        self._plot.viewport().installEventFilter(self)
+        self._plot.viewport().setMouseTracking(True)
+        outer.addWidget(self._plot, 1)
+
+        self._marks = pg.PlotCurveItem(connect="pairs")
+        self._cursor = pg.PlotCurveItem()
+        self._view.addItem(self._marks, ignoreBounds=True)
+        self._series: dict[str, _Series] = {}
+        for key, name, role in series:
+            curve = pg.PlotCurveItem(connect="finite", skipFiniteCheck=False)
+            self._view.addItem(curve, ignoreBounds=True)
+            scatter = None
+            if key in dots:
+                scatter = pg.ScatterPlotItem(size=6, pen=None)
+                self._view.addItem(scatter, ignoreBounds=True)
+            swatch = QFrame(self)
+            swatch.setFixedSize(12, 4)
+            value = Label(role="strong", parent=self)
+            value.setWordWrap(False)
+            label = Label(name, role="caption", parent=self)
+            label.setWordWrap(False)
+            header.addSpacing(10)
+            for widget in (swatch, label, value):
+                header.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+            self._series[key] = _Series(role, curve, scatter, swatch, value)
+        self._view.addItem(self._cursor, ignoreBounds=True)
+
+        self._redraw_timer = QTimer(self)
+        self._redraw_timer.setSingleShot(True)
+        self._redraw_timer.setInterval(_REDRAW_MS)
+        self._redraw_timer.timeout.connect(self._redraw)
+        self._dragged_from: tuple[float, tuple[float, float]] | None = None
+        self._range = _TimeRange((-seconds_ago, 0.0) if seconds_ago is not None else None, self)
+        self._join(self._range)
+        theme.changed.connect(self._on_theme)
+        self._on_theme()
+        say(self, "setAccessibleName", title)
+        say(self, "_reword", title)
+
+    # What callers use.
+
+    def set_series(self, key: str, x: ArrayLike, y: ArrayLike) -> None:
+        """Show these points; `x` ascends, NaN in `y` is a gap. The arrays are not copied: do not change them later.
+
+        Cheap: drawn at most 20 times a second, and not at all while hidden.
+        """
+        series = self._series[key]
+        series.x, series.y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        self._schedule()
+
+    def set_markers(self, markers: Sequence[tuple[float, Text]]) -> None:
+        """Mark moments (checkpoints): a vertical line each, and its words when the cursor is there."""
+        self._markers = tuple(markers)
+        self._schedule()
+
+    def set_summary(self, text: Text) -> None:
+        """The live sentence for screen readers and the tool tip: "loss 0.42, falling"."""
+        say(self, "setAccessibleDescription", text)
+
+    def set_title(self, title: Text) -> None:
+        self._title.say(title)
+        say(self, "setAccessibleName", title)
+
+    def clear(self) -> None:
+        """Take all points, markers and the user's choice of range away."""
+        for series in self._series.values():
+            series.x = series.y = _NOTHING
+        self._markers = ()
+        self._range.point_at(None)
+        self._range.choose(None)
+        self._schedule()
+
+    def link_x(self, other: TimePlot) -> None:
+        """Share the time axis and the reading cursor with `other` (and all that are linked to it)."""
+        if other._range is not self._range:
+            self._range.members.remove(self)
+            self._range.changed.disconnect(self._schedule)
+            self._range.cursor_moved.disconnect(self._on_cursor)
+            self._range = other._range
+            self._join(self._range)
+
+    def show_time_axis(self, visible: bool) -> None:
+        """Hide the labels of the time axis, for all but the lowest of linked plots."""
+        self._axis.setStyle(showValues=visible)
+        self._axis.setHeight(None if visible else 4)
+
+    def data_span(self) -> tuple[float, float] | None:
+        """The first and the last x of all series, or None where there is nothing."""
+        spans = [(s.x[0], s.x[-1]) for s in self._series.values() if len(s.x)]
+        return (float(min(a for a, _ in spans)), float(max(b for _, b in spans))) if spans else None
+
+    def points_drawn(self, key: str) -> int:
+        """How many points the curve of `key` was last drawn with."""
+        x, _ = self._series[key].curve.getData()
+        return 0 if x is None else len(x)
+
+    def value_shown(self, key: str) -> str:
+        """The number in the legend: at the cursor, otherwise the newest."""
+        return self._series[key].value.text()
+
+    def time_range(self) -> tuple[float, float]:
+        """The part of the time axis that is shown."""
+        return self._range.value()
+
+    # Drawing.
+
+    def _join(self, shared: _TimeRange) -> None:
+        shared.members.append(self)
+        shared.changed.connect(self._schedule)
+        shared.cursor_moved.connect(self._on_cursor)
+        self._schedule()
+
+    @Slot()
+    def _schedule(self) -> None:
+        self._dirty = True
+        if self.isVisible() and not self._redraw_timer.isActive():
+            self._redraw_timer.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._dirty:
+            self._redraw_timer.start()
+
+    @Slot()
+    def _redraw(self) -> None:
+        if not self.isVisible():
+            return
+        self._dirty = False
+        low, high = self._range.value()
+        columns = max(50, round(self._view.width()))
+        smallest, largest = math.inf, -math.inf
+        for series in self._series.values():
+            x, y = decimate(series.x, series.y, low, high, columns)
+            series.curve.setData(x, y)
+            finite = y[np.isfinite(y)]
+            if series.dots is not None:
+                keep = np.isfinite(y)
+                series.dots.setData(x[keep], y[keep])
+            if len(finite):
+                smallest, largest = min(smallest, float(finite.min())), max(largest, float(finite.max()))
+        bottom, top = self._y_limits(smallest, largest)
+        self._view.setRange(xRange=(low, high), yRange=(bottom, top), padding=0)
+        places = [place for place, _ in self._markers if low <= place <= high]
+        self._marks.setData(np.repeat(places, 2), np.tile([bottom, top], len(places)))
+        self._draw_cursor()
+        # Linked plots follow when data of this one moved the shared range.
+        for plot in self._range.members:
+            if plot is not self and plot._view.viewRange()[0] != [low, high]:
+                plot._schedule()
+
+    def _y_limits(self, smallest: float, largest: float) -> tuple[float, float]:
+        if self._y_range is not None:
+            return self._y_range
+        if smallest > largest:
+            smallest, largest = 0.0, 1.0
+        if self._y_floor is not None:
+            smallest = self._y_floor
+        room = (largest - smallest) * 0.06 or abs(largest) * 0.1 or 0.5
+        return smallest if self._y_floor is not None else smallest - room, largest + room
+
+    def _draw_cursor(self) -> None:
+        place = self._range.cursor
+        low, high = self._range.value()
+        if place is None or not low <= place <= high:
+            self._cursor.setData([], [])
+            self._moment.say("")
+            for series in self._series.values():
+                known = series.y[np.isfinite(series.y)] if len(series.y) < 2000 else series.y[-1:]
+                series.value.say(value_text(float(known[-1]), self._unit) if len(known) else "–")
+            return
+        bottom, top = self._view.viewRange()[1]
+        self._cursor.setData([place, place], [bottom, top])
+        words = moment(place, ago=self._ago)
+        reach = (high - low) / max(1.0, self._view.width()) * 5
+        for at, text in self._markers:
+            if abs(at - place) <= reach:
+                words = f"{text} · {words}"
+        self._moment.say(words)
+        for series in self._series.values():
+            series.value.say(value_text(_nearest(series.x, series.y, place), self._unit))
+
+    @Slot()
+    def _on_cursor(self) -> None:
+        if self.isVisible():
+            self._draw_cursor()
+
+    @Slot()
+    def _on_theme(self) -> None:
+        colour = self._theme.color
+        self._plot.setBackground(colour("surface"))
+        small = QFont(self.font())
+        small.setPointSizeF(small.pointSizeF() * 0.9)
+        for axis in (self._axis, self._values):
+            axis.setPen(pg.mkPen(colour("border")))
+            axis.setTickPen(pg.mkPen(colour("grid")))
+            axis.setTextPen(pg.mkPen(colour("muted")))
+            axis.setTickFont(small)
+            axis.setZValue(-1000)  # the grid lies under the curves
+        self._values.setGrid(255)
+        for series in self._series.values():
+            # Width 1 always: wider pens are drawn a hundred times slower.
+            series.curve.setPen(pg.mkPen(colour(series.role), width=1))
+            if series.dots is not None:
+                series.dots.setBrush(pg.mkBrush(colour(series.role)))
+            series.swatch.setStyleSheet(f"background: {colour(series.role).name()}; border-radius: 2px;")
+        self._cursor.setPen(pg.mkPen(colour("muted"), width=1))
+        self._marks.setPen(pg.mkPen(colour("warn"), width=1, style=Qt.PenStyle.DotLine))
+
+    def _reword(self, _title: str) -> None:
+        """Called through `say` at each change of language."""
+        redraw(self._axis)
+        redraw(self._values)
+        self._schedule()
+
+    # Mouse and keyboard.
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if self._range.cursor is None:
+            self._range.point_at(self._range.value()[1])  # shows where the keyboard is
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._range.point_at(None)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        kind = event.type()
+        if isinstance(event, QMouseEvent):
+            return self._mouse(event)
+        if kind == QEvent.Type.Leave:
+            self._range.point_at(None)
+        elif isinstance(event, QWheelEvent):
+            if not event.modifiers() & Qt.KeyboardModifier.ControlModifier or self._ago:
+                event.ignore()  # the page scrolls
+                return True
+            low, high = self._range.value()
+            middle = self._place(event.position())
+            factor = 0.8 if event.angleDelta().y() > 0 else 1.25
+            self._choose(middle - (middle - low) * factor, middle + (high - middle) * factor)
+            return True
+        return super().eventFilter(watched, event)
+
+    def _mouse(self, event: QMouseEvent) -> bool:
+        kind = event.type()
+        left = Qt.MouseButton.LeftButton
+        if kind == QEvent.Type.MouseButtonDblClick:
+            self._range.choose(None)
+        elif kind == QEvent.Type.MouseButtonPress and event.button() == left and not self._ago:
+            self._dragged_from = (event.position().x(), self._range.value())
+        elif kind == QEvent.Type.MouseButtonRelease:
+            self._dragged_from = None
+        elif kind == QEvent.Type.MouseMove:
+            if self._dragged_from is not None:
+                start, (low, high) = self._dragged_from
+                shift = (start - event.position().x()) / max(1.0, self._view.width()) * (high - low)
+                self._choose(low + shift, high + shift)
+            else:
+                low, high = self._range.value()
+                place = self._place(event.position())
+                self._range.point_at(place if low <= place <= high else None)
+        return True
+
+    def _place(self, position: QPointF) -> float:
+        return float(self._view.mapSceneToView(self._plot.mapToScene(position.toPoint())).x())
+
+    def _choose(self, low: float, high: float) -> None:
+        """Show low..high, kept within the data; everything when that is what it comes to."""
+        first, last = self._range.whole()
+        width = min(max(high - low, 1.0), last - first)
+        low = min(max(low, first), last - width)
+        self._range.choose(None if width >= last - first else (low, low + width))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        low, high = self._range.value()
+        now = self._range.cursor
+        step = (high - low) / 50
+        places = {
+            Qt.Key.Key_Left: (high if now is None else now) - step,
+            Qt.Key.Key_Right: (low if now is None else now) + step,
+            Qt.Key.Key_Home: low,
+            Qt.Key.Key_End: high,
+        }
+        key = Qt.Key(event.key())
+        if key in places:
+            self._range.point_at(min(max(places[key], low), high))
+            self._read_aloud()
+        elif key == Qt.Key.Key_Escape and now is not None:
+            self._range.point_at(None)
+        else:
+            super().keyPressEvent(event)
+
+    def _read_aloud(self) -> None:
+        values = ", ".join(series.value.text() for series in self._series.values())
+        say(self, "setAccessibleDescription", verbatim(f"{self._moment.text()}: {values}"))
+
+
+def _nearest(x: Array, y: Array, place: float) -> float:
+    """The value of the point nearest to `place`, NaN outside of the data."""
+    if not len(x) or place < x[0] - (x[-1] - x[0]) * 0.02 - 1 or place > x[-1] + (x[-1] - x[0]) * 0.02 + 1:
+        return math.nan
+    at = int(np.searchsorted(x, place))
+    if at >= len(x) or (at > 0 and place - x[at - 1] < x[at] - place):
+        at -= 1
+    return float(y[at])
