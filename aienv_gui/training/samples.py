@@ -42,9 +42,7 @@ def unpack_archive(archive: Path, target: Path, reporter: Reporter) -> Path:
     try:
         staging.mkdir(parents=True)
         with zipfile.ZipFile(archive) as file:
-            members = [(member, _safe_name(member)) for member in file.infolist() if not member.is_dir()]
-            if len(members) > _LIMIT_FILES or sum(m.file_size for m, _ in members) > _LIMIT_BYTES:
-                raise zipfile.BadZipFile("larger than any sample")
+            members = _members(file)
             for done, (member, name) in enumerate(members):
                 if done % 100 == 0:
                     reporter.checkpoint()
@@ -68,6 +66,13 @@ def unpack_archive(archive: Path, target: Path, reporter: Reporter) -> Path:
         return target
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _members(file: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    members = [(member, _safe_name(member)) for member in file.infolist() if not member.is_dir()]
+    if len(members) > _LIMIT_FILES or sum(member.file_size for member, _ in members) > _LIMIT_BYTES:
+        raise zipfile.BadZipFile("larger than any sample")
+    return members
 
 
 def _safe_name(member: zipfile.ZipInfo) -> PurePosixPath:

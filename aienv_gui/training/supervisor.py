@@ -1,7 +1,7 @@
 """Starts the engine, follows it, steers it, finds it again. Every function may block: call them in jobs.
 
-The engine is a detached process that is spoken to through the run's folder alone (see `engine.protocol`): it outlives the
-window, and the window can neither be frozen nor crashed by it.
+The engine is a detached process that is spoken to through the run's folder alone (see `engine.protocol`): it outlives
+the window, and the window can neither be frozen nor crashed by it.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ def errand(
 ) -> dict[str, Any]:
     """Let the engine do something short in an environment (``inspect``, ``predict``) and return its answer.
 
-    Blocks until it is done, cancelled (raises `Cancelled`) or `timeout_s` are over. Raises `Problem` in words otherwise.
+    Blocks until it is done, cancelled (raises `Cancelled`) or `timeout_s` are over. Raises `Problem` otherwise.
     """
     if not python.is_file():
         raise problems.environment_gone(python)

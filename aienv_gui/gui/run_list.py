@@ -1,0 +1,152 @@
+"""The runs as every page sees them: one list, looked up in the background; what is running is followed live."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.wording import tr
+from aienv_gui.gui import run_work
+from aienv_gui.gui.hardware_feed import HardwareFeed
+from aienv_gui.gui.jobs import Job, Jobs
+from aienv_gui.hardware.readings import Snapshot, Value
+from aienv_gui.training import supervisor
+from aienv_gui.training.records import Load, Recipe, Run, RunSummary
+
+
+class RunList(QObject):
+    """Lives in the GUI thread. Empty until the first `refresh` has ended (`loaded`); nothing here blocks.
+
+    A training that runs, whoever started it and when, has a visible job that follows it. Cancelling that job stops the
+    training in order; closing the window only ends the following.
+    """
+
+    changed = Signal()
+    updated = Signal(object)  # Run: a followed run has got on
+    failed = Signal(object)  # Problem: the last look failed, the list stays as it was
+
+    def __init__(
+        self, jobs: Jobs, folders: Folders, hardware: HardwareFeed | None = None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._jobs = jobs
+        self._folders = folders
+        self._load = run_work.LatestLoad()
+        self.items: tuple[RunSummary, ...] = ()
+        self.loaded = False
+        self._job: Job | None = None
+        self._again = False
+        self._followers: dict[Path, Job] = {}
+        self._latest: dict[Path, Run] = {}
+        if hardware is not None:
+            hardware.sampled.connect(self._on_sampled)
+
+    def get(self, folder: Path) -> RunSummary | None:
+        """The summary of the run in `folder`, if it is in the list."""
+        return next((item for item in self.items if item.folder == folder), None)
+
+    def latest(self, folder: Path) -> Run | None:
+        """The whole state of a run that is followed, or was until its end; None for the others."""
+        return self._latest.get(folder)
+
+    def follower(self, folder: Path) -> Job | None:
+        """The job that follows a run."""
+        return self._followers.get(folder)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Look again, in the background. While a look is under way, one more follows it."""
+        if self._job is not None:
+            self._again = True
+            return
+        self._job = self._jobs.start(tr("Look for trainings"), run_work.look, self._folders, quiet=True)
+        self._job.succeeded.connect(self._on_found)
+        self._job.failed.connect(self.failed)
+        self._job.finished.connect(self._on_looked)
+
+    def begin(self, recipe: Recipe) -> Job:
+        """Start a new training; the job's result is the run's folder, which is followed from then on."""
+        job = self._jobs.start(tr("Start {name}", name=recipe.name), run_work.begin, recipe, self._folders, quiet=True)
+        job.succeeded.connect(self._on_begun)
+        return job
+
+    def carry_on(self, folder: Path, python: Path | None = None) -> Job:
+        """Continue a training that was stopped or interrupted; the result is its folder."""
+        job = self._jobs.start(tr("Continue the training"), run_work.carry_on, folder, python, quiet=True)
+        job.succeeded.connect(self._on_begun)
+        return job
+
+    def follow(self, folder: Path) -> None:
+        """Follow a run that is running, unless it is followed already."""
+        if folder in self._followers:
+            return
+        self._latest.pop(folder, None)
+        summary = self.get(folder)
+        title = tr("Train {name}", name=summary.name) if summary else tr("Train")
+        job = self._jobs.start(title, supervisor.follow, folder, self._load, on_cancel=partial(self._stop, folder))
+        self._followers[folder] = job
+        job.partial.connect(self._on_run)
+        job.finished.connect(self._on_followed)
+
+    def _stop(self, folder: Path) -> None:
+        job = self._jobs.start(tr("Stop the training"), run_work.stop, folder, quiet=True)
+        job.failed.connect(self.failed)
+
+    @Slot(object)
+    def _on_found(self, items: tuple[RunSummary, ...]) -> None:
+        self.loaded = True
+        same = items == self.items
+        self.items = items
+        for item in items:
+            if item.state.live:
+                self.follow(item.folder)
+        known = {item.folder for item in items} | set(self._followers)
+        for folder in set(self._latest) - known:
+            del self._latest[folder]
+        if not same:
+            self.changed.emit()
+
+    @Slot()
+    def _on_looked(self) -> None:
+        self._job = None
+        if self._again:
+            self._again = False
+            self.refresh()
+
+    @Slot(object)
+    def _on_begun(self, folder: Path) -> None:
+        self.follow(folder)
+        self.refresh()
+
+    @Slot(object)
+    def _on_run(self, run: Run) -> None:
+        before = self._latest.get(run.folder)
+        self._latest[run.folder] = run
+        self.updated.emit(run)
+        if before is None or before.state is not run.state:
+            self.refresh()
+
+    @Slot()
+    def _on_followed(self) -> None:
+        job = self.sender()
+        self._followers = {folder: other for folder, other in self._followers.items() if other is not job}
+        self.refresh()
+
+    @Slot(object)
+    def _on_sampled(self, snapshot: Snapshot) -> None:
+        host = snapshot.host
+        busiest = max(snapshot.nvidia.gpus, key=lambda gpu: gpu.utilisation_percent.number or 0.0, default=None)
+        self._load.value = Load(
+            time=snapshot.time,
+            cpu=host.cpu_percent,
+            memory=100 * host.memory_used_bytes / host.memory_total_bytes if host.memory_total_bytes else None,
+            gpu=busiest.utilisation_percent.number if busiest else None,
+            gpu_memory=_share(busiest.memory_used_bytes, busiest.memory_total_bytes) if busiest else None,
+        )
+
+
+def _share(part: Value, whole: Value) -> float | None:
+    return 100 * part.number / whole.number if part.number is not None and whole.number else None

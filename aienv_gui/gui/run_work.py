@@ -1,0 +1,71 @@
+"""The training work that pages start as jobs: `training` functions in the shape that `Jobs.start` wants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import tr
+from aienv_gui.training import run_store, samples, supervisor
+from aienv_gui.training.records import Load, Recipe, Run, RunSummary
+
+
+class LatestLoad:
+    """Where the window puts how busy the machine is, for followers in their threads to take."""
+
+    def __init__(self) -> None:
+        self.value: Load | None = None
+
+    def __call__(self) -> Load | None:
+        return self.value
+
+
+def begin(recipe: Recipe, folders: Folders, reporter: Reporter) -> Path:
+    """Make a run and start its engine; returns the run's folder. Raises `Problem`; then there is no run."""
+    reporter.status(tr("Starting"))
+    if recipe.sample:
+        samples.unpack(recipe.sample, folders, reporter)
+    folder = run_store.create(recipe, folders)
+    try:
+        supervisor.start(folder, recipe.environment_python)
+    except BaseException:
+        run_store.delete(folder, folders, reporter)
+        raise
+    return folder
+
+
+def carry_on(folder: Path, python: Path | None, reporter: Reporter) -> Path:
+    """Continue a run, in another environment where `python` is given; returns its folder."""
+    reporter.status(tr("Starting"))
+    supervisor.continue_run(folder, python)
+    return folder
+
+
+def pause(folder: Path, _reporter: Reporter) -> str:
+    return supervisor.pause(folder)
+
+
+def resume(folder: Path, _reporter: Reporter) -> str:
+    return supervisor.resume(folder)
+
+
+def save(folder: Path, _reporter: Reporter) -> str:
+    return supervisor.save(folder)
+
+
+def stop(folder: Path, _reporter: Reporter) -> str:
+    return supervisor.stop(folder)
+
+
+def stop_now(folder: Path, _reporter: Reporter) -> str:
+    supervisor.kill(folder)
+    return ""
+
+
+def read(folder: Path, _reporter: Reporter) -> Run:
+    return run_store.read(folder)
+
+
+def look(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
+    return run_store.summaries(folders, reporter)
