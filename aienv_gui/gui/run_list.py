@@ -68,26 +68,27 @@ class RunList(QObject):
         self._job.finished.connect(self._on_looked)
 
     def begin(self, recipe: Recipe) -> Job:
-        """Start a new training; the job's result is the run's folder, which is followed from then on."""
+        """Start a new training; the job's result is the run's folder. It is followed from then on."""
         job = self._jobs.start(tr("Start {name}", name=recipe.name), run_work.begin, recipe, self._folders, quiet=True)
-        job.succeeded.connect(self._on_begun)
+        job.finished.connect(self.refresh)
         return job
 
     def carry_on(self, folder: Path, python: Path | None = None) -> Job:
         """Continue a training that was stopped or interrupted; the result is its folder."""
         job = self._jobs.start(tr("Continue the training"), run_work.carry_on, folder, python, quiet=True)
-        job.succeeded.connect(self._on_begun)
+        job.finished.connect(self.refresh)
         return job
 
-    def follow(self, folder: Path) -> None:
-        """Follow a run that is running, unless it is followed already."""
-        if folder in self._followers:
-            return
-        self._latest.pop(folder, None)
-        summary = self.get(folder)
-        title = tr("Train {name}", name=summary.name) if summary else tr("Train")
-        job = self._jobs.start(title, supervisor.follow, folder, self._load, on_cancel=partial(self._stop, folder))
-        self._followers[folder] = job
+    def _follow(self, item: RunSummary) -> None:
+        self._latest.pop(item.folder, None)
+        job = self._jobs.start(
+            tr("Train {name}", name=item.name),
+            supervisor.follow,
+            item.folder,
+            self._load,
+            on_cancel=partial(self._stop, item.folder),
+        )
+        self._followers[item.folder] = job
         job.partial.connect(self._on_run)
         job.finished.connect(self._on_followed)
 
@@ -101,8 +102,8 @@ class RunList(QObject):
         same = items == self.items
         self.items = items
         for item in items:
-            if item.state.live:
-                self.follow(item.folder)
+            if item.state.live and item.folder not in self._followers:
+                self._follow(item)
         known = {item.folder for item in items} | set(self._followers)
         for folder in set(self._latest) - known:
             del self._latest[folder]
@@ -115,11 +116,6 @@ class RunList(QObject):
         if self._again:
             self._again = False
             self.refresh()
-
-    @Slot(object)
-    def _on_begun(self, folder: Path) -> None:
-        self.follow(folder)
-        self.refresh()
 
     @Slot(object)
     def _on_run(self, run: Run) -> None:
