@@ -1,0 +1,245 @@
+"""The wizard's steps and branches, without a window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Silent
+from aienv_gui.core.wording import verbatim
+from aienv_gui.environments import accelerators, recipes
+from aienv_gui.environments.interpreters import BaseInterpreter
+from aienv_gui.environments.records import (
+    Engine,
+    Environment,
+    Maker,
+    Plan,
+    Request,
+    Unfinished,
+)
+from aienv_gui.environments.wizard import (
+    CONDA_PYTHONS,
+    Offer,
+    Step,
+    Wizard,
+    check_name,
+    estimated_seconds,
+    make_offer,
+    request_of,
+    split_packages,
+)
+
+CPU = accelerators.Choice("cpu", verbatim("CPU only"), verbatim("no card"))
+CUDA = accelerators.Choice("cu128", verbatim("CUDA"), verbatim("card"))
+
+
+def offer_of(*pythons: str, advised: accelerators.Choice = CPU) -> Offer:
+    bases = tuple(BaseInterpreter(Path(f"/usr/bin/python{p}"), f"{p}.1", Path("/usr")) for p in pythons)
+    return Offer(recipes.templates(), bases, (CPU, CUDA), advised)
+
+
+def plan_of(request: Request, *, free: int = 10**12, download: int = 10**6) -> Plan:
+    return Plan(request, (), None, download_bytes=download, installed_bytes=10**6, free_bytes=free)
+
+
+@pytest.fixture
+def wizard() -> Wizard:
+    return Wizard(offer_of("3.13", "3.11", recipes.default_python()), taken_names=("Pictures",))
+
+
+def environment_of(name: str) -> Environment:
+    return Environment(Path("/e") / name, Path("/e") / name / "bin/python", name, Maker.AIENV, "3.11.2")
+
+
+def at_options(wizard: Wizard) -> Wizard:
+    wizard.use_template("tables")
+    wizard.forward()
+    wizard.name_checked(wizard.draft.name, None)
+    return wizard
+
+
+def test_nothing_chosen_keeps_the_wizard_at_the_first_step(wizard: Wizard) -> None:
+    assert wizard.step is Step.PURPOSE
+    assert not wizard.can_go_forward
+    assert not wizard.can_go_back
+    assert "what the environment is for" in str(wizard.hindrance)
+
+
+def test_a_template_brings_a_free_name_and_a_python_that_suits(wizard: Wizard) -> None:
+    wizard.use_template("pictures")
+    assert wizard.draft.name == "pictures 2"  # "Pictures" is taken, whatever its case
+    assert wizard.draft.python == recipes.default_python()
+    assert wizard.can_go_forward
+
+
+def test_another_template_renames_only_what_the_user_did_not_type(wizard: Wizard) -> None:
+    wizard.use_template("pictures")
+    wizard.use_template("tables")
+    assert wizard.draft.name == "tables"
+    wizard.change_name("mine")
+    wizard.use_template("sound")
+    assert wizard.draft.name == "mine"
+
+
+def test_an_unchecked_or_refused_name_stops_the_second_step(wizard: Wizard) -> None:
+    at_options(wizard)
+    assert wizard.can_go_forward
+    wizard.change_name("new name")
+    assert not wizard.can_go_forward
+    assert not wizard.name_checked("new nam", None)  # the answer for an older name is dropped
+    assert not wizard.can_go_forward
+    assert wizard.name_checked("new name", Problem(verbatim("no")))
+    assert not wizard.can_go_forward
+    wizard.name_checked("new name", None)
+    assert wizard.can_go_forward
+
+
+def test_a_bad_extra_package_stops_the_second_step(wizard: Wizard) -> None:
+    at_options(wizard)
+    wizard.change_extra("numpy, pandas==")
+    assert wizard.extra_fault is not None
+    assert not wizard.can_go_forward
+    wizard.change_extra("numpy, pandas==2.1")
+    assert wizard.can_go_forward
+
+
+def test_conda_brings_its_own_pythons(wizard: Wizard) -> None:
+    wizard = Wizard(offer_of("3.9"))
+    wizard.use_template("tensorflow")
+    wizard.forward()
+    assert wizard.draft.python == ""
+    assert "conda" in str(wizard.hindrance)
+    wizard.change_engine(Engine.CONDA)
+    assert "3.14" not in wizard.pythons  # TensorFlow has no packages for it
+    assert wizard.draft.python in CONDA_PYTHONS
+    assert wizard.hindrance is None
+
+
+def test_an_environment_file_is_for_conda_only(wizard: Wizard, tmp_path: Path) -> None:
+    file = tmp_path / "environment.yml"
+    file.write_text("name: lab\ndependencies: [python=3.12, numpy]\n", encoding="utf-8")
+    wizard.use_file(file, recipes.request_of_file(file, name=""))
+    assert wizard.engines == (Engine.CONDA,)
+    assert (wizard.draft.name, wizard.draft.python) == ("lab", "3.12")
+    wizard.use_template("tables")
+    assert wizard.engines == tuple(Engine)
+
+
+def test_the_request_of_a_file_holds_the_extra_packages(wizard: Wizard, tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("numpy>=1\n", encoding="utf-8")
+    wizard.use_file(file, recipes.request_of_file(file, name=""))
+    wizard.change_name("mine")
+    wizard.change_extra("pandas")
+    request = request_of(wizard.draft, wizard.offer)
+    assert (request.name, request.requirements) == ("mine", ("numpy>=1", "pandas"))
+
+
+def test_the_accelerator_matters_for_frameworks_only(wizard: Wizard) -> None:
+    wizard.use_template("tables")
+    assert not wizard.uses_accelerator
+    wizard.change_extra("torch-geometric")
+    assert not wizard.uses_accelerator
+    wizard.change_extra("torch>=2")
+    assert wizard.uses_accelerator
+    wizard.change_extra("")
+    wizard.use_template("pictures")
+    assert wizard.uses_accelerator
+
+
+def test_the_advised_accelerator_is_chosen_first() -> None:
+    wizard = Wizard(offer_of("3.13", advised=CUDA))
+    wizard.use_template("tensorflow")
+    wizard.change_name("t")
+    request = request_of(wizard.draft, wizard.offer)
+    assert request.accelerator == "cu128"
+    assert any("and-cuda" in requirement for requirement in request.requirements)
+
+
+def test_any_change_makes_the_plan_stale(wizard: Wizard) -> None:
+    at_options(wizard)
+    wizard.forward()
+    plan = plan_of(request_of(wizard.draft, wizard.offer))
+    wizard.planned(plan)
+    wizard.back()
+    wizard.change_name(wizard.draft.name)
+    assert wizard.plan is plan
+    wizard.change_python("3.13")
+    assert wizard.plan is None
+
+
+def test_a_plan_that_does_not_fit_is_not_built(wizard: Wizard) -> None:
+    at_options(wizard)
+    wizard.forward()
+    assert not wizard.can_go_forward  # no plan yet
+    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer), free=10))
+    assert not wizard.can_go_forward
+    assert "fit" in str(wizard.hindrance)
+    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer)))
+    assert wizard.forward() is Step.BUILD
+
+
+def test_a_build_can_be_left_backwards_only_once_it_has_stopped(wizard: Wizard) -> None:
+    at_options(wizard)
+    wizard.forward()
+    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer)))
+    wizard.forward()
+    wizard.working()
+    assert not wizard.can_go_back
+    assert not wizard.can_go_forward
+    wizard.stopped()
+    assert wizard.can_go_back
+    assert wizard.back() is Step.PLAN
+    assert wizard.plan is not None
+    wizard.forward()
+    wizard.working()
+    wizard.built(environment_of("tables"))
+    assert wizard.step is Step.VALIDATE
+    assert not wizard.can_go_back
+    wizard.working()
+    assert not wizard.finished
+    wizard.validated(())
+    assert wizard.finished
+
+
+def test_an_interrupted_build_opens_at_the_fourth_step(wizard: Wizard) -> None:
+    at_options(wizard)
+    request = replace(request_of(wizard.draft, wizard.offer), name="half")
+    resumed = Wizard.of_unfinished(wizard.offer, Unfinished(Path("/staging/x"), request, 0.0, plan_of(request)))
+    assert resumed.step is Step.BUILD
+    assert resumed.draft.name == "half"
+    assert not resumed.can_go_back
+
+
+def test_packages_typed_by_hand_are_split_where_one_ends() -> None:
+    assert split_packages("numpy>=1,<2, pandas scipy==1.14\nrequests[socks]，rich") == (
+        "numpy>=1,<2",
+        "pandas",
+        "scipy==1.14",
+        "requests[socks]",
+        "rich",
+    )
+    assert split_packages(" , ") == ()
+
+
+def test_a_taken_name_is_refused_with_a_cure(folders: Folders) -> None:
+    with pytest.raises(Problem) as caught:
+        check_name("a\nb", folders, Silent())
+    assert caught.value.cure is not None
+    check_name("数字 “quoted” 🦊", folders, Silent())
+
+
+def test_the_offer_holds_what_this_machine_has() -> None:
+    offer = make_offer("", (), Silent())
+    assert recipes.default_python() in {base.minor for base in offer.interpreters}
+    assert offer.advised.id == "cpu"
+    assert {template.id for template in offer.templates} >= {"pictures", "tables", "empty"}
+
+
+def test_more_bytes_take_longer() -> None:
+    request = Request("x", Engine.UV, "3.11", ())
+    assert estimated_seconds(plan_of(request, download=10**9)) > estimated_seconds(plan_of(request)) + 60
