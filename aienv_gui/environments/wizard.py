@@ -51,7 +51,7 @@ class Offer:
 
     templates: tuple[recipes.Template, ...]
     interpreters: tuple[BaseInterpreter, ...]
-    accelerators: tuple[accelerators.Choice, ...]
+    builds: tuple[accelerators.Choice, ...]  # for the graphics cards, the CPU's first
     advised: accelerators.Choice  # the build that suits the driver and the cards
 
 
@@ -222,7 +222,7 @@ class Wizard:
     @property
     def uses_accelerator(self) -> bool:
         """Whether the choice of an accelerator changes what would be installed."""
-        if len(self.offer.accelerators) < 2:
+        if len(self.offer.builds) < 2:
             return False
         asked = self.draft.asked
         if self.template is not None:
@@ -306,7 +306,8 @@ class Wizard:
 
     def forward(self) -> Step:
         """Go to the next step. Call it only where `can_go_forward`."""
-        assert self.can_go_forward and self.step is not Step.VALIDATE
+        assert self.can_go_forward
+        assert self.step is not Step.VALIDATE
         self.step = STEPS[STEPS.index(self.step) + 1]
         return self.step
 
