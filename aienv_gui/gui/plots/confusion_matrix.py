@@ -1,0 +1,270 @@
+"""The confusion matrix: which class was taken for which, as a coloured table that can be read cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.gui.theme import Theme
+from aienv_gui.gui.words import Language, say
+
+_LARGEST_CELL = 44
+_LABEL_CHARACTERS = 14
+
+
+class ConfusionMatrix(QWidget):
+    """Rows are the truth, columns the model's answers; the diagonal is right.
+
+    Shades are fractions of a row, so that a rare class is as readable as a common one. The arrow keys or the mouse
+    choose a cell, whose meaning is said in a sentence (`sentence_changed`, tool tip and accessible description).
+    """
+
+    sentence_changed = Signal(object)  # Text
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._classes: tuple[str, ...] = ()
+        self._matrix: tuple[tuple[int, ...], ...] = ()
+        self._cursor: tuple[int, int] | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        say(self, "setAccessibleName", tr("Confusion matrix"))
+        theme.changed.connect(self._repaint)
+
+    def follow(self, language: Language) -> None:
+        """Draw the words again when `language` changes."""
+        language.changed.connect(self._repaint)
+
+    def set_matrix(self, classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> None:
+        """Show counts: ``matrix[truth][answer]`` examples of class `truth` were taken for `answer`.
+
+        Raises ValueError where the matrix is not square over the classes.
+        """
+        rows = tuple(tuple(int(count) for count in row) for row in matrix)
+        if len(rows) != len(classes) or any(len(row) != len(classes) for row in rows):
+            raise ValueError("a confusion matrix has one row and one column a class")
+        self._classes, self._matrix, self._cursor = tuple(classes), rows, None
+        say(self, "setAccessibleDescription", self._summary())
+        self.updateGeometry()
+        self.update()
+
+    def sentence(self, truth: int, answer: int) -> Text:
+        """What a cell means, in words."""
+        count, total = self._matrix[truth][answer], sum(self._matrix[truth])
+        if truth == answer:
+            return tr(
+                "{count} of {total} examples of “{truth}” were recognised.",
+                count=count,
+                total=total,
+                truth=self._classes[truth],
+            )
+        return tr(
+            "{count} of {total} examples of “{truth}” were taken for “{answer}”.",
+            count=count,
+            total=total,
+            truth=self._classes[truth],
+            answer=self._classes[answer],
+        )
+
+    def as_table(self) -> str:
+        """The counts as tab-separated text with headings, for the clipboard and for screen readers."""
+        lines = ["\t".join(["", *self._classes])]
+        lines += ["\t".join([name, *map(str, row)]) for name, row in zip(self._classes, self._matrix, strict=True)]
+        return "\n".join(lines)
+
+    def _summary(self) -> Text:
+        total = sum(map(sum, self._matrix))
+        right = sum(row[i] for i, row in enumerate(self._matrix))
+        return tr_count(
+            "{right} of {count} example was recognised.",
+            "{right} of {count} examples were recognised.",
+            total,
+            right=right,
+        )
+
+    # Geometry
+
+    def sizeHint(self) -> QSize:
+        side = len(self._classes) * min(_LARGEST_CELL, 36)
+        return QSize(side + self._margin_left() + 8, side + self._margin_top() + 8)
+
+    def minimumSizeHint(self) -> QSize:
+        side = len(self._classes) * (22 if len(self._classes) <= 12 else 10)
+        return QSize(side + self._margin_left() + 8, side + self._margin_top() + 8)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return int(self._cell(width) * len(self._classes)) + self._margin_top() + 8
+
+    def _cell(self, width: int) -> float:
+        if not self._classes:
+            return 0.0
+        return min(float(_LARGEST_CELL), (width - self._margin_left() - 8) / len(self._classes))
+
+    def _label(self, name: str) -> str:
+        return name if len(name) <= _LABEL_CHARACTERS else name[: _LABEL_CHARACTERS - 1] + "…"
+
+    def _margin_left(self) -> int:
+        metrics = self.fontMetrics()
+        widest = max((metrics.horizontalAdvance(self._label(name)) for name in self._classes), default=0)
+        return widest + metrics.height() + 20
+
+    def _margin_top(self) -> int:
+        metrics = self.fontMetrics()
+        if self._upright():
+            widest = max((metrics.horizontalAdvance(self._label(name)) for name in self._classes), default=0)
+            return widest + metrics.height() + 18
+        return metrics.height() * 2 + 14
+
+    def _upright(self) -> bool:
+        """Whether the column names are too long to lie flat."""
+        metrics = self.fontMetrics()
+        return any(metrics.horizontalAdvance(self._label(name)) > 30 for name in self._classes)
+
+    def _cell_at(self, point: QPointF) -> tuple[int, int] | None:
+        cell = self._cell(self.width())
+        if cell <= 0:
+            return None
+        column = int((point.x() - self._margin_left()) // cell)
+        row = int((point.y() - self._margin_top()) // cell)
+        count = len(self._classes)
+        return (row, column) if 0 <= row < count and 0 <= column < count else None
+
+    # Painting
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        if not self._classes:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_names(painter)
+        cell = self._cell(self.width())
+        for truth, row in enumerate(self._matrix):
+            total = max(1, sum(row))
+            for answer, count in enumerate(row):
+                self._paint_cell(painter, truth, answer, count, count / total, cell)
+        if self._cursor is not None:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self._theme.color("text"), 2))
+            painter.drawRoundedRect(self._rect(*self._cursor, cell).adjusted(1, 1, -1, -1), 3, 3)
+
+    def _rect(self, truth: int, answer: int, cell: float) -> QRectF:
+        return QRectF(self._margin_left() + answer * cell, self._margin_top() + truth * cell, cell, cell)
+
+    def _paint_cell(self, painter: QPainter, truth: int, answer: int, count: int, fraction: float, cell: float) -> None:
+        base = self._theme.color("raised")
+        # A single confusion in a hundred should still be seen: the root spreads the small fractions.
+        strength = 0.85 * fraction if truth == answer else min(1.0, fraction**0.5)
+        shade = _blend(base, self._theme.color("accent" if truth == answer else "bad"), strength if count else 0.0)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(shade)
+        rect = self._rect(truth, answer, cell)
+        painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 3, 3)
+        if count and cell >= 20:
+            painter.setPen(_readable_on(shade))
+            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, str(count))
+
+    def _paint_names(self, painter: QPainter) -> None:
+        metrics, cell = self.fontMetrics(), self._cell(self.width())
+        left, top, side = self._margin_left(), self._margin_top(), cell * len(self._classes)
+        painter.setPen(self._theme.color("muted"))
+        centre = Qt.AlignmentFlag.AlignCenter
+        painter.drawText(QRectF(left, 0, max(side, 80), metrics.height() + 4), centre, str(tr("The model's answer")))
+        painter.save()
+        painter.translate(0, top + side)
+        painter.rotate(-90)
+        painter.drawText(QRectF(0, 0, side, metrics.height() + 4), centre, str(tr("The truth")))
+        painter.restore()
+        painter.setPen(self._theme.color("text"))
+        # With many classes the names would overlap: every n-th is written, all are said by the cursor.
+        every = max(1, round((metrics.height() + 1) / max(cell, 1)))
+        for index in range(0, len(self._classes), every):
+            name = self._label(self._classes[index])
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(
+                QRectF(metrics.height() + 4, top + index * cell, left - metrics.height() - 12, cell), right, name
+            )
+            column = QRectF(left + index * cell, metrics.height() + 4, cell, top - metrics.height() - 8)
+            if self._upright():
+                painter.save()
+                painter.translate(column.left(), column.bottom())
+                painter.rotate(-90)
+                upright = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+                painter.drawText(QRectF(0, 0, column.height(), cell), upright, name)
+                painter.restore()
+            else:
+                painter.drawText(column, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, name)
+
+    # Reading cell by cell
+
+    def _choose(self, cell: tuple[int, int] | None) -> None:
+        if cell == self._cursor:
+            return
+        self._cursor = cell
+        text = self._summary() if cell is None else self.sentence(*cell)
+        say(self, "setAccessibleDescription", text)
+        self.sentence_changed.emit(text)
+        self.update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        cell = self._cell_at(event.position())
+        self._choose(cell)
+        if cell is None:
+            QToolTip.hideText()
+        else:
+            QToolTip.showText(event.globalPosition().toPoint(), str(self.sentence(*cell)), self)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        if not self.hasFocus():
+            self._choose(None)
+        super().leaveEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key.Key_Left: (0, -1),
+            Qt.Key.Key_Right: (0, 1),
+            Qt.Key.Key_Up: (-1, 0),
+            Qt.Key.Key_Down: (1, 0),
+        }
+        step = steps.get(Qt.Key(event.key()))
+        if step is None or not self._classes:
+            super().keyPressEvent(event)
+            return
+        if self._cursor is None:
+            self._choose((0, 0))
+            return
+        last = len(self._classes) - 1
+        row, column = self._cursor[0] + step[0], self._cursor[1] + step[1]
+        self._choose((min(max(row, 0), last), min(max(column, 0), last)))
+
+    @Slot()
+    def _repaint(self) -> None:
+        self.updateGeometry()
+        self.update()
+
+
+def _blend(base: QColor, other: QColor, strength: float) -> QColor:
+    def mix(a: int, b: int) -> int:
+        return round(a + (b - a) * strength)
+
+    return QColor(mix(base.red(), other.red()), mix(base.green(), other.green()), mix(base.blue(), other.blue()))
+
+
+def _readable_on(background: QColor) -> QColor:
+    """Black or white, whichever contrasts more with `background` (WCAG relative luminance)."""
+
+    def linear(value: float) -> float:
+        return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
+
+    luminance = (
+        0.2126 * linear(background.redF()) + 0.7152 * linear(background.greenF()) + 0.0722 * linear(background.blueF())
+    )
+    return QColor(Qt.GlobalColor.black) if luminance > 0.179 else QColor(Qt.GlobalColor.white)

@@ -1,0 +1,296 @@
+"""Everything about one model: its result, what it confuses, its facts, *Try it*, saving and deleting."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.wording import Text, percent, size, tr, tr_count, verbatim
+from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.confirm import confirm
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.mistake_strip import MistakeStrip
+from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.gui.widgets.try_it import TryIt
+from aienv_gui.gui.words import say
+from aienv_gui.training import model_store
+from aienv_gui.training.model_store import Model
+from aienv_gui.training.records import Mistake
+
+
+class ModelDetails(QWidget):
+    changed_on_disk = Signal()  # a model was kept or deleted
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._services = services
+        self.model: Model | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
+        self.problem = ProblemView(services, self)
+        column.addWidget(self.problem)
+        column.addWidget(self._make_result())
+        self.try_it = TryIt(services, self)
+        column.addWidget(self.try_it)
+        column.addWidget(self._make_confusion())
+        column.addWidget(self._make_mistakes())
+        column.addWidget(self._make_use())
+
+    # Making
+
+    def _make_result(self) -> Card:
+        self.result = Card(parent=self)
+        self.result.set_title(tr("Model"))
+        self.headline = Label(role="number", parent=self)
+        self.result.body.addWidget(self.headline)
+        self.verdict = Label(role="muted", parent=self)
+        self.result.body.addWidget(self.verdict)
+        self.facts = QFormLayout()
+        self.facts.setHorizontalSpacing(24)
+        self.facts.setVerticalSpacing(4)
+        self._facts: dict[str, Label] = {}
+        for key, title in (
+            ("classes", tr("Classes")),
+            ("network", tr("Network")),
+            ("input", tr("Input")),
+            ("trained", tr("Trained")),
+            ("size", tr("Size")),
+        ):
+            value = Label(parent=self)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._facts[key] = value
+            self.facts.addRow(Label(title, role="muted", parent=self), value)
+        self.result.body.addLayout(self.facts)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        self.keep_button = Button(tr("Keep this model"), icon="save", parent=self)
+        self.keep_button.hint(tr("Copy it to your models, so that it stays when its run is deleted."))
+        self.keep_button.clicked.connect(self._on_keep)
+        self.save_button = Button(tr("Save to a folder…"), icon="download", parent=self)
+        self.save_button.clicked.connect(self._on_save)
+        self.open_button = Button(tr("Open folder"), icon="folder", parent=self)
+        self.open_button.clicked.connect(self._on_open)
+        self.delete_button = Button(tr("Delete"), kind="danger", icon="trash", parent=self)
+        self.delete_button.clicked.connect(self._on_delete)
+        for button in (self.keep_button, self.save_button, self.open_button, self.delete_button):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        self.result.body.addLayout(buttons)
+        self.saved = Label(role="good", parent=self)
+        self.saved.hide()
+        self.result.body.addWidget(self.saved)
+        return self.result
+
+    def _make_confusion(self) -> Card:
+        self.confusion_card = Card(tr("What it confuses"), self)
+        self.confusion = ConfusionMatrix(self._services.theme, self)
+        self.confusion.follow(self._services.language)
+        self.confusion.sentence_changed.connect(self._on_cell)
+        self.confusion_card.body.addWidget(self.confusion)
+        self.cell = Label(role="muted", parent=self)
+        self.confusion_card.body.addWidget(self.cell)
+        copy = Button(tr("Copy as table"), kind="link", icon="copy", parent=self)
+        copy.clicked.connect(self._on_copy_table)
+        self.confusion_card.header.addWidget(copy)
+        return self.confusion_card
+
+    def _make_mistakes(self) -> Card:
+        self.mistakes_card = Card(tr("The worst examples"), self)
+        hint = tr("Test pictures it was most certain of, and wrong. Choose one to try it again.")
+        self.mistakes_card.body.addWidget(Label(hint, role="muted", parent=self))
+        self.mistakes = MistakeStrip(self._services, self)
+        self.mistakes.chosen.connect(self.try_it.try_picture)
+        self.mistakes_card.body.addWidget(self.mistakes)
+        return self.mistakes_card
+
+    def _make_use(self) -> Card:
+        self.use_card = Card(tr("Use it in your own program"), self)
+        hint = tr("Needs PyTorch and safetensors only, not AIEnv.")
+        self.use_card.body.addWidget(Label(hint, role="muted", parent=self))
+        self.program = QPlainTextEdit(self)
+        self.program.setReadOnly(True)
+        self.program.setProperty("role", "mono")
+        self.program.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.program.setTabChangesFocus(True)
+        self.program.setMinimumHeight(self.fontMetrics().lineSpacing() * 15 + 24)
+        say(self.program, "setAccessibleName", tr("A program that loads the model"))
+        self.use_card.body.addWidget(self.program)
+        copy = Button(tr("Copy"), kind="link", icon="copy", parent=self)
+        copy.clicked.connect(self._on_copy_program)
+        self.use_card.header.addWidget(copy)
+        return self.use_card
+
+    # Showing
+
+    def set_model(self, model: Model) -> None:
+        if self.model == model:
+            return
+        if self.model is None or self.model.folder != model.folder:
+            self.problem.clear()
+            self.saved.hide()
+        self.model = model
+        self.result.set_title(verbatim(model.name))
+        self.keep_button.setVisible(not model.kept)
+        self.delete_button.setVisible(model.kept)
+        whole = model.broken is None
+        for widget in (self.try_it, self.use_card, self.keep_button, self.save_button):
+            widget.setEnabled(whole)
+        self._show_facts(model)
+        evaluation = model.card.get("evaluation") or {}
+        self.confusion_card.setVisible(bool(evaluation.get("confusion")))
+        if evaluation.get("confusion"):
+            self.confusion.set_matrix(model.classes, evaluation["confusion"])
+            self.cell.say(tr("Point at a cell, or move with the arrow keys, to read it."))
+        worst = [_mistake(entry) for entry in evaluation.get("worst", ())]
+        self.mistakes_card.setVisible(bool(worst))
+        self.mistakes.set_mistakes(Path(str(model.card.get("data", {}).get("folder", ""))), worst)
+        self.program.setPlainText(model_store.sample_call(model) if whole else "")
+        if whole:
+            self.try_it.set_model(model)
+
+    def _show_facts(self, model: Model) -> None:
+        if model.broken is not None:
+            self.headline.say(tr("Damaged"))
+            self.verdict.say(model.broken)
+            for label in self._facts.values():
+                label.say("")
+            return
+        if model.accuracy is None:
+            self.headline.say(tr("Not tested"))
+            self.verdict.say(tr("The training was stopped before the test was through."))
+        else:
+            self.headline.say(percent(model.accuracy, digits=1))
+            matrix = (model.card.get("evaluation") or {}).get("confusion") or []
+            count = sum(map(sum, matrix))
+            self.verdict.say(
+                tr_count(
+                    "of {count} test picture it had never seen was recognised.",
+                    "of {count} test pictures it had never seen were recognised.",
+                    count,
+                )
+            )
+        card = model.card
+        self._facts["classes"].say(_names(model.classes))
+        self._facts["network"].say(
+            tr(
+                "{architecture}, {parameters} parameters",
+                architecture=str(card.get("architecture", "?")),
+                parameters=f"{int(card.get('parameters', 0)):,}",
+            )
+        )
+        shape = card.get("input", {})
+        width, height = shape.get("width", "?"), shape.get("height", "?")
+        if shape.get("channels") == 1:
+            self._facts["input"].say(tr("{width} × {height} pixels, grey", width=width, height=height))
+        else:
+            self._facts["input"].say(tr("{width} × {height} pixels, colour", width=width, height=height))
+        self._facts["trained"].say(datetime.fromtimestamp(model.created).strftime("%Y-%m-%d %H:%M"))
+        self._facts["size"].say(size(model.size_bytes))
+
+    @Slot(object)
+    def _on_cell(self, text: Text) -> None:
+        self.cell.say(text)
+
+    # Doing
+
+    @Slot()
+    def _on_copy_table(self) -> None:
+        QGuiApplication.clipboard().setText(self.confusion.as_table())
+
+    @Slot()
+    def _on_copy_program(self) -> None:
+        QGuiApplication.clipboard().setText(self.program.toPlainText())
+
+    @Slot()
+    def _on_open(self) -> None:
+        if self.model is not None:
+            self._services.presenter.open_folder(self.model.folder)
+
+    @Slot()
+    def _on_keep(self) -> None:
+        if self.model is None:
+            return
+        job = self._services.jobs.start(
+            tr("Keep {name}", name=self.model.name), model_store.keep, self.model, self._services.folders, quiet=True
+        )
+        job.succeeded.connect(self._on_saved)
+        job.failed.connect(self._on_failed)
+
+    @Slot()
+    def _on_save(self) -> None:
+        dialog = QFileDialog(self.window(), str(tr("Choose the folder to save the model into")))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(self.save_to)
+        dialog.open()
+
+    @Slot(str)
+    def save_to(self, folder: str) -> None:
+        """Save the model into a new folder below `folder`, in the background."""
+        if self.model is None:
+            return
+        title = tr("Save {name}", name=self.model.name)
+        job = self._services.jobs.start(title, model_store.export, self.model, Path(folder))
+        job.succeeded.connect(self._on_saved)
+        job.failed.connect(self._on_failed)
+
+    @Slot(object)
+    def _on_saved(self, folder: Path) -> None:
+        self.problem.clear()
+        self.saved.say(tr("Saved in {folder}", folder=folder))
+        self.saved.show()
+        self.changed_on_disk.emit()
+
+    @Slot(object)
+    def _on_failed(self, problem: Problem) -> None:
+        self.saved.hide()
+        self.problem.show_problem(problem)
+
+    @Slot()
+    def _on_delete(self) -> None:
+        if self.model is None:
+            return
+        confirm(
+            self.window(),
+            tr("Delete this model?"),
+            tr(
+                "{name} will be deleted for good; this frees {size}.",
+                name=self.model.name,
+                size=size(self.model.size_bytes),
+            ),
+            tr("Delete"),
+            danger=True,
+            on_yes=self._delete,
+        )
+
+    def _delete(self) -> None:
+        if self.model is None:
+            return
+        title = tr("Delete {name}", name=self.model.name)
+        job = self._services.jobs.start(title, model_store.delete, self.model, self._services.folders, quiet=True)
+        job.succeeded.connect(self._on_deleted)
+        job.failed.connect(self._on_failed)
+
+    @Slot(object)
+    def _on_deleted(self, _nothing: object) -> None:
+        self.changed_on_disk.emit()
+
+
+def _names(classes: tuple[str, ...]) -> Text:
+    shown = ", ".join(classes[:12])
+    return verbatim(shown if len(classes) <= 12 else f"{shown}… ({len(classes)})")
+
+
+def _mistake(entry: dict[str, Any]) -> Mistake:
+    return Mistake(str(entry["path"]), str(entry["truth"]), str(entry["answer"]), float(entry["probability"]))

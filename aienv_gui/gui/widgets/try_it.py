@@ -1,0 +1,183 @@
+"""*Try it*: a picture in, the model's answer out, computed in an environment of the user's choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.wording import Text, percent, tr, verbatim
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.picture_drop import PictureDrop
+from aienv_gui.gui.widgets.probability_bars import ProbabilityBars
+from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.gui.words import say
+from aienv_gui.training import problems, supervisor
+from aienv_gui.training.model_store import Model
+
+_TOP = 5
+_PICTURE_SIDE = 512
+
+
+class TryIt(Card):
+    """Holds one model at a time; a new picture or model drops the answer still under way."""
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Try it"), parent)
+        self._services = services
+        self._model: Model | None = None
+        self._job: Job | None = None
+        self._picture_job: Job | None = None
+        self._picture: Path | None = None
+        row = QHBoxLayout()
+        row.setSpacing(24)
+        self.drop = PictureDrop(services.theme, self)
+        self.drop.chosen.connect(self.try_picture)
+        row.addWidget(self.drop)
+        right = QVBoxLayout()
+        right.setSpacing(8)
+        self.answer = Label(tr("Choose a picture: the model says what it sees."), role="section", parent=self)
+        right.addWidget(self.answer)
+        self.bars = ProbabilityBars(services.theme, self)
+        right.addWidget(self.bars)
+        self.note = Label(role="muted", parent=self)
+        self.note.hide()
+        right.addWidget(self.note)
+        right.addStretch(1)
+        where = QHBoxLayout()
+        label = Label(tr("Computed in"), role="muted", parent=self)
+        where.addWidget(label)
+        self.environment = QComboBox(self)
+        say(self.environment, "setAccessibleName", tr("The environment that computes the answer"))
+        where.addWidget(self.environment)
+        where.addStretch(1)
+        right.addLayout(where)
+        row.addLayout(right, 1)
+        self.body.addLayout(row)
+        self.problem = ProblemView(services, self)
+        self.body.addWidget(self.problem)
+        services.environments.changed.connect(self._fill_environments)
+        services.language.changed.connect(self._fill_environments)
+        self._fill_environments()
+
+    def set_model(self, model: Model) -> None:
+        if self._model is not None and self._model.folder == model.folder:
+            self._model = model
+            return
+        self._model = model
+        self._drop_jobs()
+        self._picture = None
+        self.problem.clear()
+        self.bars.set_answers(())
+        self.note.hide()
+        self.answer.say(tr("Choose a picture: the model says what it sees."))
+        self._fill_environments()
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    @Slot(object)
+    def try_picture(self, path: Path) -> None:
+        """Show a picture and ask the model about it."""
+        if self._model is None:
+            return
+        self._drop_jobs()
+        self._picture = path
+        self.problem.clear()
+        self.note.hide()
+        self.bars.set_answers(())
+        jobs = self._services.jobs
+        self._picture_job = jobs.start(tr("Read a picture"), read_thumbnails, [path], _PICTURE_SIDE, quiet=True)
+        self._picture_job.partial.connect(self._on_picture)
+        python = self.environment.currentData()
+        if python is None:
+            self.answer.say(tr("No environment can compute the answer."))
+            self.problem.show_problem(no_environment())
+            return
+        self.answer.say(tr("Looking…"))
+        request = {"model": str(self._model.folder), "pictures": [str(path)], "top": _TOP}
+        self._job = jobs.start(
+            tr("Try a picture"), supervisor.errand, python, "predict", request, self._services.folders, quiet=True
+        )
+        self._job.succeeded.connect(self._on_answer)
+        self._job.failed.connect(self._on_failed)
+
+    def _drop_jobs(self) -> None:
+        for job in (self._job, self._picture_job):
+            if job is not None and not job.state.final:
+                job.cancel()
+        self._job = self._picture_job = None
+
+    @Slot(object)
+    def _on_picture(self, thumbnail: Thumbnail) -> None:
+        if self.sender() is self._picture_job:
+            self.drop.set_image(thumbnail.image, thumbnail.path.name)
+
+    @Slot(object)
+    def _on_answer(self, answer: dict[str, object]) -> None:
+        if self.sender() is not self._job:
+            return
+        self._job = None
+        results = answer["results"]
+        assert isinstance(results, list)
+        result = results[0]
+        if "code" in result:
+            self._on_problem(problems.problem_of(str(result["code"]), result.get("values", {}), ""))
+            return
+        top = [(str(entry["class"]), float(entry["probability"])) for entry in result["top"]]
+        self.bars.set_answers(top)
+        self.answer.say(_sentence(top))
+        warnings = [problems.warning_of(w["code"], w.get("values", {})) for w in result.get("warnings", ())]
+        if warnings:
+            self.note.say(warnings[0])
+            self.note.show()
+
+    @Slot(object)
+    def _on_failed(self, problem: Problem) -> None:
+        if self.sender() is self._job:
+            self._job = None
+            self._on_problem(problem)
+
+    def _on_problem(self, problem: Problem) -> None:
+        self.answer.say(tr("No answer for this picture."))
+        self.problem.show_problem(problem)
+
+    @Slot()
+    def _fill_environments(self) -> None:
+        chosen = self.environment.currentData()
+        wanted = chosen or (self._model.python if self._model else None)
+        self.environment.clear()
+        able = [e for e in self._services.environments.items if e.can_train]
+        for environment in able:
+            self.environment.addItem(environment.name, environment.python)
+        pythons = [environment.python for environment in able]
+        if wanted in pythons:
+            self.environment.setCurrentIndex(pythons.index(wanted))
+
+
+def no_environment() -> Problem:
+    return Problem(
+        tr("No environment on this machine can run the model."),
+        cause=tr("It needs PyTorch, NumPy, Pillow and safetensors."),
+        cure=tr("Make a new environment for picture models on the page Environments."),
+        code="no_environment",
+    )
+
+
+def _sentence(top: list[tuple[str, float]]) -> Text:
+    if not top:
+        return verbatim("")
+    name, probability = top[0]
+    sure = percent(probability, digits=1)
+    if probability >= 0.9:
+        return tr("This is “{name}” ({sure}).", name=name, sure=sure)
+    if probability >= 0.5:
+        return tr("This is probably “{name}” ({sure}).", name=name, sure=sure)
+    return tr("The model is not sure; its best guess is “{name}” ({sure}).", name=name, sure=sure)

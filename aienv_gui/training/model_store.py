@@ -1,0 +1,182 @@
+"""Finished models: those in the runs that made them, and the copies the user keeps.
+
+A model is a folder (see `engine.protocol`): weights as safetensors, the network as plain torch, and a card.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders, sync_folder, writing_failed
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import Text, tr
+from aienv_gui.engine import protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A finished model. Its identity is `folder`; where `broken` is set, nothing else but the name is known."""
+
+    folder: Path
+    name: str
+    created: float  # seconds since the epoch
+    task: str = ""
+    classes: tuple[str, ...] = ()
+    accuracy: float | None = None  # on the test pictures, 0 to 1
+    size_bytes: int = 0
+    run: Path | None = None  # the run that holds it; None for a kept copy
+    python: Path | None = None  # the interpreter it was trained with, where its run still tells
+    card: Mapping[str, Any] = field(default_factory=dict)
+    broken: Text | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is a copy of its own, that stays when its run is deleted."""
+        return self.run is None
+
+
+def models(folders: Folders, reporter: Reporter) -> tuple[Model, ...]:
+    """Every finished model, the newest first. Reads cards only."""
+    found: list[Model] = []
+    for parent, in_run in ((folders.models, False), (folders.runs, True)):
+        if not parent.is_dir():
+            continue
+        for entry in sorted(parent.iterdir()):
+            reporter.checkpoint()
+            folder = entry / protocol.MODEL if in_run else entry
+            if not entry.name.startswith(".") and (folder / protocol.CARD).is_file():
+                found.append(read(folder, run=entry if in_run else None))
+    return tuple(sorted(found, key=lambda model: model.created, reverse=True))
+
+
+def read(folder: Path, *, run: Path | None = None) -> Model:
+    """Read one model's card. A damaged model is returned with `broken` set, never left out."""
+    fallback = run.name if run is not None else folder.name
+    weights = folder / protocol.WEIGHTS
+    try:
+        card = protocol.read_json(folder / protocol.CARD)
+        created = float(card["created"])
+        evaluation = card.get("evaluation") or {}
+        accuracy = evaluation.get("accuracy")
+        if not weights.is_file():
+            raise FileNotFoundError(weights.name)
+        return Model(
+            folder=folder,
+            name=str(card.get("name") or fallback),
+            created=created,
+            task=str(card["task"]),
+            classes=tuple(str(name) for name in card["classes"]),
+            accuracy=float(accuracy) if accuracy is not None else None,
+            size_bytes=weights.stat().st_size,
+            run=run,
+            python=_python_of(run),
+            card=card,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        return Model(
+            folder=folder,
+            name=fallback,
+            created=folder.stat().st_mtime if folder.exists() else 0.0,
+            run=run,
+            broken=tr(
+                "The files of this model are damaged ({reason}). Train it again, or restore them.", reason=reason
+            ),
+        )
+
+
+def _python_of(run: Path | None) -> Path | None:
+    if run is None:
+        return None
+    try:
+        return Path(protocol.read_json(run / protocol.RECIPE)["environment"]["python"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # the model is usable without its run's recipe: any able environment will do
+
+
+def keep(model: Model, folders: Folders, _reporter: Reporter) -> Path:
+    """Copy a run's model to where it stays when the run is deleted; returns the copy's folder."""
+    return _copy(model.folder, folders.models, model.name)
+
+
+def export(model: Model, target: Path, _reporter: Reporter) -> Path:
+    """Copy a model into a new folder below `target`, whole or not at all; returns the new folder."""
+    if not target.is_dir():
+        raise Problem(
+            tr("This folder does not exist."),
+            cause=tr("{path} is not a folder.", path=target),
+            cure=tr("Choose another folder."),
+            code="no_folder",
+        )
+    return _copy(model.folder, target, model.name)
+
+
+def delete(model: Model, folders: Folders, _reporter: Reporter) -> None:
+    """Delete a kept model. A run's own model goes with its run. Raises ValueError for any other folder."""
+    if not model.kept or model.folder.parent != folders.models:
+        raise ValueError(model.folder)
+    # Renamed first: a listing never shows a half-deleted model.
+    trash = folders.models / f".{model.folder.name}.deleted"
+    try:
+        model.folder.rename(trash)
+        shutil.rmtree(trash)
+    except OSError as error:
+        raise writing_failed(error, model.folder) from error
+
+
+def sample_call(model: Model) -> str:
+    """A short Python program that loads the model with torch and safetensors alone."""
+    shape = model.card.get("input", {})
+    size = ", ".join(str(shape.get(key, 0)) for key in ("channels", "height", "width"))
+    return (
+        "import json, sys, torch\n"
+        "from pathlib import Path\n"
+        "from safetensors.torch import load_file\n\n"
+        f"folder = Path({str(model.folder)!r})\n"
+        "sys.path.insert(0, str(folder))\n"
+        "import network\n\n"
+        'card = json.loads((folder / "card.json").read_text(encoding="utf-8"))\n'
+        'model = network.build(card["architecture"], card["options"], len(card["classes"]))\n'
+        'model.load_state_dict(load_file(folder / "model.safetensors"))\n'
+        f"scores = model.eval()(torch.zeros(1, {size}))  # your pictures, from 0 to 1\n"
+        'print(card["classes"][scores.argmax(1).item()])\n'
+    )
+
+
+def _copy(source: Path, parent: Path, name: str) -> Path:
+    """Copy a folder into `parent` under a free name made from `name`: aside first, then renamed."""
+    target = _free_name(parent, name)
+    aside: Path | None = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".copy-", dir=parent))
+        shutil.copytree(source, aside / "model")
+        (aside / "model").rename(target)
+        sync_folder(parent)
+    except shutil.Error as error:  # several files at once: the first reason stands for all
+        first = error.args[0][0][2] if error.args and error.args[0] else str(error)
+        raise writing_failed(OSError(first), target) from error
+    except OSError as error:
+        raise writing_failed(error, target) from error
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+    return target
+
+
+def _free_name(parent: Path, name: str) -> Path:
+    forbidden = '<>:"/\\|?*'
+    safe = "".join("-" if c in forbidden or ord(c) < 32 else c for c in name).strip(" .")[:80] or "model"
+    candidate, number = parent / safe, 2
+    while candidate.exists():
+        candidate, number = parent / f"{safe} {number}", number + 1
+    return candidate
