@@ -7,7 +7,8 @@ from pathlib import Path
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.training import run_store, samples, supervisor
+from aienv_gui.training import inspection, run_store, samples, supervisor
+from aienv_gui.training.inspection import Inspection
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
 
 
@@ -69,3 +70,10 @@ def read(folder: Path, _reporter: Reporter) -> Run:
 
 def look(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
     return run_store.summaries(folders, reporter)
+
+
+def inspect(folder: Path, sample: str, python: Path, seed: int, folders: Folders, reporter: Reporter) -> Inspection:
+    """Look at a folder of pictures, or at a sample, which is unpacked first where `sample` names one."""
+    if sample:
+        folder = samples.unpack(sample, folders, reporter)
+    return inspection.inspect(folder, python, seed, folders, reporter)

@@ -355,13 +355,16 @@ def environment_gone(python: Path) -> Problem:
     )
 
 
-def engine_silent(log: str) -> Problem:
+def engine_silent(log: str, log_file: Path | None = None) -> Problem:
     """The engine's process ended before it could say why."""
     return Problem(
         tr("The training could not be started."),
         cause=tr("The environment's Python ended before the training began."),
         cure=tr("Validate the environment, or choose another one, then continue."),
-        actions=(Action("open_page", tr("Open Environments"), "environments"), Action("show_log", tr("Show log"))),
+        actions=(
+            Action("open_page", tr("Open Environments"), "environments"),
+            *((Action("show_log", tr("Show log"), str(log_file)),) if log_file else ()),
+        ),
         details=log,
         code="engine_silent",
     )

@@ -171,7 +171,7 @@ class Story:
             return self._end_problem
         if state is RunState.INTERRUPTED:
             tail = log_tail(self._folder)
-            return problems.interrupted(tail) if self._begun else problems.engine_silent(tail)
+            return problems.interrupted(tail) if self._begun else problems.engine_silent(tail, self._folder / LOG)
         return None
 
     def _rows_of(self, loads: Sequence[Load]) -> Array:

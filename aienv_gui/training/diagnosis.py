@@ -1,0 +1,70 @@
+"""What the curves say, in one sentence, where something is off; silent where the evidence is thin."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from aienv_gui.core.wording import Text, tr
+from aienv_gui.training.records import Run, RunState
+
+_EPOCHS_FOR_JUDGEMENT = 3
+_CHANCE = 1.5  # times as good as guessing still counts as guessing
+_RISEN = 1.15  # validation loss over its best, to call it rising
+_GAP = 0.6  # training loss under this share of the validation loss, to call it learnt by heart
+_EXPLODED = 1.5
+
+
+def advice(run: Run) -> Text | None:
+    """A sentence about a run that is off, with what to do; None while all is well or nothing can be said yet."""
+    if run.state is RunState.PAUSED and run.pause_reason == "disk_full":
+        return tr("The disk is full: the training waits. Free some space, then resume; nothing is lost.")
+    if run.state is RunState.PAUSED and run.pause_reason == "write_failed":
+        return tr("A checkpoint could not be written: the training waits. Check the disk, then resume.")
+    return _exploding(run) or _not_learning(run) or _overfitting(run)
+
+
+def _exploding(run: Run) -> Text | None:
+    loss = run.training.loss
+    if len(loss) < 40:
+        return None
+    first, last = float(np.mean(loss[:20])), float(np.mean(loss[-20:]))
+    if math.isfinite(last) and last <= max(first, 0.1) * _EXPLODED:
+        return None
+    return tr("The loss grows instead of falling: the learning rate is probably too high. Try one ten times smaller.")
+
+
+def _not_learning(run: Run) -> Text | None:
+    if run.start is None or len(run.validation) < _EPOCHS_FOR_JUDGEMENT or len(run.start.classes) < 2:
+        return None
+    best = run.best_accuracy
+    guessing = 1 / len(run.start.classes)
+    if best is None or best > min(guessing * _CHANCE, (1 + guessing) / 2):
+        return None
+    loss = run.training.loss
+    tenth = max(1, len(loss) // 10)
+    if float(np.mean(loss[-tenth:])) < 0.97 * float(np.mean(loss[:tenth])):
+        return None  # slow, but it learns
+    return tr(
+        "After {count} epochs the model is no better than guessing: it does not learn. Try another learning rate or the"
+        " preset “Balanced”, and check that each folder really holds one class.",
+        count=len(run.validation),
+    )
+
+
+def _overfitting(run: Run) -> Text | None:
+    loss = run.validation.loss
+    if len(loss) < _EPOCHS_FOR_JUDGEMENT + 2 or run.start is None:
+        return None
+    best = int(np.nanargmin(loss)) if np.isfinite(loss).any() else len(loss) - 1
+    if len(loss) - 1 - best < _EPOCHS_FOR_JUDGEMENT or not np.all(loss[-2:] > _RISEN * loss[best]):
+        return None
+    recent = run.training.loss[run.training.step > run.validation.step[-2]]
+    if recent.size == 0 or float(np.mean(recent)) > _GAP * float(loss[-1]):
+        return None
+    return tr(
+        "Since epoch {epoch} the model learns the training pictures by heart (overfitting): the validation loss rises. "
+        "The best state is kept as a checkpoint; more pictures or fewer epochs help.",
+        epoch=best + 1,
+    )
