@@ -81,8 +81,7 @@ def make_report(problem: Problem) -> str:
     """Everything a developer needs to understand a problem, in English, redacted."""
     parts = [
         "AIEnv report",
-        f"System: {platform.platform()}, Python {platform.python_version()}",
-        "Versions: " + ", ".join(f"{name} {version}" for name in _VERSIONS if (version := _version(name))),
+        *system_lines(),
         "",
         f"Problem: {_english(problem.title)}" + (f" [{problem.code}]" if problem.code else ""),
     ]
@@ -95,6 +94,12 @@ def make_report(problem: Problem) -> str:
     if _recent:
         parts += ["", "Last log lines:", *list(_recent)[-60:]]
     return redact("\n".join(parts)) + "\n"
+
+
+def system_lines() -> list[str]:
+    """The system and the versions of what matters, in English, for a report."""
+    versions = ", ".join(f"{name} {version}" for name in _VERSIONS if (version := _version(name)))
+    return [f"System: {platform.platform()}, Python {platform.python_version()}", f"Versions: {versions}"]
 
 
 def _english(text: Text) -> str:

@@ -182,7 +182,8 @@ class SettingsStore:
                 stored = MIGRATIONS[version](stored)
                 version += 1
             write_json(self._path, {"settings": stored}, version=VERSION)
-        # A value that is not allowed (edited by hand) falls back to its default. Unknown names are kept: they may belong to a program that was here before or will be.
+        # A value that is not allowed (edited by hand) falls back to its default. Unknown names are kept: they may
+        # belong to a program that was here before or will be.
         self._values = {k: v for k, v in stored.items() if k not in SETTINGS or _usable(SETTINGS[k], v)}
 
     def _put_aside(self, reason: Exception) -> None:

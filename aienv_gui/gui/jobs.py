@@ -116,6 +116,7 @@ class Job(QObject):
         self.problem: Problem | None = None
         self.log: deque[str] = deque(maxlen=_LOG_LINES)
         self.started_at: float | None = None  # monotonic seconds
+        self.ended_at: float | None = None
         self._thread = QThread()
         self._thread.setObjectName(f"job: {title.message}")
         self._worker = _Worker(function, arguments)
@@ -193,6 +194,7 @@ class Job(QObject):
     def _on_ended(self, state: JobState, outcome: object) -> None:
         self._thread.quit()
         self._thread.wait()
+        self.ended_at = time.monotonic()
         if state is JobState.FAILED:
             assert isinstance(outcome, Problem)
             self.problem = outcome

@@ -51,6 +51,10 @@ class Presenter(QObject):
             self._dialog.finished.connect(self._on_closed)
             self._dialog.open()
 
+    def note(self, problem: Problem) -> None:
+        """Only log a problem: there is no one left to show it to."""
+        _log.warning("%s", problem)
+
     def report(self, problem: Problem) -> str:
         """What to send to the developers: versions, the problem, the last log lines; nothing private."""
         return make_report(problem)

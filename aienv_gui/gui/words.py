@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QLocale, QObject, Signal
 
 from aienv_gui.core.storage import resource
 from aienv_gui.core.wording import Text, language, use_language
@@ -17,6 +17,10 @@ class Language(QObject):
 
     changed = Signal()
 
+    def follow(self, setting: str) -> None:
+        """Use the language of the setting: a code, or ``system``."""
+        self.use(system_language() if setting == "system" else setting)
+
     def use(self, code: str) -> None:
         """Switch to a language (a key of `wording.LANGUAGES`) and say everything again. GUI thread only."""
         if code == language():
@@ -26,6 +30,17 @@ class Language(QObject):
             for (setter, arguments), text in list(sayings.items()):
                 getattr(target, setter)(*arguments, str(text))
         self.changed.emit()
+
+
+def system_language() -> str:
+    """The first language of the system's list that the application speaks; English where there is none."""
+    for name in QLocale.system().uiLanguages():
+        prefix = name.replace("_", "-").split("-")[0].lower()
+        if prefix == "zh":
+            return "zh_CN"
+        if prefix == "en":
+            return "en"
+    return "en"
 
 
 _said: weakref.WeakKeyDictionary[QObject, dict[_Key, Text]] = weakref.WeakKeyDictionary()

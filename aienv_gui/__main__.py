@@ -1,0 +1,158 @@
+"""Start-up: settings, language, services, window. The only place that knows everyone."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Slot
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from aienv_gui.core.report import start_log, stop_log
+from aienv_gui.core.settings import SettingsStore
+from aienv_gui.core.storage import Folders, resource
+from aienv_gui.gui.crash_hooks import CrashHooks, TerminalSignals
+from aienv_gui.gui.environment_list import EnvironmentList
+from aienv_gui.gui.hardware_feed import HardwareFeed
+from aienv_gui.gui.jobs import Jobs
+from aienv_gui.gui.main_window import MainWindow
+from aienv_gui.gui.presenter import Presenter
+from aienv_gui.gui.run_list import RunList
+from aienv_gui.gui.services import Navigator, Services
+from aienv_gui.gui.single_instance import SingleInstance
+from aienv_gui.gui.theme import Theme
+from aienv_gui.gui.words import Language
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asked for."""
+
+    tour: Path | None = None
+
+
+class Session(QObject):
+    """Everything that lives as long as the program, made in order and ended in the reverse order by `end`."""
+
+    def __init__(self, application: QApplication, folders: Folders) -> None:
+        super().__init__(application)
+        settings = SettingsStore(folders)
+        language = Language(self)
+        language.follow(settings.get("language"))
+        theme = Theme(self)
+        theme.set_mode(settings.get("theme"))
+        jobs = Jobs(self)
+        navigator = Navigator(self)
+        presenter = Presenter(folders, navigator, self)
+        hardware = HardwareFeed(self)
+        self.services = Services(
+            folders=folders,
+            settings=settings,
+            language=language,
+            theme=theme,
+            jobs=jobs,
+            presenter=presenter,
+            navigator=navigator,
+            hardware=hardware,
+            environments=EnvironmentList(jobs, folders, self),
+            runs=RunList(jobs, folders, hardware, self),
+        )
+        self.window = MainWindow(self.services)
+        self._begun = False
+        self.window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # The looks at the machine begin when the window is there: they share the processor with its first picture.
+        if watched is self.window and event.type() == QEvent.Type.Paint and not self._begun:
+            self._begun = True
+            QTimer.singleShot(0, self._begin)
+        return False
+
+    @Slot()
+    def _begin(self) -> None:
+        self.window.removeEventFilter(self)
+        self.services.hardware.start()
+        self.services.environments.refresh()
+        self.services.runs.refresh()
+        if self.services.settings.problem is not None:
+            self.services.presenter.show(self.services.settings.problem, self.window)
+
+    def end(self) -> None:
+        """Stop every thread. Blocks until the last one has ended."""
+        self.services.hardware.stop()
+        self.services.jobs.shut_down()
+        self.window.deleteLater()
+
+
+def _parse(arguments: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(
+        prog="aienv",
+        description="Sets up, watches and uses an AI workstation: environments, hardware, training, models.",
+    )
+    parser.add_argument("--version", action="version", version=f"AIEnv {importlib.metadata.version('aienv')}")
+    parser.add_argument(
+        "--home", metavar="FOLDER", type=Path, help="keep settings, environments, trainings and models below FOLDER"
+    )
+    parser.add_argument(
+        "--tour", metavar="FOLDER", type=Path, help="let AIEnv show all it does, with pictures and a report in FOLDER"
+    )
+    options = parser.parse_args(arguments)
+    if options.home is not None:
+        # For `Folders.of_user`, here and in every child of ours.
+        os.environ["AIENV_HOME"] = str(options.home.expanduser().resolve())
+    return Options(tour=options.tour.expanduser().resolve() if options.tour is not None else None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the application until its window closes; returns the exit code."""
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
+    folders = Folders.of_user()
+    handlers = start_log(folders.logs)
+    try:
+        application = QApplication([sys.argv[0]])
+        application.setApplicationName("AIEnv")
+        application.setDesktopFileName("aienv")
+        application.setWindowIcon(QIcon(str(resource("icons/aienv.svg"))))
+        return _run(application, folders, options)
+    finally:
+        stop_log(handlers)
+
+
+def _run(application: QApplication, folders: Folders, options: Options) -> int:
+    single = SingleInstance(folders, application)
+    if not single.claim():
+        if single.answered:
+            return 0
+        _log.error("AIEnv is open already but does not answer. Close it, or restart the computer, and try again.")
+        return 1
+    signals = TerminalSignals(application)
+    session = Session(application, folders)
+    hooks = CrashHooks(session.services.presenter, session)
+    hooks.install()
+    single.raise_requested.connect(session.window.come_forward)
+    _log.info("AIEnv %s started", importlib.metadata.version("aienv"))
+    try:
+        session.window.show()
+        if options.tour is not None:
+            from aienv_gui.gui import tour  # only for those who ask for it
+
+            tour.start(session.services, session.window, options.tour)
+        return application.exec()
+    finally:
+        session.end()
+        hooks.remove()
+        signals.remove()
+        single.release()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
