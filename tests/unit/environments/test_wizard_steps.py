@@ -59,6 +59,10 @@ def may_go_back(wizard: Wizard) -> bool:
     return wizard.can_go_back
 
 
+def accelerated(wizard: Wizard) -> bool:
+    return wizard.uses_accelerator
+
+
 def environment_of(name: str) -> Environment:
     return Environment(Path("/e") / name, Path("/e") / name / "bin/python", name, Maker.AIENV, "3.11.2")
 
@@ -149,14 +153,14 @@ def test_the_request_of_a_file_holds_the_extra_packages(wizard: Wizard, tmp_path
 
 def test_the_accelerator_matters_for_frameworks_only(wizard: Wizard) -> None:
     wizard.use_template("tables")
-    assert not wizard.uses_accelerator
+    assert not accelerated(wizard)
     wizard.change_extra("torch-geometric")
-    assert not wizard.uses_accelerator
+    assert not accelerated(wizard)
     wizard.change_extra("torch>=2")
-    assert wizard.uses_accelerator
+    assert accelerated(wizard)
     wizard.change_extra("")
     wizard.use_template("pictures")
-    assert wizard.uses_accelerator
+    assert accelerated(wizard)
 
 
 def test_the_advised_accelerator_is_chosen_first() -> None:
