@@ -1,4 +1,4 @@
-"""What nobody caught: exceptions of any thread, Qt's own messages, signals of the terminal. Logged, exceptions shown."""
+"""What nobody caught: exceptions of any thread, Qt's own messages, signals of the terminal. All logged."""
 
 from __future__ import annotations
 

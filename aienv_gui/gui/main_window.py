@@ -180,7 +180,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str, object)
     def open_page(self, name: str, argument: object) -> None:
-        """Show a page, made now if it was not opened before. One that cannot be made is shown as a bug; nothing changes."""
+        """Show a page, made now if it was never opened. Where it cannot be made, a bug is shown and nothing changes."""
         if self._pages and name == self.page.name:
             self.page.shown(argument)
             self._buttons[name].setChecked(True)
