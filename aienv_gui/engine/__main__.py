@@ -1,0 +1,47 @@
+"""``python -I engine/__main__.py train|inspect|predict <folder>``: the engine, started from wherever its copy lies.
+
+Makes the folder it lies in the package ``engine`` without touching the path on which modules are looked for: what the
+chosen environment offers, and nothing else, can be imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import time
+from pathlib import Path
+
+_BORN = time.time()
+_PACKAGE = "engine"
+
+
+def _become_package() -> None:
+    here = Path(__file__).resolve().parent
+    spec = importlib.util.spec_from_file_location(
+        _PACKAGE, here / "__init__.py", submodule_search_locations=[str(here)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_PACKAGE] = module
+    spec.loader.exec_module(module)
+
+
+def main(arguments: list[str]) -> int:
+    verbs = ("train", "inspect", "predict")
+    if len(arguments) != 2 or arguments[0] not in verbs:
+        print(f"usage: __main__.py {'|'.join(verbs)} <folder>", file=sys.stderr)
+        return 2
+    verb, folder = arguments[0], Path(arguments[1]).resolve()
+    if not folder.is_dir():
+        print(f"{folder} is not a folder", file=sys.stderr)
+        return 2
+    _become_package()
+    if verb == "train":
+        return int(importlib.import_module(f"{_PACKAGE}.attempt").run(folder, _BORN))
+    return int(importlib.import_module(f"{_PACKAGE}.errand").run(verb, folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,90 @@
+"""One attempt at a run: the process around the loop. Every way it can end is told by an event and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from . import failures, protocol
+from .commands import AlreadyRunningError, Desk, Doorkeeper, Lock
+from .events import Events
+from .failures import Failure
+from .protocol import Code, Event
+from .recipe import read_recipe
+
+_FAILED, _BUSY, _COMPLETE = 1, 3, 4
+
+
+def run(folder: Path, born: float) -> int:
+    """Train the run in `folder` to its end or a stop; returns the process's exit code."""
+    try:
+        lock = Lock(folder)
+        history = list(protocol.EventReader(folder).read())
+        if any(event["event"] == Event.FINISHED and event.get("outcome") == "completed" for event in history):
+            print("this run is complete: there is nothing to go on with", file=sys.stderr)
+            return _COMPLETE
+        events = Events(folder)
+        desk = Desk(folder, events, born)
+    except AlreadyRunningError:
+        print("another engine works on this run", file=sys.stderr)
+        return _BUSY
+    except OSError as error:
+        print(f"the run's folder cannot be used: {failures.of_writing(error, folder)}", file=sys.stderr)
+        return _FAILED
+    desk.listen_to_signals()
+    events.emit(Event.PHASE, name="loading", done=0, total=0)
+    doorkeeper = Doorkeeper(desk, events, _last_step(folder))
+    number = sum(event["event"] == Event.STARTED for event in history) + 1
+    try:
+        return _work(folder, events, desk, doorkeeper, number)
+    finally:
+        doorkeeper.leave()
+        lock.release()
+
+
+def _last_step(folder: Path) -> int:
+    """Of the newest checkpoint; without PyTorch, which is not there yet."""
+    try:
+        return int(protocol.read_json(folder / protocol.CHECKPOINTS / protocol.INDEX)["checkpoints"][-1]["step"])
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return 0
+
+
+def _work(folder: Path, events: Events, desk: Desk, doorkeeper: Doorkeeper, number: int) -> int:
+    device = "cpu"
+
+    def failed(code: str, values: dict[str, Any]) -> int:
+        doorkeeper.leave()
+        desk.close()
+        events.emit(Event.FAILED, code=code, values=values, traceback=traceback.format_exc())
+        events.flush()
+        return _FAILED
+
+    try:
+        recipe = read_recipe(folder)
+        device = recipe.device
+        from .devices import prepare
+        from .loop import train
+
+        train(folder, recipe.on(prepare(recipe.device)), events, desk, doorkeeper, number)
+    except Failure as failure:
+        return failed(failure.code, failure.values)
+    except ModuleNotFoundError as error:
+        return failed(Code.MISSING_PACKAGE, {"name": error.name or str(error)})
+    except MemoryError:
+        return failed(Code.OUT_OF_MEMORY, {"device": "cpu"})
+    except OSError as error:
+        meaning = failures.of_writing(error, Path(error.filename or folder))
+        return failed(meaning.code, meaning.values)
+    except Exception as error:  # a bug, or a library's: told with its traceback
+        if _is_out_of_memory(error):
+            return failed(Code.OUT_OF_MEMORY, {"device": device})
+        return failed(Code.UNEXPECTED, {"reason": f"{type(error).__name__}: {error}"})
+    return 0
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    words = str(error)
+    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate memory" in words

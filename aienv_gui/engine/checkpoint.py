@@ -1,0 +1,150 @@
+"""Checkpoints: written aside, made durable, renamed, and only then entered in the index with size and hash.
+
+The last good one is never touched before the next is whole. What is damaged is recognised by its hash and passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import pickle
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import protocol
+
+KEPT = 3  # the latest ones; beside them the best one and those saved by hand
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the index."""
+
+    file: str
+    step: int
+    epoch: int
+    bytes: int
+    sha256: str
+    time: float
+    manual: bool
+    best: bool
+
+
+class Store:
+    """The folder ``checkpoints`` of a run."""
+
+    def __init__(self, run: Path) -> None:
+        self.folder = run / protocol.CHECKPOINTS
+        self.folder.mkdir(exist_ok=True)
+        self._index = self.folder / protocol.INDEX
+        self.entries: tuple[Entry, ...] = entries_of(run)
+        self.lost = False  # a damaged one was met
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Take away what a kill left half written, or between a rename and the index."""
+        known = {entry.file for entry in self.entries} | {protocol.INDEX}
+        for path in self.folder.iterdir():
+            if path.is_file() and path.name not in known:
+                path.unlink()
+
+    def write(self, state: dict[str, Any], *, step: int, epoch: int, manual: bool, best: bool) -> Entry:
+        """Save `state`. Raises OSError (a full disk: older ones are given up first, never the last good one)."""
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        data = buffer.getbuffer()
+        file = f"{step:08d}.pt"
+        number = 2
+        while any(entry.file == file for entry in self.entries):
+            file = f"{step:08d}-{number}.pt"
+            number += 1
+        entry = Entry(file, step, epoch, len(data), hashlib.sha256(data).hexdigest(), time.time(), manual, best)
+        self._write_file(self.folder / file, data)
+        earlier = [replace(one, best=False) if best else one for one in self.entries]
+        entries = (*earlier, entry)
+        kept = _kept(entries)
+        try:
+            self._write_index(kept)
+        except OSError:
+            (self.folder / file).unlink(missing_ok=True)
+            raise
+        self.entries = kept
+        self._remove([one for one in entries if one not in kept])
+        return entry
+
+    def _write_file(self, path: Path, data: memoryview) -> None:
+        while True:
+            try:
+                protocol.write_atomic(path, data)
+                return
+            except OSError:
+                spare = [one for one in self.entries[:-1] if not one.manual and not one.best]
+                if not spare:
+                    raise
+                # Room for the new one; the last good one stays.
+                kept = tuple(one for one in self.entries if one is not spare[0])
+                self._remove([spare[0]])
+                self._write_index(kept)
+                self.entries = kept
+
+    def _write_index(self, entries: tuple[Entry, ...]) -> None:
+        protocol.write_json(
+            self._index, {"version": protocol.VERSION, "checkpoints": [asdict(entry) for entry in entries]}
+        )
+
+    def _remove(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                (self.folder / entry.file).unlink()
+
+    def read(self, entry: Entry) -> dict[str, Any]:
+        """The state of one checkpoint. Raises ValueError where the file is missing, cut short or altered."""
+        try:
+            data = (self.folder / entry.file).read_bytes()
+        except OSError as error:
+            raise ValueError(error.strerror or str(error)) from error
+        if len(data) != entry.bytes:
+            raise ValueError(f"{len(data)} bytes instead of {entry.bytes}")
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise ValueError("its content is not what was written")
+        try:
+            state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        return state
+
+    def forget(self, entry: Entry) -> None:
+        """Leave a damaged checkpoint out of the index that is written next."""
+        self.entries = tuple(one for one in self.entries if one is not entry)
+        self.lost = True
+
+    def best(self) -> Entry | None:
+        return next((entry for entry in reversed(self.entries) if entry.best), None)
+
+
+def entries_of(run: Path) -> tuple[Entry, ...]:
+    """The index of a run, oldest first. Where it is missing or damaged, what the files themselves tell."""
+    folder = run / protocol.CHECKPOINTS
+    try:
+        data = protocol.read_json(folder / protocol.INDEX)
+        return tuple(Entry(**item) for item in data["checkpoints"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return tuple(_entry_of_file(path) for path in sorted(folder.glob("[0-9]*.pt")))
+
+
+def _entry_of_file(path: Path) -> Entry:
+    """A file has its name only once it is whole; whether it still is shows when it is read."""
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    step = int(path.stem.split("-")[0])
+    return Entry(path.name, step, 0, len(data), digest, path.stat().st_mtime, manual=True, best=False)
+
+
+def _kept(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    latest = entries[-KEPT:]
+    return tuple(entry for entry in entries if entry.manual or entry.best or entry in latest)

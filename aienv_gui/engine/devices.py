@@ -1,0 +1,51 @@
+"""Which device to train on, and whether it really computes."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from .events import Events
+from .failures import Failure
+from .protocol import Code, Event
+
+
+def prepare(device: str) -> str:
+    """Before PyTorch looks for cards: number them as the driver does; let it see only the one asked for by its UUID.
+
+    Returns the device to ask `choose_device` for.
+    """
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    name = device.removeprefix("cuda:")
+    if device.startswith("cuda:") and not name.isdecimal():
+        os.environ["CUDA_VISIBLE_DEVICES"] = name
+        return "cuda:0"
+    return device
+
+
+def choose_device(wanted: str, events: Events) -> torch.device:
+    """The device for "auto", "cpu", "cuda" or "cuda:1". "auto" falls back to the processor with a warning.
+
+    Raises `Failure` (no_device) where one asked for by name does not compute.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    try:
+        device = torch.device("cuda:0" if wanted in ("auto", "cuda") else wanted)
+        # A card that is too old or too new for this PyTorch is "available" and fails at its first kernel.
+        (torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)).sum().item()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if wanted != "auto":
+            raise Failure(Code.NO_DEVICE, device=wanted, reason=reason) from error
+        events.emit(Event.WARNING, code=Code.GPU_UNUSABLE, values={"device": "cuda:0", "reason": reason})
+        return torch.device("cpu")
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return platform.processor() or platform.machine()

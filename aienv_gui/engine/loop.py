@@ -1,0 +1,319 @@
+"""Training, from top to bottom: load, go on from the last good checkpoint, step by step, judge, finish.
+
+On the processor the result is the same bit for bit however often it was interrupted: whatever is random in a step is
+drawn from a seed derived from (seed, epoch, step), and a checkpoint holds all the rest.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from . import failures, protocol
+from .checkpoint import Entry, Store
+from .commands import Desk, Doorkeeper
+from .devices import choose_device, device_name
+from .evaluation import Model, Result, evaluate, save_model, versions
+from .events import Events
+from .failures import Failure
+from .models.convolutional import Normalise, build
+from .protocol import Code, Event
+from .recipe import Recipe, Settings
+from .seeds import derive
+from .session import Position, Session, Stopped
+from .tasks.image_classification import Data, load, mean_and_std, pixels, shifted
+
+_STOP_BUDGET = 1.2  # seconds that judging and saving the model may take once a stop was asked for
+_EPOCH_SHARE = 20  # an epoch's checkpoint is left out if writing them all would cost more than 1/20 of the time
+
+
+@dataclass
+class Work:
+    """What is trained and with what."""
+
+    recipe: Recipe
+    data: Data
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    device: torch.device
+    threads: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.data.splits["train"]) / self.recipe.settings.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * self.recipe.settings.epochs
+
+
+def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doorkeeper, attempt: int) -> None:
+    """Train the run to its end or to a stop. Raises `Failure`; every other error is a bug."""
+    store = Store(run)
+    entry, saved = _last_good(store, events)
+    if saved:
+        recipe = recipe.with_options(saved["options"])
+    threads = (saved["threads"] if saved else recipe.threads) or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    device = choose_device(recipe.device, events)
+
+    told = 0.0
+
+    def loading(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= 0.25 or done == total:
+            told = time.monotonic()
+            events.emit(Event.PHASE, name="loading", done=done, total=total)
+
+    data, options = load(recipe, loading)
+    recipe = recipe.with_options(options)
+    if saved and saved["fingerprint"] != data.fingerprint:
+        raise Failure(Code.DATA_CHANGED, path=str(recipe.folder))
+    work = _prepare(recipe, data, device, threads)
+    position = Position()
+    if saved:
+        work.network.load_state_dict(saved["network"])
+        work.optimiser.load_state_dict(saved["optimiser"])
+        position = Position(**saved["position"])
+    session = Session(
+        run,
+        events,
+        desk,
+        store,
+        position,
+        lambda: _state(work, position),
+        steps_per_epoch=work.steps_per_epoch,
+        total_steps=work.total_steps,
+        checkpoint_seconds=recipe.checkpoint_seconds,
+    )
+    asked_to_pause = doorkeeper.leave()
+    _announce(work, events, attempt, position, entry)
+    outcome, command, evaluation = "completed", None, None
+    try:
+        if asked_to_pause:
+            session.pause(*asked_to_pause)
+        _epochs(work, session)
+        events.emit(Event.PHASE, name="testing")
+        network, step = _best(work, session)
+        evaluation = evaluate(network, data, "test", device, session.attend)
+        _tell(events, data, evaluation, step)
+        events.emit(Event.PHASE, name="saving")
+        model = _model(work, network, evaluation, step, "completed")
+        session.insist(lambda: events.emit(Event.MODEL, **save_model(run, model)), run / protocol.MODEL)
+        kept = True
+    except Stopped as stopped:
+        outcome, command, kept = "stopped", stopped.command, stopped.saved
+        if kept and position.step and evaluation is None:
+            _wrap_up(run, work, session)
+    desk.close()
+    events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command)
+    events.sync()
+
+
+def _epochs(work: Work, session: Session) -> None:
+    """Every step that is left, each epoch judged by the validation pictures."""
+    settings, data, position = work.recipe.settings, work.data, session.position
+    indices = data.splits["train"]
+    while True:
+        if position.step % work.steps_per_epoch == 0 and position.validated < position.step // work.steps_per_epoch:
+            _validate(work, session)
+        if position.step >= work.total_steps:
+            return
+        epoch = position.step // work.steps_per_epoch  # from 0; said from 1
+        generator = torch.Generator().manual_seed(derive(settings.seed, "order", epoch))
+        order = indices[torch.randperm(len(indices), generator=generator)]
+        session.events.emit(Event.PHASE, name="training")
+        session.pace.resume()
+        work.network.train()
+        for place in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
+            session.attend()
+            chosen = order[place * settings.batch_size : (place + 1) * settings.batch_size]
+            loss, accuracy = _step(work, chosen, position.step, epoch)
+            if not math.isfinite(loss):
+                session.metrics.flush()
+                raise Failure(
+                    Code.NOT_A_NUMBER, epoch=epoch + 1, step=position.step + 1, learning_rate=settings.learning_rate
+                )
+            position.step += 1
+            session.metrics.add(position.step, epoch + 1, loss, accuracy)
+            session.pace.step(position.step, epoch + 1, len(chosen))
+        session.metrics.flush()
+
+
+def _step(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> tuple[float, float]:
+    """One step of the optimiser on the pictures `chosen`; returns their loss and accuracy before it."""
+    settings = work.recipe.settings
+    torch.manual_seed(derive(settings.seed, "step", epoch, step))  # dropout
+    images, labels = work.data.images[chosen], work.data.labels[chosen].to(work.device)
+    if settings.shift:
+        images = shifted(images, settings.shift, derive(settings.seed, "shift", epoch, step))
+    for group in work.optimiser.param_groups:
+        group["lr"] = learning_rate(settings, step, work.total_steps)
+    scores = work.network(pixels(images.to(work.device)))
+    loss = functional.cross_entropy(scores, labels)
+    work.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    work.optimiser.step()
+    right = int((scores.detach().argmax(dim=1) == labels).sum())
+    return float(loss.detach()), right / len(chosen)
+
+
+def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
+    """Of the step after `step` steps: constant, or one cycle (up over 3/10 of the way, then down to nearly nothing)."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    low, top, rise = settings.learning_rate / 25, settings.learning_rate, 0.3
+    way = step / total_steps
+    if way < rise:
+        return low + (top - low) * (1 - math.cos(math.pi * way / rise)) / 2
+    return top * (1 + math.cos(math.pi * (way - rise) / (1 - rise))) / 2 + top / 10_000
+
+
+def _validate(work: Work, session: Session) -> None:
+    """Judge the epoch that has just ended, and save: the best epochs always."""
+    began = time.monotonic()
+    position = session.position
+    epoch = position.step // work.steps_per_epoch
+    session.events.emit(Event.PHASE, name="validating")
+    result = evaluate(work.network, work.data, "validation", work.device, session.attend)
+    if not math.isfinite(result.loss):
+        rate = work.recipe.settings.learning_rate
+        raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=position.step, learning_rate=rate)
+    session.events.emit(Event.VALIDATION, step=position.step, epoch=epoch, loss=result.loss, accuracy=result.accuracy)
+    position.validated = epoch
+    best = position.better(result.accuracy, result.loss)
+    if best:
+        position.best_step = position.step
+        position.best_accuracy, position.best_loss = result.accuracy, result.loss
+    session.save("best" if best else "epoch", best=best)
+    session.pace.validated(time.monotonic() - began)
+
+
+def _prepare(recipe: Recipe, data: Data, device: torch.device, threads: int) -> Work:
+    """A fresh network and optimiser; the weights depend on the seed alone."""
+    settings = recipe.settings
+    torch.manual_seed(derive(settings.seed, "weights"))
+    try:
+        network = build(recipe.architecture, recipe.options, len(data.classes))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
+    normalise = network.get_submodule("normalise")
+    if recipe.options.get("normalise", True) and isinstance(normalise, Normalise):
+        normalise.set(*mean_and_std(data.images, data.splits["train"]))
+    network.to(device)
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimiser: torch.optim.Optimizer
+    if settings.optimiser == "sgd":
+        optimiser = torch.optim.SGD(network.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
+    elif settings.optimiser == "adam":
+        optimiser = torch.optim.Adam(network.parameters(), rate, weight_decay=decay)
+    else:
+        optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
+    return Work(recipe, data, network, optimiser, device, threads)
+
+
+def _state(work: Work, position: Position) -> dict[str, Any]:
+    """All that is needed to go on exactly."""
+    return {
+        "version": protocol.VERSION,
+        "network": work.network.state_dict(),
+        "optimiser": work.optimiser.state_dict(),
+        "position": asdict(position),
+        "options": work.recipe.options,
+        "threads": work.threads,
+        "fingerprint": work.data.fingerprint,
+    }
+
+
+def _last_good(store: Store, events: Events) -> tuple[Entry | None, dict[str, Any] | None]:
+    """The newest checkpoint that is whole. Raises `Failure` where there were some and none is."""
+    for entry in reversed(store.entries):
+        try:
+            return entry, store.read(entry)
+        except ValueError as error:
+            file = f"{protocol.CHECKPOINTS}/{entry.file}"
+            events.emit(Event.WARNING, code=Code.BROKEN_CHECKPOINT, values={"file": file, "reason": str(error)})
+            store.forget(entry)
+    if store.lost:
+        raise Failure(Code.NO_CHECKPOINT, path=str(store.folder))
+    return None, None
+
+
+def _announce(work: Work, events: Events, attempt: int, position: Position, entry: Entry | None) -> None:
+    recipe, data = work.recipe, work.data
+    for remark in data.remarks:
+        events.emit(Event.WARNING, **remark)
+    events.emit(
+        Event.STARTED,
+        attempt=attempt,
+        pid=os.getpid(),
+        step=position.step,
+        resumed_from=f"{protocol.CHECKPOINTS}/{entry.file}" if entry else None,
+        device=str(work.device),
+        device_name=device_name(work.device),
+        threads=work.threads,
+        versions=versions(),
+        epochs=recipe.settings.epochs,
+        steps_per_epoch=work.steps_per_epoch,
+        total_steps=work.total_steps,
+        parameters=sum(parameter.numel() for parameter in work.network.parameters()),
+        architecture=recipe.architecture,
+        options=recipe.options,
+        settings=recipe.settings.as_dict(),
+        data={"classes": list(data.classes), "counts": data.counts, "fingerprint": data.fingerprint},
+    )
+
+
+def _best(work: Work, session: Session) -> tuple[nn.Module, int]:
+    """The network as it was after its best epoch and the step of that; as it is where no other is to be had."""
+    network = copy.deepcopy(work.network)
+    entry = session.store.best()
+    if entry is not None and entry.step != session.position.step:
+        try:
+            network.load_state_dict(session.store.read(entry)["network"])
+        except ValueError as error:
+            file = f"{protocol.CHECKPOINTS}/{entry.file}"
+            values = {"file": file, "reason": str(error)}
+            session.events.emit(Event.WARNING, code=Code.BROKEN_CHECKPOINT, values=values)
+        else:
+            return network, entry.step
+    return network, session.position.step
+
+
+def _tell(events: Events, data: Data, result: Result, step: int) -> None:
+    events.emit(Event.EVALUATED, step=step, classes=list(data.classes), **result.as_dict())
+
+
+def _model(work: Work, network: nn.Module, evaluation: Result | None, step: int, outcome: str) -> Model:
+    return Model(network, work.recipe, work.data, evaluation, step, outcome)
+
+
+def _wrap_up(run: Path, work: Work, session: Session) -> None:
+    """After a stop: judge and save the best so far, as far as that goes without keeping the user waiting."""
+    deadline = time.monotonic() + _STOP_BUDGET
+
+    def in_time() -> None:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+
+    evaluation: Result | None = None
+    network, step = _best(work, session)
+    try:
+        evaluation = evaluate(network, work.data, "test", work.device, in_time)
+        _tell(session.events, work.data, evaluation, step)
+    except TimeoutError:
+        session.events.emit(Event.WARNING, code=Code.NOT_EVALUATED, values={})
+    try:
+        fields = save_model(run, _model(work, network, evaluation, step, "stopped"))
+        session.events.emit(Event.MODEL, **fields)
+    except OSError as error:
+        session.warn(failures.of_writing(error, run / protocol.MODEL))

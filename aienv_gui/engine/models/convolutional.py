@@ -1,0 +1,98 @@
+"""Convolutional networks for pictures. Plain PyTorch, imports nothing of ours: a copy lies beside every finished model.
+
+Every network takes a batch of pictures as numbers from 0 to 1, shaped (batch, channels, height, width), and gives one
+score (logit) a class. The normalisation belongs to the network, so that whoever loads the weights need not repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalise(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+    """(pixels - mean) / std for each channel; the two numbers are saved with the weights."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("std", torch.ones(channels, 1, 1))
+
+    def set(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.mean.copy_(torch.tensor(mean).reshape(-1, 1, 1))
+        self.std.copy_(torch.tensor(std).reshape(-1, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return (pixels - self.mean) / self.std
+
+
+class BookConvNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+    """The network of the textbooks: three 3x3 convolutions with ReLU and 2x2 max pooling each, and a hidden layer."""
+
+    def __init__(
+        self, classes: int, *, channels: int, size: int, widths: Sequence[int], hidden: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.normalise = Normalise(channels)
+        layers: list[nn.Module] = []
+        side = size
+        for entering, leaving in zip((channels, *widths), widths, strict=False):
+            layers += [nn.Conv2d(entering, leaving, 3), nn.ReLU(), nn.MaxPool2d(2)]
+            side = (side - 2) // 2
+        if side < 1:
+            raise ValueError(f"pictures of {size} x {size} are too small for {len(widths)} convolutions with pooling")
+        layers += [nn.Flatten(), nn.Linear(widths[-1] * side * side, hidden), nn.ReLU()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        layers.append(nn.Linear(hidden, classes))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        scores: Tensor = self.layers(self.normalise(pixels))
+        return scores
+
+
+class CompactConvNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+    """Small and quick to train: 3x3 convolutions with batch normalisation and pooling, averaged over the picture."""
+
+    def __init__(self, classes: int, *, channels: int, size: int, widths: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        if size < 2 ** len(widths):
+            raise ValueError(f"pictures of {size} x {size} are too small for {len(widths)} poolings")
+        self.normalise = Normalise(channels)
+        layers: list[nn.Module] = []
+        for entering, leaving in zip((channels, *widths), widths, strict=False):
+            layers += [
+                nn.Conv2d(entering, leaving, 3, padding=1, bias=False),
+                nn.BatchNorm2d(leaving),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        layers.append(nn.Linear(widths[-1], classes))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        scores: Tensor = self.layers(self.normalise(pixels))
+        return scores
+
+
+def build(architecture: str, options: dict[str, Any], classes: int) -> nn.Module:
+    """The network of a card or recipe, with fresh weights. Raises ValueError for what it does not know."""
+    channels, size = int(options["channels"]), int(options["size"])
+    widths = [int(width) for width in options.get("widths", (32, 64, 128))]
+    dropout = float(options.get("dropout", 0))
+    if architecture == "book_convnet":
+        hidden = int(options.get("hidden", 1000))
+        return BookConvNet(classes, channels=channels, size=size, widths=widths, hidden=hidden, dropout=dropout)
+    if architecture == "compact_convnet":
+        return CompactConvNet(classes, channels=channels, size=size, widths=widths, dropout=dropout)
+    raise ValueError(f"no architecture is called {architecture!r}")

@@ -1,0 +1,143 @@
+"""What was asked: the recipe of a run, completed from its preset and checked. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import protocol
+from .failures import Failure
+from .protocol import Code
+
+_PRESETS = Path(__file__).with_name("presets.json")
+_OPTIMISERS = ("sgd", "adam", "adamw")
+_SCHEDULES = ("constant", "one_cycle")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How it is trained. What a preset or recipe has beyond these is carried along and not used."""
+
+    optimiser: str
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: str
+    batch_size: int
+    epochs: int
+    shift: int
+    seed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run's recipe with every default filled in."""
+
+    name: str
+    folder: Path
+    skip: tuple[str, ...]
+    preset: str
+    architecture: str
+    options: dict[str, Any]
+    settings: Settings
+    device: str
+    threads: int | None
+    checkpoint_seconds: float
+
+    def with_options(self, options: dict[str, Any]) -> Recipe:
+        return replace(self, options=options)
+
+    def on(self, device: str) -> Recipe:
+        return replace(self, device=device)
+
+
+def read_recipe(run: Path) -> Recipe:
+    """The recipe of `run`. Raises `Failure` (bad_recipe) that names what is wrong."""
+    try:
+        return _recipe(protocol.read_json(run / protocol.RECIPE))
+    except KeyError as error:
+        raise Failure(Code.BAD_RECIPE, reason=f"{error} is missing") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
+
+
+def _recipe(data: dict[str, Any]) -> Recipe:
+    if data.get("version") != protocol.VERSION:
+        raise ValueError(f"version is {data.get('version')!r}, this engine knows {protocol.VERSION}")
+    if data.get("task") != "image_classification":
+        raise ValueError(f"task {data.get('task')!r} is not known")
+    preset = preset_of(data.get("preset"))
+    model = data.get("model") or {}
+    threads = data.get("threads")
+    if threads is not None and not (_is_int(threads) and threads > 0):
+        raise ValueError(f"threads must be a whole number above 0, not {threads!r}")
+    return Recipe(
+        name=str(data.get("name", "")),
+        folder=Path(data["data"]["folder"]),
+        skip=tuple(data["data"].get("skip") or ()),
+        preset=preset["id"],
+        architecture=str(model.get("architecture") or preset["model"]["architecture"]),
+        options=options_of(preset, model),
+        settings=_settings({**preset["settings"], **(data.get("settings") or {})}),
+        device=str(data.get("device") or "auto"),
+        threads=threads,
+        checkpoint_seconds=_number(data, "checkpoint_seconds", 60.0, least=0.0),
+    )
+
+
+def preset_of(identity: str | None) -> dict[str, Any]:
+    """A preset of presets.json, the default one for None. Raises ValueError."""
+    data = protocol.read_json(_PRESETS)
+    wanted = identity or data["default"]
+    for preset in data["presets"]:
+        if preset["id"] == wanted:
+            found: dict[str, Any] = preset
+            return found
+    raise ValueError(f"no preset is called {wanted!r}")
+
+
+def options_of(preset: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """The network's options: the preset's (where its architecture is the one asked for), with those of `model`."""
+    same = model.get("architecture") in (None, "", preset["model"]["architecture"])
+    return {**(preset["model"]["options"] if same else {}), **(model.get("options") or {})}
+
+
+def _settings(data: dict[str, Any]) -> Settings:
+    if data["optimiser"] not in _OPTIMISERS:
+        raise ValueError(f"optimiser must be one of {', '.join(_OPTIMISERS)}, not {data['optimiser']!r}")
+    if data["schedule"] not in _SCHEDULES:
+        raise ValueError(f"schedule must be one of {', '.join(_SCHEDULES)}, not {data['schedule']!r}")
+    return Settings(
+        optimiser=data["optimiser"],
+        learning_rate=_number(data, "learning_rate", least=0.0),
+        momentum=_number(data, "momentum", 0.0, least=0.0),
+        weight_decay=_number(data, "weight_decay", 0.0, least=0.0),
+        schedule=data["schedule"],
+        batch_size=_whole(data, "batch_size", least=1),
+        epochs=_whole(data, "epochs", least=1),
+        shift=_whole(data, "shift", least=0),
+        seed=_whole(data, "seed", least=0),
+    )
+
+
+def _number(data: dict[str, Any], name: str, default: float | None = None, *, least: float) -> float:
+    value = data.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
+        raise ValueError(f"{name} must be a number of at least {least}, not {value!r}")
+    return float(value)
+
+
+def _whole(data: dict[str, Any], name: str, *, least: int) -> int:
+    value = data[name]
+    if not _is_int(value) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

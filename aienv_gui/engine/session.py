@@ -1,0 +1,192 @@
+"""The run while it is worked on: answers commands between steps, saves checkpoints, waits while paused.
+
+`attend` is the one place where the loop can be paused or ended from outside.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import failures, protocol
+from .checkpoint import Entry, Store
+from .commands import Desk
+from .events import Events, Metrics, Pace
+from .failures import Failure
+from .protocol import Code, Command, Event
+
+_WAIT = 0.05  # seconds between looks while paused
+
+
+class Stopped(Exception):  # noqa: N818  a wish, not an error
+    """The user asked for an end; what was trained is saved unless `saved` is False."""
+
+    def __init__(self, command: str | None, saved: bool) -> None:
+        super().__init__("stopped")
+        self.command = command
+        self.saved = saved
+
+
+@dataclass
+class Position:
+    """Where the training is: steps done, epochs judged, and the best of these so far."""
+
+    step: int = 0
+    validated: int = 0
+    best_step: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = float("inf")
+
+    def better(self, accuracy: float, loss: float) -> bool:
+        return (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
+
+
+class Session:
+    """Everything that the loop needs beside the network and the data. `state` gives what a checkpoint holds."""
+
+    def __init__(
+        self,
+        run: Path,
+        events: Events,
+        desk: Desk,
+        store: Store,
+        position: Position,
+        state: Callable[[], dict[str, Any]],
+        *,
+        steps_per_epoch: int,
+        total_steps: int,
+        checkpoint_seconds: float,
+    ) -> None:
+        self._run = run
+        self._desk = desk
+        self._state = state
+        self._every = checkpoint_seconds
+        self._per_epoch = steps_per_epoch
+        self.events = events
+        self.store = store
+        self.position = position
+        self.metrics = Metrics(events)
+        self.pace = Pace(events, total_steps, steps_per_epoch)
+        self._saved_at = time.monotonic()
+        self._last: Entry | None = None
+        self._last_position: tuple[int, int] = (-1, -1)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the last step belonged to, from 1."""
+        return max(1, -(-self.position.step // self._per_epoch))
+
+    def attend(self) -> None:
+        """Between steps: consume commands, save when it is time. Raises `Stopped`; returns after a pause has ended."""
+        for identity, command in self._desk.take():
+            if command == Command.STOP:
+                self._stop(identity)
+            elif command == Command.PAUSE:
+                self.pause(identity)
+            elif command == Command.SAVE:
+                self.save("manual", command=identity)
+            else:
+                self._desk.refuse(identity, "not_paused")
+        if time.monotonic() - self._saved_at >= self._every and self.position.step:
+            self.save("time")
+        if (error := self.events.flush()) is not None:
+            self._hold(failures.of_writing(error, self._run / protocol.EVENTS), lambda: None)
+
+    def save(self, reason: str, *, command: str | None = None, best: bool = False) -> None:
+        """Save a checkpoint and say so. Where it cannot be written, wait for the user; nothing is lost meanwhile."""
+        self.insist(lambda: self._write(reason, command, best), self.store.folder, command)
+
+    def _write(self, reason: str, command: str | None, best: bool) -> None:
+        self.metrics.flush()
+        self.events.sync()
+        position = (self.position.step, self.position.validated)
+        if self._last is None or self._last_position != position or best or reason == "manual":
+            self._last = self.store.write(
+                self._state(), step=self.position.step, epoch=self.epoch, manual=reason == "manual", best=best
+            )
+            self._last_position = position
+        self._saved_at = time.monotonic()
+        self.events.emit(
+            Event.CHECKPOINT,
+            step=self._last.step,
+            epoch=self._last.epoch,
+            file=f"{protocol.CHECKPOINTS}/{self._last.file}",
+            bytes=self._last.bytes,
+            sha256=self._last.sha256,
+            reason=reason,
+            command=command,
+        )
+
+    def insist(self, write: Callable[[], None], path: Path, command: str | None = None) -> None:
+        """Do `write`; while it fails (full disk ...), warn and wait until the user says to go on. Raises `Stopped`."""
+        try:
+            write()
+        except OSError as error:
+            failure = failures.of_writing(error, path)
+            self._desk.refuse(command, failure.code)
+            self._hold(failure, write)
+
+    def pause(self, identity: str | None) -> None:
+        """Save, then wait for RESUME or STOP."""
+        self.save("pause")
+        self.events.emit(Event.PAUSED, step=self.position.step, command=identity, reason="asked")
+        resumed = None
+        while True:
+            time.sleep(_WAIT)
+            for resumed, command in self._desk.take():
+                if command == Command.STOP:
+                    self._stop(resumed)
+                if command == Command.RESUME:
+                    self._go_on(resumed)
+                    return
+                if command == Command.SAVE:
+                    self.save("manual", command=resumed)
+                else:
+                    self._desk.accept(resumed)  # paused already
+
+    def _go_on(self, identity: str | None) -> None:
+        self._saved_at = time.monotonic()
+        self.pace.resume()
+        self.events.emit(Event.RESUMED, step=self.position.step, command=identity)
+
+    def _hold(self, failure: Failure, write: Callable[[], None]) -> None:
+        """Wait, because something cannot be written, until it can and the user says to go on."""
+        refused_stop = False
+        self.warn(failure)
+        self.events.emit(Event.PAUSED, step=self.position.step, command=None, reason=failure.code)
+        while True:
+            time.sleep(_WAIT)
+            self.events.flush()
+            for identity, command in self._desk.take():
+                if command == Command.PAUSE:
+                    self._desk.accept(identity)
+                    continue
+                try:
+                    write()
+                except OSError as error:
+                    failure = failures.of_writing(error, Path(failure.values["path"]))
+                    if command == Command.STOP and refused_stop:
+                        raise Stopped(identity, saved=False) from error
+                    refused_stop = refused_stop or command == Command.STOP
+                    self._desk.refuse(identity, failure.code)
+                    self.warn(failure)
+                    continue
+                if command == Command.STOP:
+                    self._stop(identity)
+                if command == Command.SAVE:
+                    self.save("manual", command=identity)
+                self._go_on(identity)
+                return
+
+    def warn(self, failure: Failure) -> None:
+        """Say that something could not be written."""
+        values = {**failure.values, "reason": failure.code, "detail": failure.values.get("detail", "")}
+        self.events.emit(Event.WARNING, code=Code.CHECKPOINT_FAILED, values=values)
+
+    def _stop(self, identity: str | None) -> None:
+        if self.position.step:
+            self.save("stop", command=identity)
+        raise Stopped(identity, saved=True)
