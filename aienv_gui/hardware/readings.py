@@ -80,6 +80,17 @@ class Gpu:
     processes_absence: Absence | None = None
     compute_capability: tuple[int, int] | None = None
 
+    @property
+    def refused(self) -> bool:
+        """Whether the system does not let us look at it, nor use it."""
+        no = Absence.NO_PERMISSION
+        return self.utilisation_percent.absence is no and self.memory_total_bytes.absence is no
+
+    @property
+    def usable(self) -> bool:
+        """Whether a training could run on it, as far as can be seen from here."""
+        return not self.lost and not self.refused
+
 
 @dataclass(frozen=True, slots=True)
 class Nvidia:
