@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,8 @@ def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
     found = pictures.scan(recipe.folder, recipe.skip)
     options = dict(recipe.options)
     if "auto" in (options.get("channels", "auto"), options.get("size", "auto")):
-        first = pictures.survey(found, progress)
-        _refuse_broken(list(first.broken))
-        options["channels"], options["size"] = pictures.input_for(options, first.looks)
+        sample = pictures.survey(replace(found, paths=pictures.sample(found.paths)))
+        options["channels"], options["size"] = pictures.input_for(options, sample.looks)
     channels, side = int(options["channels"]), int(options["size"])
 
     def read(path: Path) -> tuple[pictures.Array, str, int]:

@@ -43,6 +43,7 @@ _PIXELS = 178_000_000  # more than cameras take; beyond it a small file may be m
 _BYTES = 400_000_000
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
+_SAMPLE = 200  # pictures that decide the network's input
 _SMALL = 40  # points: up to this the pictures are trained on at 28, else at 64
 _COLOUR_DIFFERENCE = 16  # between the channels of one point, of 255; less is a scanner's tint
 _READERS = 4
@@ -245,7 +246,11 @@ def look(path: Path) -> Look:
     return Look(digest(content), len(content), width, height, colour)
 
 
-def survey(found: Scan, progress: Progress) -> Survey:
+def _quiet(_done: int, _total: int) -> None:
+    """Progress that is not worth telling."""
+
+
+def survey(found: Scan, progress: Progress = _quiet) -> Survey:
     """Read every picture. Takes about a tenth of a millisecond each for small ones, some for photographs."""
     paths: list[str] = []
     looks: list[Look] = []
@@ -338,6 +343,11 @@ def _name_bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
+def sample(paths: Sequence[str]) -> tuple[str, ...]:
+    """Enough of them, spread evenly, to see what kind of pictures they are."""
+    return tuple(paths[:: max(1, len(paths) // _SAMPLE)])
+
+
 def input_for(options: dict[str, Any], looks: Sequence[Look]) -> tuple[int, int]:
     """Channels and size of the network's input: what `options` ask for, "auto" decided by the pictures."""
     channels = options.get("channels", "auto")
@@ -391,7 +401,8 @@ def inspect(request: dict[str, Any], options: dict[str, Any], progress: Progress
     counts = seen.counts
     digests = [one.digest for one in seen.looks]
     sizes = [one.size for one in seen.looks]
-    channels, side = input_for(options, seen.looks)
+    looks = dict(zip(seen.paths, seen.looks, strict=True))
+    channels, side = input_for(options, [looks[path] for path in sample(seen.paths)])
     parts = split(seen.paths, int(request.get("seed", 0)))
     answer: dict[str, Any] = {
         "ok": True,
