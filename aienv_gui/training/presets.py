@@ -44,6 +44,12 @@ def presets() -> tuple[Preset, ...]:
     return tuple(sorted(found, key=lambda preset: not preset.default))
 
 
+def words_of(preset: str, architecture: str) -> tuple[Text, Text]:
+    """The title of a preset and the words for an architecture, by their ids."""
+    title, _ = _WORDS.get(preset, (verbatim(preset), verbatim("")))
+    return title, _ARCHITECTURES.get(architecture, verbatim(architecture))
+
+
 def _preset(item: Mapping[str, Any], *, default: bool) -> Preset:
     title, description = _WORDS.get(item["id"], (verbatim(item["id"]), verbatim("")))
     architecture = item["model"]["architecture"]
@@ -76,6 +82,6 @@ _WORDS = {
     ),
 }
 _ARCHITECTURES = {
-    "compact": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
+    "compact_convnet": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
     "book_convnet": tr("Convolutions of 32, 64 and 128 channels, 1000 hidden units, SGD"),
 }

@@ -1,0 +1,186 @@
+"""What learns: presets as cards, and the settings behind them for those who want them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QLocale, Signal, Slot
+from PySide6.QtGui import QDoubleValidator, QWheelEvent
+from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
+
+from aienv_gui.core.wording import Text, duration, percent, tr, verbatim
+from aienv_gui.gui.pages.train_parts.choice_card import ChoiceCard
+from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.choice import Choice
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.words import say
+from aienv_gui.training.presets import Preset, presets
+
+_OPTIMISERS = (("adamw", tr("AdamW")), ("adam", tr("Adam")), ("sgd", tr("SGD")))
+
+
+class _Number(QSpinBox):
+    """A whole number; the wheel scrolls the page unless the user is on it."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class Advanced(QWidget):
+    """The settings of a preset, to change."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(4)
+        self.learning_rate = QLineEdit(self)
+        validator = QDoubleValidator(0.0, 10.0, 8, self)
+        validator.setLocale(QLocale.c())
+        self.learning_rate.setValidator(validator)
+        self.learning_rate.textChanged.connect(self._on_changed)
+        self.batch_size = self._number(1, 4096)
+        self.epochs = self._number(1, 10000)
+        self.seed = self._number(0, 2**31 - 1)
+        self.optimiser = Choice(tr("Optimiser"), _OPTIMISERS, self)
+        self.optimiser.chosen.connect(self._on_changed)
+        rows: tuple[tuple[Text, Text, QWidget], ...] = (
+            (tr("Learning rate"), tr("How far each step goes; too large and the loss grows"), self.learning_rate),
+            (tr("Batch size"), tr("Pictures a step; larger needs more memory"), self.batch_size),
+            (tr("Epochs"), tr("How often all pictures are seen"), self.epochs),
+            (tr("Optimiser"), tr("The rule that turns errors into steps"), self.optimiser),
+            (tr("Seed"), tr("The same number gives the same split and the same training again"), self.seed),
+        )
+        for index, (name, meaning, widget) in enumerate(rows):
+            row, column = index // 3 * 3, index % 3
+            label = Label(name, role="strong", parent=self)
+            label.setBuddy(widget)
+            say(widget, "setAccessibleName", name)
+            say(widget, "setAccessibleDescription", meaning)
+            grid.addWidget(label, row, column)
+            grid.addWidget(widget, row + 1, column)
+            grid.addWidget(Label(meaning, role="caption", parent=self), row + 2, column)
+            grid.setColumnStretch(column, 1)
+
+    def _number(self, low: int, high: int) -> QSpinBox:
+        box = _Number(self)
+        box.setRange(low, high)
+        box.valueChanged.connect(self._on_changed)
+        return box
+
+    def show_settings(self, settings: dict[str, Any]) -> None:
+        """Show a preset's settings."""
+        self.learning_rate.setText(f"{settings['learning_rate']:g}")
+        self.batch_size.setValue(int(settings["batch_size"]))
+        self.epochs.setValue(int(settings["epochs"]))
+        self.seed.setValue(int(settings["seed"]))
+        self.optimiser.choose(settings["optimiser"])
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "learning_rate": self._rate() or 0.0,
+            "batch_size": self.batch_size.value(),
+            "epochs": self.epochs.value(),
+            "optimiser": self.optimiser.currentData(),
+            "seed": self.seed.value(),
+        }
+
+    def missing(self) -> Text | None:
+        if self._rate() is None:
+            return tr("The learning rate must be a number above 0, such as 0.001.")
+        return None
+
+    def _rate(self) -> float | None:
+        try:
+            rate = float(self.learning_rate.text().replace(",", "."))
+        except ValueError:
+            return None
+        return rate if 0 < rate <= 10 else None
+
+    @Slot()
+    def _on_changed(self) -> None:
+        self.changed.emit()
+
+
+class ModelSection(Card):
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Model"), parent)
+        self._presets = presets()
+        self._cards: dict[ChoiceCard, Preset] = {}
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        best = max((p.measured.test_accuracy for p in self._presets if p.measured), default=None)
+        for preset in self._presets:
+            card = ChoiceCard(preset.title, self)
+            card.add_line(preset.description, "body")
+            card.add_line(preset.architecture_words)
+            if preset.measured is not None:
+                good = preset.measured.test_accuracy == best
+                card.add_line(_measured(preset), "good" if good else "muted").setToolTip(
+                    f"{preset.measured.machine}, {preset.measured.date}"
+                )
+            self._cards[card] = preset
+            self._group.addButton(card)
+            row.addWidget(card, 1)
+        self.body.addLayout(row)
+        self._fold = Button(tr("Advanced"), kind="link", icon="chevron", parent=self)
+        self._fold.setCheckable(True)
+        self._fold.toggled.connect(self._on_fold)
+        self.body.addWidget(self._fold)
+        self.advanced = Advanced(self)
+        self.advanced.hide()
+        self.advanced.changed.connect(self.changed)
+        self.body.addWidget(self.advanced)
+        self._group.buttonClicked.connect(self._on_card)
+        next(iter(self._cards)).setChecked(True)
+        self._on_card(None)
+
+    @property
+    def preset(self) -> Preset:
+        button = self._group.checkedButton()
+        assert isinstance(button, ChoiceCard)
+        return self._cards[button]
+
+    def choose(self, identity: str) -> None:
+        """Choose a preset by its id; its settings replace those shown."""
+        for card, preset in self._cards.items():
+            if preset.id == identity:
+                card.setChecked(True)
+                self._on_card(card)
+
+    def settings(self) -> dict[str, Any]:
+        """The preset's settings with the user's changes."""
+        return {**self.preset.settings, **self.advanced.settings()}
+
+    def missing(self) -> Text | None:
+        return self.advanced.missing()
+
+    @Slot(object)
+    def _on_card(self, _card: object) -> None:
+        self.advanced.show_settings(dict(self.preset.settings))
+        self.changed.emit()
+
+    @Slot(bool)
+    def _on_fold(self, unfolded: bool) -> None:
+        self._fold.set_icon("chevron_down" if unfolded else "chevron")
+        self.advanced.setVisible(unfolded)
+
+
+def _measured(preset: Preset) -> Text:
+    if preset.measured is None:
+        return verbatim("")
+    return tr(
+        "Measured on the sample digits: {accuracy} right, in {time}",
+        accuracy=percent(preset.measured.test_accuracy, digits=1),
+        time=duration(preset.measured.seconds),
+    )

@@ -1,0 +1,155 @@
+"""A new training on one page: pictures, model, where, start. Everything has a sound default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from aienv_gui.core.errors import Action, Problem
+from aienv_gui.core.wording import Text, tr
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.train_parts.data_section import DataSection
+from aienv_gui.gui.pages.train_parts.model_section import ModelSection
+from aienv_gui.gui.pages.train_parts.place_section import PlaceSection
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.training import samples
+from aienv_gui.training.records import Recipe
+
+
+class NewTraining(QWidget):
+    """`started` carries the folder of the run that was begun."""
+
+    started = Signal(object)  # Path
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._services = services
+        self._job: Job | None = None
+        self._own_name = False  # the user gave the name
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
+        self.problem = ProblemView(services, self)
+        self.problem.action.connect(self._on_action)
+        self.data = DataSection(services, self)
+        self.model = ModelSection(self)
+        self.place = PlaceSection(services, self)
+        foot = QHBoxLayout()
+        foot.setSpacing(12)
+        self.reason = Label(role="muted", parent=self)
+        self.start_button = Button(tr("Start training"), kind="primary", icon="play", parent=self)
+        self.start_button.clicked.connect(self.start)
+        foot.addWidget(self.reason, 1)
+        foot.addWidget(self.start_button)
+        for section in (self.data, self.model, self.place):
+            column.addWidget(section)
+            section.changed.connect(self._on_changed)
+        column.addWidget(self.problem)
+        column.addLayout(foot)
+        column.addStretch(1)
+        self.place.name.textEdited.connect(self._on_named)
+        services.language.changed.connect(self._name)
+        self._on_changed()
+
+    def open(self, environment: Path | None = None) -> None:
+        """The page was opened: look at the chosen pictures."""
+        if environment is not None:
+            self.place.choose(environment)
+        self.problem.clear()
+        self.place.refresh()
+        self.data.reopen()
+
+    def recipe(self) -> Recipe:
+        """What the page asks for now. Only where `missing` is None."""
+        environment = self.place.chosen
+        found = self.data.inspection
+        assert environment is not None
+        assert found is not None
+        preset = self.model.preset
+        return Recipe(
+            name=self.place.name.text().strip(),
+            folder=found.folder,
+            sample=self.data.sample,
+            skip=self.data.skip,
+            preset=preset.id,
+            architecture=preset.architecture,
+            options=preset.options,
+            settings=self.model.settings(),
+            environment_prefix=environment.prefix,
+            environment_python=environment.python,
+            environment_name=environment.name,
+            device=self.place.chosen_device,
+        )
+
+    def missing(self) -> Text | None:
+        """Why it cannot start yet, in words; None when it can."""
+        if self._job is not None:
+            return tr("Starting...")
+        return self.place.missing() or self.data.missing() or self.model.missing()
+
+    @Slot()
+    def start(self) -> None:
+        """Begin the training."""
+        if self.missing() is not None:
+            return
+        self.problem.clear()
+        self._job = self._services.runs.begin(self.recipe())
+        self._job.succeeded.connect(self._on_started)
+        self._job.failed.connect(self._on_failed)
+        self._job.finished.connect(self._on_finished)
+        self._on_changed()
+
+    @Slot(object)
+    def _on_started(self, folder: Path) -> None:
+        self._own_name = False
+        self.started.emit(folder)
+
+    @Slot(object)
+    def _on_failed(self, problem: Problem) -> None:
+        self.problem.show_problem(problem)
+
+    @Slot()
+    def _on_finished(self) -> None:
+        self._job = None
+        self._on_changed()
+
+    @Slot(object)
+    def _on_action(self, action: Action) -> None:
+        if action.name == "retry":
+            self.start()
+
+    @Slot()
+    def _on_changed(self) -> None:
+        chosen = self.place.chosen
+        self.data.set_python(chosen.python if chosen else None)
+        self._name()
+        missing = self.missing()
+        self.start_button.setEnabled(missing is None)
+        self.reason.setVisible(missing is not None)
+        if missing is not None:
+            self.reason.say(missing)
+            self.start_button.hint(missing)
+        else:
+            self.start_button.hint(tr("Trains in the background; the window can be closed meanwhile."))
+
+    @Slot()
+    def _on_named(self) -> None:
+        self._own_name = bool(self.place.name.text().strip())
+
+    @Slot()
+    def _name(self) -> None:
+        """Name the training after its data and model, unless the user named it."""
+        if self._own_name:
+            return
+        what = tr("Digits") if self.data.sample == samples.DIGITS else None
+        if what is None and self.data.folder is None:
+            return
+        data: object = what if what is not None else self.data.folder.name if self.data.folder else ""
+        name = str(tr("{data}, {model}", data=data, model=self.model.preset.title))
+        if name != self.place.name.text():
+            self.place.name.setText(name)

@@ -1,0 +1,248 @@
+"""The buttons of a run: what can be done in its state, and the engine's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from aienv_gui.core.wording import Text, size, tr
+from aienv_gui.environments.records import Environment
+from aienv_gui.gui import run_work
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.words import say
+from aienv_gui.training.records import Run, RunState
+
+_HARDER_MS = 3000  # how long a stop may take before it may be forced
+
+
+class RunControls(QWidget):
+    """`failed` carries a Problem. Every button answers within the page; nothing blocks."""
+
+    failed = Signal(object)
+    delete_asked = Signal()
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._services = services
+        self._run: Run | None = None
+        self._job: Job | None = None  # a command under way
+        self._saving = ""  # the id of a SAVE that has not been answered
+        self._waiting: RunState | None = None  # pressed pause (or resume), not answered
+        self._stopping = False
+        self._environments: tuple[Environment, ...] = ()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.pause = Button(tr("Pause"), icon="pause", parent=self)
+        self.stop = Button(tr("Stop"), icon="stop", parent=self)
+        self.save = Button(tr("Save checkpoint"), icon="save", parent=self)
+        self.carry_on = Button(tr("Continue"), kind="primary", icon="play", parent=self)
+        self.place = QComboBox(self)
+        say(self.place, "setAccessibleName", tr("Environment to continue in"))
+        self.folder = Button(tr("Open folder"), kind="link", icon="folder", parent=self)
+        self.delete = Button(tr("Delete"), kind="link", icon="trash", parent=self)
+        self.pause.clicked.connect(self._on_pause)
+        self.stop.clicked.connect(self._on_stop)
+        self.save.clicked.connect(self._on_save)
+        self.carry_on.clicked.connect(self._on_continue)
+        self.folder.clicked.connect(self._on_folder)
+        self.delete.clicked.connect(self.delete_asked)
+        for widget in (self.pause, self.stop, self.save, self.carry_on, self.place):
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.folder)
+        row.addWidget(self.delete)
+        column.addLayout(row)
+        answer = QHBoxLayout()
+        self.answer = Label(role="good", parent=self)
+        self._show_saved = Button(tr("Show it"), kind="link", icon="folder", parent=self)
+        self._show_saved.clicked.connect(self._on_show_saved)
+        answer.addWidget(self.answer, 1)
+        answer.addWidget(self._show_saved)
+        column.addLayout(answer)
+        self._saved_file: Path | None = None
+        self._harder = QTimer(self)
+        self._harder.setSingleShot(True)
+        self._harder.setInterval(_HARDER_MS)
+        self._harder.timeout.connect(self._offer_harder)
+        services.environments.changed.connect(self._on_environments)
+        self.forget()
+
+    def forget(self) -> None:
+        """Another run is shown."""
+        self._run = self._job = self._waiting = self._saved_file = None
+        self._saving = ""
+        self._stopping = False
+        self._harder.stop()
+        self.answer.hide()
+        self._show_saved.hide()
+
+    def show_run(self, run: Run) -> None:
+        before = self._run.state if self._run else None
+        self._run = run
+        if run.state is self._waiting or not run.state.live:
+            self._waiting = None
+        if not run.state.live or (before is not None and not before.live):
+            self._stopping = False
+            self._harder.stop()
+        self._look_for_answer(run)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        live = run.state.live
+        works = run.state in (RunState.TRAINING, RunState.PAUSED)
+        self.pause.setVisible(live)
+        self.stop.setVisible(live)
+        self.save.setVisible(live)
+        self.pause.setEnabled(works and self._waiting is None and not self._stopping)
+        if run.state is RunState.PAUSED:
+            self.pause.say(tr("Resume") if self._waiting is None else tr("Resuming..."))
+            self.pause.set_icon("play")
+        else:
+            self.pause.say(tr("Pause") if self._waiting is None else tr("Pausing..."))
+            self.pause.set_icon("pause")
+        self.save.setEnabled(works and not self._saving and not self._stopping)
+        self.save.say(tr("Saving...") if self._saving else tr("Save checkpoint"))
+        self.stop.setEnabled(not self._stopping)
+        self.stop.say(tr("Stopping...") if self._stopping else tr("Stop"))
+        self.stop.hint(tr("Saves a checkpoint and ends; the training can be continued later."))
+        gone = self._gone(run)
+        self.carry_on.setVisible(run.can_continue)
+        self.carry_on.setEnabled(self._job is None and (not gone or bool(self._environments)))
+        self.place.setVisible(run.can_continue and gone and bool(self._environments))
+        self.delete.setVisible(not live)
+
+    # The commands.
+
+    @Slot()
+    def _on_pause(self) -> None:
+        assert self._run is not None
+        paused = self._run.state is RunState.PAUSED
+        self._waiting = RunState.TRAINING if paused else RunState.PAUSED
+        self._send(tr("Resume") if paused else tr("Pause"), run_work.resume if paused else run_work.pause)
+
+    @Slot()
+    def _on_save(self) -> None:
+        self.answer.hide()
+        self._show_saved.hide()
+        self._saving = "?"
+        job = self._send(tr("Save checkpoint"), run_work.save)
+        job.succeeded.connect(self._on_save_sent)
+
+    @Slot(object)
+    def _on_save_sent(self, command: str) -> None:
+        if self._saving:
+            self._saving = command
+            if self._run is not None:
+                self._look_for_answer(self._run)
+                self._refresh()
+
+    @Slot()
+    def _on_stop(self) -> None:
+        if self._stopping:
+            self._send(tr("Stop now"), run_work.stop_now)
+            return
+        self._stopping = True
+        self._harder.start()
+        self._send(tr("Stop the training"), run_work.stop)
+
+    @Slot()
+    def _offer_harder(self) -> None:
+        if self._stopping:
+            self.stop.setEnabled(True)
+            self.stop.say(tr("Stop now"))
+            self.stop.hint(tr("Ends the process at once; what came after the last checkpoint is done again later."))
+
+    def _send(self, title: Text, function: Callable[..., Any]) -> Job:
+        assert self._run is not None
+        job = self._services.jobs.start(title, function, self._run.folder, quiet=True)
+        job.failed.connect(self._on_failed)
+        self._refresh()
+        return job
+
+    @Slot(object)
+    def _on_failed(self, problem: object) -> None:
+        self._saving, self._waiting, self._stopping = "", None, False
+        self._harder.stop()
+        self._refresh()
+        self.failed.emit(problem)
+
+    @Slot()
+    def _on_continue(self) -> None:
+        assert self._run is not None
+        python = None
+        if self._gone(self._run):
+            python = self._environments[self.place.currentIndex()].python
+        self._job = self._services.runs.carry_on(self._run.folder, python)
+        self._job.failed.connect(self._on_failed)
+        self._job.finished.connect(self._on_continued)
+        self.answer.hide()
+        self._show_saved.hide()
+        self._refresh()
+
+    @Slot()
+    def _on_continued(self) -> None:
+        if self.sender() is self._job:
+            self._job = None
+            self._refresh()
+
+    @Slot()
+    def _on_folder(self) -> None:
+        assert self._run is not None
+        self._services.presenter.open_folder(self._run.folder)
+
+    @Slot()
+    def _on_show_saved(self) -> None:
+        if self._saved_file is not None:
+            self._services.presenter.open_folder(self._saved_file.parent)
+
+    # Answers.
+
+    def _look_for_answer(self, run: Run) -> None:
+        if not self._saving or self._saving == "?":
+            return
+        checkpoint, refused = run.checkpoint_of(self._saving), run.answer_to(self._saving)
+        if checkpoint is not None:
+            self._saving = ""
+            self._saved_file = checkpoint.file
+            self.answer.set_role("good")
+            self.answer.say(tr("Saved: {size}, {path}", size=size(checkpoint.bytes), path=checkpoint.file))
+            self.answer.show()
+            self._show_saved.show()
+        elif refused is not None or not run.state.live:
+            self._saving = ""
+            self.answer.set_role("warn")
+            self.answer.say(
+                run.warnings[-1] if run.warnings else tr("The checkpoint was not saved: the training has ended.")
+            )
+            self.answer.show()
+
+    # Environments.
+
+    def _gone(self, run: Run) -> bool:
+        """Whether the run's environment is no longer on this computer."""
+        environments = self._services.environments
+        python = run.recipe.environment_python
+        return environments.loaded and all(item.python != python for item in environments.items)
+
+    @Slot()
+    def _on_environments(self) -> None:
+        able = tuple(item for item in self._services.environments.items if item.can_train)
+        if able != self._environments:
+            self._environments = able
+            self.place.clear()
+            for item in able:
+                self.place.addItem(item.name)
+        self._refresh()

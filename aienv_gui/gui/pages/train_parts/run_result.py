@@ -1,0 +1,85 @@
+"""What came out of a training: the test result, where the model errs, and what to do with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from aienv_gui.core.wording import percent, tr, tr_count
+from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.mistake_strip import MistakeStrip
+from aienv_gui.training.records import Evaluation, Run
+
+
+class RunResult(Card):
+    use = Signal()  # the user wants to use the model
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Result"), parent)
+        self._shown: Evaluation | None = None
+        self.use_button = Button(tr("Use this model"), kind="primary", icon="models", parent=self)
+        self.use_button.clicked.connect(self._on_use)
+        self.header.addWidget(self.use_button)
+        row = QHBoxLayout()
+        row.setSpacing(24)
+        self.body.addLayout(row)
+        left = QVBoxLayout()
+        left.setSpacing(4)
+        self.accuracy = Label(role="number", parent=self)
+        self.accuracy.setWordWrap(False)
+        self._meaning = Label(parent=self)
+        self._loss = Label(role="caption", parent=self)
+        self._worst_title = Label(tr("The surest mistakes"), role="strong", parent=self)
+        self._worst = MistakeStrip(services, self)
+        for widget in (self.accuracy, self._meaning, self._loss):
+            left.addWidget(widget)
+        left.addSpacing(8)
+        left.addWidget(self._worst_title)
+        left.addWidget(self._worst)
+        left.addStretch(1)
+        row.addLayout(left, 1)
+        right = QVBoxLayout()
+        right.setSpacing(4)
+        right.addWidget(Label(tr("Confusion matrix"), role="strong", parent=self))
+        self.matrix = ConfusionMatrix(services.theme, self)
+        self.matrix.follow(services.language)
+        right.addWidget(self.matrix)
+        self._cell = Label(
+            tr("Rows are the truth, columns the answers; point at a cell to read it."), role="caption", parent=self
+        )
+        self.matrix.sentence_changed.connect(self._cell.say)
+        right.addWidget(self._cell)
+        right.addStretch(1)
+        row.addLayout(right, 1)
+
+    def show_run(self, run: Run) -> None:
+        """Show a run's result; hidden while there is none."""
+        result = run.evaluation
+        self.setVisible(result is not None)
+        self.use_button.setVisible(run.model is not None and not run.state.live)
+        if result is None or result is self._shown:
+            return
+        self._shown = result
+        total = sum(map(sum, result.confusion))
+        right = sum(row[index] for index, row in enumerate(result.confusion))
+        self.accuracy.say(tr("{percent} right", percent=percent(result.accuracy, digits=1)))
+        self._meaning.say(
+            tr_count(
+                "{right} of one test picture, which the training never saw",
+                "{right} of {count} test pictures, which the training never saw",
+                total,
+                right=right,
+            )
+        )
+        self._loss.say(tr("Test loss {loss}", loss=f"{result.loss:.4f}"))
+        self.matrix.set_matrix(result.classes, result.confusion)
+        self._worst_title.setVisible(bool(result.mistakes))
+        self._worst.set_mistakes(run.recipe.folder, result.mistakes)
+
+    @Slot()
+    def _on_use(self) -> None:
+        self.use.emit()

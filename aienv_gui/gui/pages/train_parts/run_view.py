@@ -1,0 +1,324 @@
+"""One run: what it does now, its curves, its result, and what can be done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+
+from aienv_gui.core.errors import Action, Problem
+from aienv_gui.core.wording import Text, duration, percent, tr, tr_count, verbatim
+from aienv_gui.gui import run_work
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.train_parts.run_controls import RunControls
+from aienv_gui.gui.pages.train_parts.run_plots import RunPlots
+from aienv_gui.gui.pages.train_parts.run_result import RunResult
+from aienv_gui.gui.pages.train_parts.run_table import BADGES
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.badge import StateBadge
+from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.confirm import confirm
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.gui.words import say
+from aienv_gui.training import run_store
+from aienv_gui.training.diagnosis import advice
+from aienv_gui.training.presets import words_of
+from aienv_gui.training.records import Run, RunState
+from aienv_gui.training.supervisor import STATES, status_of
+
+_REFRESH_MS = 200  # numbers and curves move five times a second: smooth enough to read
+
+
+class RunView(QWidget):
+    renamed = Signal(object)  # str: the name of the run that is shown
+    deleted = Signal()
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._services = services
+        self.folder: Path | None = None
+        self.run: Run | None = None
+        self._fresh: Run | None = None  # came since the last refresh
+        self._reading: Job | None = None
+        self._advice_for = (-1, RunState.CREATED)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
+        self.problem = ProblemView(services, self)
+        self.problem.action.connect(self._on_action)
+        head = Card(parent=self)
+        self._fill_head(head)
+        self.result = RunResult(services, self)
+        self.result.use.connect(self._on_use)
+        self.result.hide()
+        curves = Card(parent=self)
+        self.plots = RunPlots(services, curves)
+        curves.body.addWidget(self.plots)
+        self._settings = Label(role="caption", parent=self)
+        for widget in (head, self.problem, self.result, curves, self._settings):
+            column.addWidget(widget)
+        column.addStretch(1)
+        self._refresh = QTimer(self)
+        self._refresh.setSingleShot(True)
+        self._refresh.setInterval(_REFRESH_MS)
+        self._refresh.timeout.connect(self._show)
+        services.runs.updated.connect(self._on_updated)
+        services.runs.changed.connect(self._on_runs)
+
+    def _fill_head(self, head: Card) -> None:
+        self.badge = StateBadge(head)
+        self.status = Label(role="strong", parent=head)
+        line = QHBoxLayout()
+        line.setSpacing(12)
+        line.addWidget(self.badge)
+        line.addWidget(self.status, 1)
+        head.body.addLayout(line)
+        self.bar = QProgressBar(head)
+        self.bar.setTextVisible(False)
+        say(self.bar, "setAccessibleName", tr("Progress of the training"))
+        head.body.addWidget(self.bar)
+        self.facts = Label(role="muted", parent=head)
+        head.body.addWidget(self.facts)
+        self.controls = RunControls(self._services, head)
+        self.controls.failed.connect(self._on_failed)
+        self.controls.delete_asked.connect(self._on_delete)
+        head.body.addWidget(self.controls)
+        self.advice = Label(role="warn", parent=head)
+        self.advice.hide()
+        head.body.addWidget(self.advice)
+
+    def open(self, folder: Path) -> None:
+        """Show the run of a folder, live where it is running."""
+        if folder == self.folder and self.run is not None:
+            self._look()
+            return
+        self.folder, self.run, self._fresh = folder, None, None
+        self._advice_for = (-1, RunState.CREATED)
+        self.problem.clear()
+        self.controls.forget()
+        self.controls.hide()
+        self.plots.clear()
+        self.result.hide()
+        self.advice.hide()
+        self.facts.say("")
+        self._settings.say("")
+        self.badge.set_state("neutral", tr("Reading"))
+        self.status.say("")
+        self.bar.setRange(0, 0)
+        self._look()
+
+    def _look(self) -> None:
+        """Take the followed state, or read the folder in the background."""
+        assert self.folder is not None
+        live = self._services.runs.latest(self.folder)
+        if live is not None:
+            self._take(live)
+        elif self._reading is None:
+            self._reading = self._services.jobs.start(tr("Read the training"), run_work.read, self.folder, quiet=True)
+            self._reading.succeeded.connect(self._on_read)
+            self._reading.failed.connect(self._on_read_failed)
+            self._reading.finished.connect(self._on_read_finished)
+
+    @Slot(object)
+    def _on_read(self, run: Run) -> None:
+        if run.folder == self.folder and self._services.runs.latest(run.folder) is None:
+            self._take(run)
+
+    @Slot(object)
+    def _on_read_failed(self, problem: Problem) -> None:
+        if self.run is None:
+            self.bar.setRange(0, 1)
+            self.badge.set_state("bad", tr("Damaged"))
+        self._on_failed(problem)
+
+    @Slot()
+    def _on_read_finished(self) -> None:
+        job, self._reading = self._reading, None
+        # Another run was opened while this one was read.
+        if job is not None and self.folder is not None and self.run is None and self.problem.problem is None:
+            self._look()
+
+    @Slot(object)
+    def _on_updated(self, run: Run) -> None:
+        if run.folder == self.folder:
+            self._take(run)
+
+    @Slot()
+    def _on_runs(self) -> None:
+        """The list changed: a run that nobody follows may have another state now."""
+        if self.folder is None or self.run is None:
+            return
+        summary = self._services.runs.get(self.folder)
+        if summary is not None and summary.state is not self.run.state:
+            self._look()
+
+    def _take(self, run: Run) -> None:
+        """Show a new state soon; what comes faster than the eye is shown once."""
+        self._fresh = run
+        changed = self.run is None or self.run.state is not run.state
+        if changed:
+            self._refresh.stop()
+            self._show()
+        elif not self._refresh.isActive():
+            self._refresh.start()
+
+    @Slot()
+    def _show(self) -> None:
+        run, self._fresh = self._fresh, None
+        if run is None or run.folder != self.folder:
+            return
+        first = self.run is None
+        anew = self.run is not None and self.run.state is not run.state
+        self.run = run
+        if first:
+            self.renamed.emit(run.recipe.name)
+            self.controls.show()
+        self.badge.set_state(BADGES[run.state], STATES[run.state])
+        self.status.say(_sentence(run))
+        self.facts.say(_facts(run))
+        self._settings.say(_settings(run))
+        if run.state is RunState.STARTING and not run.total_steps:
+            self.bar.setRange(0, run.phase_total)
+            self.bar.setValue(run.phase_done)
+        else:
+            self.bar.setRange(0, max(1, run.total_steps))
+            self.bar.setValue(run.step)
+        self.bar.setVisible(run.state is not RunState.COMPLETED)
+        self.controls.show_run(run)
+        self.plots.show_run(run)
+        self.result.show_run(run)
+        if first or anew:
+            if run.failure is not None:
+                self.problem.show_problem(run.failure)
+            else:
+                self.problem.clear()
+        self._advise(run)
+
+    def _advise(self, run: Run) -> None:
+        about = (len(run.validation), run.state)
+        if about == self._advice_for and len(run.training) % 50:
+            return
+        self._advice_for = about
+        lines = list(run.warnings)
+        if run.state is not RunState.FAILED and (sentence := advice(run)) is not None:
+            lines.append(sentence)
+        self.advice.setVisible(bool(lines))
+        if lines:
+            self.advice.say(_joined(lines, "\n"))
+
+    # What the user asks.
+
+    @Slot(object)
+    def _on_failed(self, problem: Problem) -> None:
+        self.problem.show_problem(problem)
+
+    @Slot(object)
+    def _on_action(self, action: Action) -> None:
+        if action.name == "retry":
+            self.problem.clear()
+            self._look()
+
+    @Slot()
+    def _on_use(self) -> None:
+        if self.run is not None and self.run.model is not None:
+            self._services.navigator.open("models", self.run.model)
+
+    @Slot()
+    def _on_delete(self) -> None:
+        if self.run is None:
+            return
+        confirm(
+            self,
+            tr("Delete this training?"),
+            tr(
+                "“{name}” goes with its curves, checkpoints and model. Copies of the model that you kept stay.",
+                name=self.run.recipe.name,
+            ),
+            tr("Delete"),
+            True,
+            on_yes=self._delete,
+        )
+
+    def _delete(self) -> None:
+        if self.folder is None:
+            return
+        services = self._services
+        job = services.jobs.start(
+            tr("Delete the training"), run_store.delete, self.folder, services.folders, quiet=True
+        )
+        job.succeeded.connect(self._on_deleted)
+        job.failed.connect(self._on_failed)
+
+    @Slot(object)
+    def _on_deleted(self, _result: object) -> None:
+        self.folder = self.run = None
+        self._services.runs.refresh()
+        self.deleted.emit()
+
+
+def _sentence(run: Run) -> Text:
+    if run.state is RunState.COMPLETED:
+        return tr("Trained in {time}", time=duration(run.seconds))
+    if run.state is RunState.STOPPED:
+        return tr("Stopped at step {step} of {total}; the work is kept", step=run.step, total=run.total_steps)
+    if run.state is RunState.PAUSED:
+        return tr("Waiting at step {step} of {total}", step=run.step, total=run.total_steps)
+    if run.state in (RunState.FAILED, RunState.INTERRUPTED):
+        if not run.checkpoints:
+            return tr("Ended before the first checkpoint")
+        return tr(
+            "Ended at step {step}; the last checkpoint is of step {saved}",
+            step=run.step,
+            saved=run.checkpoints[-1].step,
+        )
+    return status_of(run)
+
+
+def _facts(run: Run) -> Text:
+    facts = []
+    if run.total_steps:
+        facts.append(tr("Epoch {epoch} of {epochs}", epoch=max(1, run.epoch), epochs=run.epochs))
+        facts.append(tr("step {step} of {total}", step=f"{run.step:,}", total=f"{run.total_steps:,}"))
+    if run.state is RunState.TRAINING and run.examples_per_second:
+        facts.append(tr("{count} pictures a second", count=f"{run.examples_per_second:,.0f}"))
+    if run.state is RunState.TRAINING and run.seconds_left:
+        facts.append(tr("{time} left", time=_range(*run.seconds_left)))
+    if run.best_accuracy is not None:
+        facts.append(tr("best validation accuracy {accuracy}", accuracy=percent(run.best_accuracy, digits=1)))
+    if run.start is not None and run.start.device_name:
+        facts.append(tr("on {device}", device=run.start.device_name))
+    return _joined(facts, " · ")
+
+
+def _range(low: float, high: float) -> Text:
+    least, most = duration(low), duration(high)
+    if str(least) == str(most):
+        return least
+    return tr("{least} to {most}", least=least, most=most)
+
+
+def _settings(run: Run) -> Text:
+    recipe, settings = run.recipe, run.recipe.settings
+    title, architecture = words_of(recipe.preset, recipe.architecture)
+    facts = [
+        title,
+        architecture,
+        tr("learning rate {value}", value=f"{settings.get('learning_rate', 0):g}"),
+        tr("batch size {value}", value=settings.get("batch_size", "?")),
+        tr_count("one epoch", "{count} epochs", int(settings.get("epochs", 0))),
+        tr("seed {value}", value=settings.get("seed", 0)),
+        tr("pictures from {folder}", folder=recipe.folder),
+    ]
+    if recipe.environment_name:
+        facts.append(tr("in the environment {name}", name=recipe.environment_name))
+    return _joined(facts, " · ")
+
+
+def _joined(texts: list[Text], separator: str) -> Text:
+    """Several texts in one, still translatable."""
+    if not texts:
+        return verbatim("")
+    names = {f"part{index}": text for index, text in enumerate(texts)}
+    return Text(separator.join(f"{{{name}}}" for name in names), names)
