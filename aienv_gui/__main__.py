@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Slot
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from aienv_gui.core.about import version
 from aienv_gui.core.report import start_log, stop_log
 from aienv_gui.core.settings import SettingsStore
 from aienv_gui.core.storage import Folders, resource
@@ -98,7 +98,7 @@ def _parse(arguments: Sequence[str]) -> Options:
         prog="aienv",
         description="Sets up, watches and uses an AI workstation: environments, hardware, training, models.",
     )
-    parser.add_argument("--version", action="version", version=f"AIEnv {importlib.metadata.version('aienv')}")
+    parser.add_argument("--version", action="version", version=f"AIEnv {version()}")
     parser.add_argument(
         "--home", metavar="FOLDER", type=Path, help="keep settings, environments, trainings and models below FOLDER"
     )
@@ -139,7 +139,7 @@ def _run(application: QApplication, folders: Folders, options: Options) -> int:
     hooks = CrashHooks(session.services.presenter, session)
     hooks.install()
     single.raise_requested.connect(session.window.come_forward)
-    _log.info("AIEnv %s started", importlib.metadata.version("aienv"))
+    _log.info("AIEnv %s started", version())
     try:
         session.window.show()
         if options.tour is not None:

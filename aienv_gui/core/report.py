@@ -18,13 +18,14 @@ from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
+from aienv_gui.core import about
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text
 
 _KEPT_LINES: Final = 200
 _LOG_BYTES: Final = 1_000_000
 _LOG_FILES: Final = 3
-_VERSIONS: Final = ("aienv", "PySide6-Essentials", "pyqtgraph", "numpy", "uv", "py-rattler", "torch")
+_VERSIONS: Final = ("PySide6-Essentials", "pyqtgraph", "numpy", "uv", "py-rattler", "torch")
 
 _recent: deque[str] = deque(maxlen=_KEPT_LINES)
 
@@ -80,7 +81,7 @@ def _user() -> str:
 def make_report(problem: Problem) -> str:
     """Everything a developer needs to understand a problem, in English, redacted."""
     parts = [
-        "AIEnv report",
+        "Report of a problem",
         *system_lines(),
         "",
         f"Problem: {_english(problem.title)}" + (f" [{problem.code}]" if problem.code else ""),
@@ -99,7 +100,11 @@ def make_report(problem: Problem) -> str:
 def system_lines() -> list[str]:
     """The system and the versions of what matters, in English, for a report."""
     versions = ", ".join(f"{name} {version}" for name in _VERSIONS if (version := _version(name)))
-    return [f"System: {platform.platform()}, Python {platform.python_version()}", f"Versions: {versions}"]
+    return [
+        f"AIEnv {about.version()}",
+        f"System: {platform.platform()}, Python {platform.python_version()}",
+        f"Versions: {versions}",
+    ]
 
 
 def _english(text: Text) -> str:

@@ -110,6 +110,8 @@ class NavigationButton(QPushButton):
         self.setAutoDefault(False)
         self.setIconSize(QSize(20, 20))
         self.setMinimumHeight(40)
+        # A click leaves the keyboard where it was; Tab comes here as everywhere.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._count = QLabel(self)
         self._count.setProperty("role", "count")
         self._count.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -170,6 +172,7 @@ class MainWindow(QMainWindow):
         QShortcut(QKeySequence(QKeySequence.StandardKey.Quit), self, self.close)
         self._restore_geometry()
         self.open_page("home", None)
+        self._stack.setFocus()  # so that the first Tab goes into the page
 
     @property
     def page(self) -> Page:

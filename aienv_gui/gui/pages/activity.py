@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.tasks import JobState
-from aienv_gui.core.wording import duration, tr
+from aienv_gui.core.wording import tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.empty_state import EmptyState
 from aienv_gui.gui.widgets.job_row import JobRow
-from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.log_view import LogView
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.widgets.problem_view import ProblemView
@@ -30,7 +27,7 @@ class JobCard(Card):
         self._services = services
         self.job = job
         say(self, "setAccessibleName", job.title)
-        self._row = JobRow(services, job, self)
+        self._row = JobRow(services, job, self, tells_problem=False)
         self.body.addWidget(self._row)
         self._fold = Button(tr("Log"), kind="link", icon="chevron", parent=self)
         say(self._fold, "setAccessibleName", tr("Log of {job}", job=job.title))
@@ -41,8 +38,6 @@ class JobCard(Card):
         self._forget.clicked.connect(self._on_forget)
         self._row.header.addWidget(self._fold)
         self._row.header.addWidget(self._forget)
-        self._took = Label(role="caption", parent=self)
-        self.body.addWidget(self._took)
         self._problem = ProblemView(services, self)
         self.body.addWidget(self._problem)
         self._log: LogView | None = None
@@ -52,12 +47,6 @@ class JobCard(Card):
     @Slot(object)
     def _on_state(self, state: JobState) -> None:
         self._forget.setVisible(state.final)
-        self._took.setVisible(state.final)
-        if not state.final:
-            return
-        if self.job.started_at is not None:
-            ended = self.job.ended_at or time.monotonic()
-            self._took.say(tr("Took {time}", time=duration(ended - self.job.started_at)))
         if state is JobState.FAILED and self.job.problem is not None:
             self._problem.show_problem(self.job.problem)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
+from aienv_gui.core.about import version
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.report import system_lines
 from aienv_gui.core.settings import SETTINGS
@@ -73,7 +73,7 @@ class SettingsPage(Page):
 
     def _about(self) -> Card:
         card = Card(tr("About AIEnv"), self)
-        card.body.addWidget(Label(tr("Version {version}", version=importlib.metadata.version("aienv")), parent=card))
+        card.body.addWidget(Label(tr("Version {version}", version=version()), parent=card))
         card.body.addWidget(
             Label(
                 tr("Free software under the Apache License 2.0. Nothing is sent anywhere unless you send it."),

@@ -30,12 +30,18 @@ STATE_WORDS: Final[dict[JobState, tuple[str, Text]]] = {  # badge's state, word
 
 
 class JobRow(QFrame):
-    """Follows a job until it ends; then the bar goes and the outcome stays."""
+    """Follows a job until it ends; then the bar goes and the outcome stays.
 
-    def __init__(self, services: Services, job: Job, parent: QWidget | None = None) -> None:
+    `tells_problem=False` is for those who show the problem of a failed job themselves.
+    """
+
+    def __init__(
+        self, services: Services, job: Job, parent: QWidget | None = None, *, tells_problem: bool = True
+    ) -> None:
         super().__init__(parent)
         self.services = services
         self.job = job
+        self._tells_problem = tells_problem
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(6)
@@ -56,6 +62,7 @@ class JobRow(QFrame):
         outer.addWidget(self.bar)
         foot = QHBoxLayout()
         self._status = Label(role="caption", parent=self)
+        self._status.hide()
         self._left = Label(role="caption", parent=self)
         self._left.setWordWrap(False)
         foot.addWidget(self._status, 1)
@@ -81,15 +88,21 @@ class JobRow(QFrame):
         if state.final:
             self._clock.stop()
             self._left.hide()
-            if state is JobState.FAILED and self.job.problem is not None:
-                self._status.say(self.job.problem.title)
+            if state is JobState.FAILED and self.job.problem is not None and self._tells_problem:
+                self._say_status(self.job.problem.title)
+            elif self.job.started_at is not None and self.job.ended_at is not None:
+                self._say_status(tr("Took {time}", time=duration(self.job.ended_at - self.job.started_at)))
         else:
             self._clock.start()
 
     @Slot(object)
     def _on_status(self, text: Text) -> None:
         if not self.job.state.final:
-            self._status.say(text)
+            self._say_status(text)
+
+    def _say_status(self, text: Text) -> None:
+        self._status.say(text)
+        self._status.show()
 
     @Slot(float, float)
     def _on_progress(self, done: float, total: float) -> None:
