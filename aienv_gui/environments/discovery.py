@@ -21,7 +21,13 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters, every_interpreter, full_version
+from aienv_gui.environments.interpreters import (
+    BaseInterpreter,
+    base_interpreters,
+    every_interpreter,
+    full_version,
+    interpreter_of,
+)
 from aienv_gui.environments.manifest import Manifest, read_health, read_manifest
 from aienv_gui.environments.records import Environment, Maker, Package
 
@@ -64,7 +70,7 @@ def read_environment(prefix: Path, maker: Maker | None = None, folders: Folders 
     if maker is None:
         maker = _guess_maker(prefix, manifest)
     config = _venv_config(prefix)
-    python = _interpreter(prefix)
+    python = interpreter_of(prefix)
     version = config.get("version_info") or config.get("version") or ""
     packages: dict[str, Package] = {}
     if (prefix / "conda-meta").is_dir():
@@ -143,7 +149,7 @@ def _condarc_stores(home: Path) -> list[Path]:
 def _pyenv_prefixes(home: Path) -> list[Path]:
     root = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
     inside = "pyenv-win/versions" if sys.platform == "win32" else "versions"
-    return [prefix for prefix in _children(root / inside) if _interpreter(prefix).exists()]
+    return [prefix for prefix in _children(root / inside) if interpreter_of(prefix).exists()]
 
 
 def _venv_prefixes(home: Path) -> Iterator[Path]:
@@ -202,16 +208,6 @@ def _venv_config(prefix: Path) -> dict[str, str]:
         pairs = (line.partition("=") for line in lines)
         return {key.strip().lower(): value.strip() for key, found, value in pairs if found}
     return {}
-
-
-def _interpreter(prefix: Path) -> Path:
-    if sys.platform == "win32":
-        script = prefix / "Scripts" / "python.exe"
-        return script if script.exists() else prefix / "python.exe"
-    for name in ("python", "python3"):
-        if (prefix / "bin" / name).exists():
-            return prefix / "bin" / name
-    return prefix / "bin" / "python"
 
 
 def _site_packages(prefix: Path, python: Path) -> Iterator[Path]:

@@ -55,6 +55,17 @@ def full_version(python: Path) -> str:
     return base.version if base else ""
 
 
+def interpreter_of(prefix: Path) -> Path:
+    """The interpreter of an environment, whether it is there or not; never resolved: in a venv it is a link."""
+    if sys.platform == "win32":
+        script = prefix / "Scripts" / "python.exe"
+        return script if script.exists() else prefix / "python.exe"
+    for name in ("python", "python3"):
+        if (prefix / "bin" / name).exists():
+            return prefix / "bin" / name
+    return prefix / "bin" / "python"
+
+
 def _key(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 

@@ -1,0 +1,346 @@
+"""Brings the files of a plan onto this disk: several at a time, resumed where they were cut off, checked by SHA-256.
+
+Each file lands in a folder of its own, named by its hash, below ``<cache>/wheels``: files of one name and different
+content do not meet, and uv, which unpacks a wheel once and links it into every environment, knows it by that place.
+What is half there lies in ``.parts``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+import shutil
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import requests
+
+from aienv_gui.core.errors import Action, Cancelled, Problem
+from aienv_gui.core.explain import no_network_words
+from aienv_gui.core.storage import Folders, writing_failed
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import size, tr
+from aienv_gui.environments.locks import waited_for
+from aienv_gui.environments.records import PackageProgress, PackageState, PlannedFile, Sources
+
+_AT_ONCE: Final = 4
+_BLOCK: Final = 1 << 18
+_TRIES: Final = 5
+_TIMEOUT: Final = (10.0, 30.0)  # seconds to connect, seconds without a byte
+_REPORT_S: Final = 0.1
+
+
+def wheels_folder(folders: Folders) -> Path:
+    """Where downloaded wheels are kept."""
+    return folders.cache / "wheels"
+
+
+def cached(file: PlannedFile, folders: Folders) -> Path | None:
+    """The place of a file that is here already and whole, or None. Trusts the hash noted when it was checked."""
+    path = _place(wheels_folder(folders), file)
+    return path if _note_says(path, file.sha256) else None
+
+
+def _place(folder: Path, file: PlannedFile) -> Path:
+    key = file.sha256 or hashlib.sha256(file.url.encode()).hexdigest()
+    return folder / key[:24] / file.filename
+
+
+def local_path(url: str) -> Path | None:
+    """The path of a ``file:`` URL; None for any other."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "file":
+        return None
+    return Path(urllib.request.url2pathname(parts.path))
+
+
+def fetch(
+    files: Sequence[PlannedFile], sources: Sources, folders: Folders, reporter: Reporter
+) -> Mapping[PlannedFile, Path]:
+    """Bring every file here and return the places. Resumes what was interrupted.
+
+    Reports bytes through `progress` and each package's row through `partial`. Raises `Problem` for a missing network, a
+    full disk, a file that is not what was planned; what has arrived stays for the next try. Raises `Cancelled`.
+    """
+    folder = wheels_folder(folders)
+    try:
+        (folder / ".parts").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise writing_failed(error, folder) from error
+    places: dict[PlannedFile, Path] = {}
+    total = sum(file.size_bytes or 0 for file in files)
+    with requests.Session() as session, ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="download") as pool:
+        _prepare(session, sources)
+        fetching = _Fetching(session, folder)
+        try:
+            # The largest first: they decide when all of it is here.
+            for file in sorted(files, key=lambda f: -(f.size_bytes or 0)):
+                pool.submit(fetching.one, file)
+            _report(fetching, files, places, total, reporter)
+        finally:
+            fetching.stop.set()
+    return places
+
+
+def remote_sizes(files: Iterable[PlannedFile], sources: Sources) -> Mapping[PlannedFile, int]:
+    """Ask the servers for sizes their index does not tell. Blocks; what cannot be learned is left out."""
+    with requests.Session() as session, ThreadPoolExecutor(8, thread_name_prefix="sizes") as pool:
+        _prepare(session, sources)
+
+        def ask(file: PlannedFile) -> tuple[PlannedFile, int | None]:
+            try:
+                answer = session.head(file.url, timeout=(5, 10), allow_redirects=True)
+                return file, int(answer.headers["Content-Length"]) if answer.ok else None
+            except (requests.RequestException, KeyError, ValueError):
+                return file, None
+
+        return {file: found for file, found in pool.map(ask, files) if found is not None}
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(slots=True)
+class _Arrived:
+    file: PlannedFile
+    place: Path
+
+
+@dataclass(slots=True)
+class _Failed:
+    problem: BaseException
+
+
+@dataclass(slots=True)
+class _Fetching:
+    """What the download threads share."""
+
+    session: requests.Session
+    folder: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+    events: queue.SimpleQueue[_Arrived | _Failed] = field(default_factory=queue.SimpleQueue)
+    done: dict[PlannedFile, int] = field(default_factory=dict)  # each key is written by one thread only
+
+    def one(self, file: PlannedFile) -> None:
+        """Fetch one file; runs in a thread of the pool."""
+        try:
+            self.checkpoint()
+            self.events.put(_Arrived(file, self._bring(file)))
+        except BaseException as error:  # it is raised again in the function's own thread
+            self.events.put(_Failed(error))
+
+    def checkpoint(self) -> None:
+        if self.stop.is_set():
+            raise Cancelled
+
+    def _bring(self, file: PlannedFile) -> Path:
+        target = _place(self.folder, file)
+        # Two builds may want the same file: one brings it, the other waits and finds it.
+        with waited_for(self.folder / ".parts" / f"{target.parent.name}.lock", self.checkpoint):
+            if _note_says(target, file.sha256):
+                return target
+            source = local_path(file.url)
+            if source is not None:
+                self._take_local(file, source, target)
+            else:
+                self._download(file, target)
+        return target
+
+    def _take_local(self, file: PlannedFile, source: Path, target: Path) -> None:
+        try:
+            digest = sha256_of(source)
+        except OSError as error:
+            raise _gone(file, str(source)) from error
+        if file.sha256 and digest != file.sha256:
+            raise _damaged(file)
+        part = self.folder / ".parts" / f"{target.parent.name}.part"
+        try:
+            part.unlink(missing_ok=True)
+            try:
+                os.link(source, part)
+            except OSError:  # another disk, or a file system without links
+                shutil.copyfile(source, part)
+            keep(part, target, digest)
+        except OSError as error:
+            raise writing_failed(error, target) from error
+        self.done[file] = target.stat().st_size
+
+    def _download(self, file: PlannedFile, target: Path) -> None:
+        part = self.folder / ".parts" / f"{target.parent.name}.part"
+        refused: BaseException | None = None
+        for attempt in range(_TRIES):
+            self.checkpoint()
+            if attempt and self.stop.wait(0.3 * 2**attempt):
+                raise Cancelled
+            before = part.stat().st_size if part.exists() else 0
+            try:
+                self._read_into(part, file)
+            except requests.HTTPError as error:
+                status = error.response.status_code
+                if status in (403, 404, 410):
+                    raise _gone(file, file.url) from error
+                refused = error
+            except (requests.RequestException, ConnectionError, TimeoutError) as error:
+                refused = error
+                grown = part.exists() and part.stat().st_size > before
+                if not grown and attempt >= 2:
+                    break
+            except OSError as error:
+                raise writing_failed(error, target) from error
+            else:
+                digest = sha256_of(part)
+                if not file.sha256 or digest == file.sha256:
+                    try:
+                        keep(part, target, digest)
+                    except OSError as error:
+                        raise writing_failed(error, target) from error
+                    return
+                part.unlink()
+                self.done[file] = 0
+                if attempt >= 1:
+                    raise _damaged(file)
+        host = urllib.parse.urlsplit(file.url).hostname or ""
+        cause, cure, actions = no_network_words(host)
+        if isinstance(refused, requests.HTTPError):
+            cause = tr("{host} answered with error {status}.", host=host, status=refused.response.status_code)
+        raise Problem(
+            tr("{file} could not be downloaded.", file=file.filename),
+            cause=cause,
+            cure=cure,
+            actions=actions,
+            details=str(refused),
+            code="no_network",
+        ) from refused
+
+    def _read_into(self, part: Path, file: PlannedFile) -> None:
+        """Go on with a half file, or start it. Raises requests' errors for the network and OSError for the disk."""
+        have = part.stat().st_size if part.exists() else 0
+        if file.size_bytes is not None and have > file.size_bytes:
+            part.unlink()
+            have = 0
+        if file.size_bytes is not None and have == file.size_bytes > 0:
+            return
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+        with self.session.get(file.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+            if answer.status_code == 416:
+                part.unlink()
+                raise requests.ConnectionError("the server cannot go on where the file was cut off")
+            answer.raise_for_status()
+            go_on = answer.status_code == 206
+            have = have if go_on else 0
+            expected = answer.headers.get("Content-Length")
+            with part.open("ab" if go_on else "wb") as out:
+                self.done[file] = start = have
+                for block in answer.iter_content(_BLOCK):
+                    out.write(block)
+                    have += len(block)
+                    self.done[file] = have
+                    self.checkpoint()
+        if expected is not None and have - start != int(expected):
+            raise requests.ConnectionError(f"the connection ended after {have} bytes")
+
+
+def _report(
+    fetching: _Fetching,
+    files: Sequence[PlannedFile],
+    places: dict[PlannedFile, Path],
+    total: int,
+    reporter: Reporter,
+) -> None:
+    """Tell the reporter how far the threads are, until all of them are through or one has failed."""
+    said: dict[PlannedFile, int] = {}
+    last = 0.0
+    while len(places) < len(files):
+        with suppress(queue.Empty):
+            event = fetching.events.get(timeout=_REPORT_S)
+            if isinstance(event, _Failed):
+                raise event.problem
+            places[event.file] = event.place
+            length = event.place.stat().st_size
+            fetching.done[event.file] = event.file.size_bytes or length
+            reporter.partial(PackageProgress(event.file.package, PackageState.READY, length, length))
+        reporter.checkpoint()
+        now = time.monotonic()
+        if now - last < _REPORT_S and len(places) < len(files):
+            continue
+        last = now
+        done = dict(fetching.done)
+        for file, count in done.items():
+            if file not in places and said.get(file) != count:
+                said[file] = count
+                reporter.partial(PackageProgress(file.package, PackageState.DOWNLOADING, count, file.size_bytes))
+        so_far = sum(count for file, count in done.items() if file.size_bytes)
+        reporter.status(tr("Downloading: {done} of {total}", done=size(so_far), total=size(total)))
+        reporter.progress(so_far, total or None)
+
+
+def _prepare(session: requests.Session, sources: Sources) -> None:
+    if sources.certificate:
+        session.verify = sources.certificate
+
+
+def keep(part: Path, target: Path, digest: str) -> None:
+    """Give a checked file its name, and note its hash beside it so that it is not read again for each plan.
+
+    Raises OSError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(target)
+    part.unlink(missing_ok=True)  # a rename between two links of one file leaves both
+    state = target.stat()
+    temporary = part.with_suffix(".json")
+    temporary.write_text(json.dumps([digest, state.st_size, state.st_mtime_ns]), encoding="utf-8")
+    temporary.replace(_note(target))
+
+
+def _note(path: Path) -> Path:
+    return path.parent / "checked.json"
+
+
+def _note_says(path: Path, sha256: str) -> bool:
+    try:
+        digest, length, changed = json.loads(_note(path).read_text(encoding="utf-8"))
+        state = path.stat()
+    except (OSError, ValueError):
+        return False
+    same = (state.st_size, state.st_mtime_ns) == (length, changed)
+    return same and (digest == sha256 or not sha256)
+
+
+def noted_hash(path: Path) -> str:
+    """The SHA-256 of a file `fetch` brought here."""
+    with suppress(OSError, ValueError):
+        return str(json.loads(_note(path).read_text(encoding="utf-8"))[0])
+    return sha256_of(path)
+
+
+def _gone(file: PlannedFile, place: str) -> Problem:
+    return Problem(
+        tr("{file} is not there any more.", file=file.filename),
+        cause=tr("It was planned from {place}, which does not have it now.", place=place),
+        cure=tr("Go back and make the plan again."),
+        code="file_gone",
+    )
+
+
+def _damaged(file: PlannedFile) -> Problem:
+    return Problem(
+        tr("{file} is damaged.", file=file.filename),
+        cause=tr("What the server sent is not the file that was planned: its SHA-256 differs."),
+        cure=tr("Try again later or use another package source; nothing of it was installed."),
+        actions=(Action("retry", tr("Try again")),),
+        code="damaged_download",
+    )
