@@ -122,6 +122,7 @@ def save_model(run: Path, model: Model) -> dict[str, Any]:
         "architecture": recipe.architecture,
         "options": recipe.options,
         "input": {
+            "shape": list(data.images.shape[1:]),
             "channels": data.images.shape[1],
             "height": data.images.shape[2],
             "width": data.images.shape[3],

@@ -14,7 +14,7 @@ from torch import nn
 
 from . import protocol
 from .failures import Failure
-from .models.convolutional import build
+from .models.convolutional import of_card
 from .protocol import Code
 from .tasks import pictures
 from .tasks.image_classification import pixels
@@ -24,11 +24,11 @@ def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network and card of a model folder. Runs no code of that folder. Raises `Failure` (bad_model)."""
     try:
         card = protocol.read_json(folder / protocol.CARD)
-        network = build(card["architecture"], card["options"], len(card["classes"]))
+        network = of_card(card)
         network.load_state_dict(load_file(folder / protocol.WEIGHTS))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise Failure(Code.BAD_MODEL, path=str(folder), reason=f"{type(error).__name__}: {error}") from error
-    return network.eval(), card
+    return network, card
 
 
 def predict(request: dict[str, Any], progress: Callable[[int, int], None]) -> dict[str, Any]:

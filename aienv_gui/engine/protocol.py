@@ -54,10 +54,10 @@ total} meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, tr
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable.
 
 A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the
-weights without AIEnv) and card.json::
+weights without AIEnv: `build`, `of_card`) and card.json::
 
     version, task, name, created, classes[], parameters, architecture, options{},
-    input{channels, height, width, mean, std, brightness, range: [0, 1]}: the network takes numbers from 0 to 1 and does
+    input{shape[channels, height, width], channels, height, width, mean, std, brightness, range: [0, 1]}: the network takes numbers from 0 to 1 and does
          the normalisation by mean and std itself
     preset, settings{}, data{folder, fingerprint, counts}, versions{}, step, outcome: "completed" | "stopped",
     evaluation{split, loss, accuracy, confusion[][], worst[{path, truth, answer, probability}]}: that of the test

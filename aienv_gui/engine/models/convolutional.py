@@ -96,3 +96,8 @@ def build(architecture: str, options: dict[str, Any], classes: int) -> nn.Module
     if architecture == "compact_convnet":
         return CompactConvNet(classes, channels=channels, size=size, widths=widths, dropout=dropout)
     raise ValueError(f"no architecture is called {architecture!r}")
+
+
+def of_card(card: dict[str, Any]) -> nn.Module:
+    """The network that a model's card.json tells of, ready to be given its weights and then to predict."""
+    return build(card["architecture"], card["options"], len(card["classes"])).eval()

@@ -1,0 +1,116 @@
+"""Starts the real engine, as the application does, on tiny data with a tiny network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aienv_gui.engine import protocol
+
+ENGINE = Path(protocol.__file__).parent
+TINY: dict[str, Any] = {
+    "architecture": "compact_convnet",
+    "options": {"channels": 1, "size": 16, "widths": [4, 8], "dropout": 0.2, "normalise": True},
+}
+PATIENCE = 60.0  # seconds until a test gives up waiting; a shared machine may be slow
+
+Event = dict[str, Any]
+
+
+def make_run(run: Path, pictures: Path, **changes: Any) -> Path:
+    """A run folder with a copy of the engine, on one thread; `changes` replace parts of the recipe."""
+    run.mkdir(parents=True)
+    shutil.copytree(ENGINE, run / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+    settings = {"epochs": 3, "batch_size": 8, "learning_rate": 0.02, "shift": 1, "seed": 7}
+    recipe: dict[str, Any] = {
+        "version": protocol.VERSION,
+        "task": "image_classification",
+        "name": "tiny",
+        "data": {"folder": str(pictures)},
+        "model": TINY,
+        "settings": {**settings, **changes.pop("settings", {})},
+        "device": "cpu",
+        "threads": 1,
+        **changes,
+    }
+    protocol.write_json(run / protocol.RECIPE, recipe)
+    return run
+
+
+def start(run: Path, *, environment: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    """The engine as a process of its own; its output goes to the run's log."""
+    with open(run / protocol.LOG, "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-I", str(run / "engine" / "__main__.py"), "train", str(run)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(environment or {})},
+            **options,
+        )
+
+
+def train(run: Path, **options: Any) -> int:
+    """Train to the end; returns the exit code."""
+    process = start(run, **options)
+    try:
+        return process.wait(PATIENCE)
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait(PATIENCE)
+
+
+def events(run: Path, kind: str | None = None) -> list[Event]:
+    return [event for event in protocol.EventReader(run).read() if kind in (None, event["event"])]
+
+
+def until(run: Path, met: Callable[[list[Event]], Any], process: subprocess.Popen[bytes]) -> list[Event]:
+    """Wait until the events so far meet a condition; fails when the engine ends before."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        ended = process.poll() is not None
+        found = events(run)
+        if met(found):
+            return found
+        if ended or time.monotonic() > deadline:
+            log = (run / protocol.LOG).read_text(encoding="utf-8")
+            raise AssertionError(f"ended={ended}; last events: {found[-3:]}; log: {log}")
+        time.sleep(0.005)
+
+
+def answered(identity: str) -> Callable[[list[Event]], bool]:
+    return lambda found: any(event.get("command") == identity for event in found)
+
+
+def curve(run: Path) -> dict[int, tuple[float, float]]:
+    """Loss and accuracy of every step, what an interrupted attempt had beyond its checkpoint superseded."""
+    steps: dict[int, tuple[float, float]] = {}
+    for event in events(run):
+        if event["event"] == protocol.Event.STARTED:
+            steps = {step: value for step, value in steps.items() if step <= event["step"]}
+        elif event["event"] == protocol.Event.METRICS:
+            columns = event["columns"]
+            steps.update(zip(columns["step"], zip(columns["loss"], columns["accuracy"], strict=True), strict=True))
+    return steps
+
+
+def errand(folder: Path, verb: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Run an errand of the engine in place; returns its answer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    subprocess.run(
+        [sys.executable, "-I", str(ENGINE / "__main__.py"), verb, str(folder)], timeout=PATIENCE, check=False
+    )
+    return protocol.read_json(folder / "answer.json")
