@@ -7,6 +7,7 @@ from typing import Protocol
 
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import Text
 from aienv_gui.environments.records import Plan, Request, Sources
 
 
@@ -24,3 +25,6 @@ class Backend(Protocol):
 
     def install(self, plan: Plan, staging: Path, final: Path, folders: Folders, reporter: Reporter) -> None:
         """Make the environment in the new folder `staging` so that it works once renamed to `final`."""
+
+    def verify(self, prefix: Path) -> tuple[Text, ...]:
+        """What is wrong with the files of a built environment, staged or final; nothing where all is well."""

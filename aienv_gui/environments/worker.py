@@ -1,0 +1,140 @@
+"""A process of its own for what must be stoppable at any moment: ``python -m aienv_gui.environments.worker``.
+
+It reads one JSON line (the task) from standard input, writes JSON lines (``kind``: status, progress, partial, log,
+problem, done) to standard output, and ends with ``os._exit`` once all is flushed: py-rattler's threads crash an
+ordinary exit. When its standard input ends, the application that started it is gone: it ends its children and itself.
+`worker_call` is the other side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import psutil
+
+from aienv_gui.core.errors import Problem, unexpected
+from aienv_gui.core.processes import end_tree
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Silent
+from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.manifest import plan_from_json, plan_to_json, request_from_json, sources_from_json
+from aienv_gui.environments.plan import backend_of
+from aienv_gui.environments.records import PackageProgress
+
+_PROGRESS_INTERVAL_S: Final = 0.05
+
+
+class _Lines(Silent):
+    """The reporter of the worker: writes JSON lines. It is never cancelled; the process is ended instead."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+        self._last_progress = 0.0
+
+    def write(self, kind: str, **values: Any) -> None:
+        line = json.dumps({"kind": kind, **values}, ensure_ascii=False) + "\n"
+        with self._lock:
+            self._out.write(line.encode("utf-8", "replace"))
+            self._out.flush()
+
+    def status(self, text: Text) -> None:
+        self.write("status", text=text.to_json())
+
+    def progress(self, done: float, total: float | None) -> None:
+        now = time.monotonic()
+        if now - self._last_progress >= _PROGRESS_INTERVAL_S or done == total:
+            self._last_progress = now
+            self.write("progress", done=done, total=total)
+
+    def partial(self, result: object) -> None:
+        if isinstance(result, PackageProgress):
+            self.write("partial", package={**asdict(result), "state": result.state.value})
+
+    def log(self, line: str) -> None:
+        self.write("log", line=line)
+
+
+def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
+    """Fetch, install and verify; the environment is whole in ``staging`` when this returns."""
+    plan = plan_from_json(task["plan"])
+    folders = folders_from_json(task["folders"])
+    staging = Path(task["staging"])
+    backend = backend_of(plan.request.engine)
+    backend.fetch(plan, sources_from_json(task["sources"]), folders, reporter)
+    backend.install(plan, staging, Path(task["final"]), folders, reporter)
+    reporter.status(tr("Checking every file"))
+    faults = backend.verify(staging)
+    if faults:
+        raise Problem(
+            tr("The environment is not whole."),
+            cause=faults[0],
+            cure=tr("Try again. If it happens again, check the disk."),
+            details="\n".join(str(fault) for fault in faults[:50]),
+            code="not_whole",
+        )
+    return {}
+
+
+def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
+    """Resolve a request; for an engine whose resolver is better kept out of the window's process."""
+    request = request_from_json(task["request"])
+    folders = folders_from_json(task["folders"])
+    made = backend_of(request.engine).plan(request, sources_from_json(task["sources"]), folders, reporter)
+    return plan_to_json(made)
+
+
+_VERBS: Final[Mapping[str, Callable[[Mapping[str, Any], _Lines], dict[str, Any]]]] = {"build": build, "plan": plan}
+
+
+def folders_to_json(folders: Folders) -> dict[str, str]:
+    return {name: str(getattr(folders, name)) for name in ("config", "data", "cache", "logs")}
+
+
+def folders_from_json(data: Mapping[str, str]) -> Folders:
+    return Folders(**{name: Path(path) for name, path in data.items()})
+
+
+def _end_with_the_application(stdin: BinaryIO) -> None:
+    """Wait for the end of standard input, then end the children and this process."""
+    with contextlib.suppress(OSError):
+        while stdin.read(4096):
+            pass
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+            end_tree(child.pid, patience_s=1)
+    os._exit(3)
+
+
+def main() -> None:
+    """Do one task and end the process: 0 when done, 1 with a problem, 3 when the application went away."""
+    # What a library prints must not get between the lines.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    reporter = _Lines(out)
+    task = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_the_application, args=(sys.stdin.buffer,), daemon=True).start()
+    code = 1
+    try:
+        reporter.write("done", result=_VERBS[task["verb"]](task, reporter))
+        code = 0
+    except Problem as problem:
+        reporter.write("problem", problem=problem.to_json())
+    except Exception as error:  # a bug: the application shows it with its traceback
+        reporter.write("problem", problem=unexpected(error).to_json())
+    out.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
