@@ -41,9 +41,12 @@ class Options:
 
 
 class Session(QObject):
-    """Everything that lives as long as the program, made in order and ended in the reverse order by `end`."""
+    """Everything that lives as long as the program, made in order and ended in the reverse order by `end`.
 
-    def __init__(self, application: QApplication, folders: Folders) -> None:
+    The services begin to look at the machine once the window is painted, unless `look` is false.
+    """
+
+    def __init__(self, application: QApplication, folders: Folders, *, look: bool = True) -> None:
         super().__init__(application)
         settings = SettingsStore(folders)
         language = Language(self)
@@ -67,8 +70,9 @@ class Session(QObject):
             runs=RunList(jobs, folders, hardware, self),
         )
         self.window = MainWindow(self.services)
-        self._begun = False
-        self.window.installEventFilter(self)
+        self._begun = not look
+        if look:
+            self.window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         # The looks at the machine begin when the window is there: they share the processor with its first picture.

@@ -270,7 +270,8 @@ class Jobs(QObject):
     def _on_finished(self) -> None:
         job = self.sender()
         assert isinstance(job, Job)
-        self._running.remove(job)
+        if job in self._running:  # not there any more after `shut_down`
+            self._running.remove(job)
         if job not in self.visible:
             job.deleteLater()
 

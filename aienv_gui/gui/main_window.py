@@ -327,7 +327,7 @@ class MainWindow(QMainWindow):
 
     def _store_geometry(self) -> None:
         try:
-            self._services.settings.set("window_geometry", bytes(self.saveGeometry().toBase64()).decode("ascii"))
+            self._services.settings.set("window_geometry", bytes(self.saveGeometry().toBase64().data()).decode("ascii"))
         except Problem as problem:  # a full disk must not keep the window from closing
             self._services.presenter.note(problem)
 

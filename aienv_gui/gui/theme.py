@@ -13,6 +13,7 @@ from PySide6.QtCore import QByteArray, QDir, QObject, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QWidget
+from shiboken6 import isValid
 
 from aienv_gui.core.storage import resource
 
@@ -172,6 +173,9 @@ class Theme(QObject):
         self._application.setPalette(_palette(colours))
         self._application.setStyleSheet(style_sheet(name, self._base.pointSizeF()))
         for target, shown in list(_shown.items()):
+            if not isValid(target):  # deleted by Qt, and still held by somebody in Python
+                del _shown[target]
+                continue
             for setter, (icon, role) in list(shown.items()):
                 _put_icon(target, setter, icon, role)
         self.changed.emit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 from PySide6.QtCore import QLocale, QObject, Signal
+from shiboken6 import isValid
 
 from aienv_gui.core.storage import resource
 from aienv_gui.core.wording import Text, language, use_language
@@ -27,6 +28,9 @@ class Language(QObject):
             return
         use_language(code, resource("locale"))
         for target, sayings in list(_said.items()):
+            if not isValid(target):  # deleted by Qt, and still held by somebody in Python
+                del _said[target]
+                continue
             for (setter, arguments), text in list(sayings.items()):
                 getattr(target, setter)(*arguments, str(text))
         self.changed.emit()
