@@ -57,8 +57,8 @@ A finished model is the folder ``model/``: model.safetensors, network.py (the ar
 weights without AIEnv: `build`, `of_card`) and card.json::
 
     version, task, name, created, classes[], parameters, architecture, options{},
-    input{shape[channels, height, width], channels, height, width, mean, std, brightness, range: [0, 1]}: the network takes numbers from 0 to 1 and does
-         the normalisation by mean and std itself
+    input{shape[channels, height, width], channels, height, width, mean, std, brightness, brightness_spread,
+         range: [0, 1]}: the network takes numbers from 0 to 1 and does the normalisation by mean and std itself
     preset, settings{}, data{folder, fingerprint, counts}, versions{}, step, outcome: "completed" | "stopped",
     evaluation{split, loss, accuracy, confusion[][], worst[{path, truth, answer, probability}]}: that of the test
          pictures; null if the training was stopped before they were through

@@ -1,4 +1,4 @@
-"""A finished model without AIEnv: ``python ten_lines.py <model folder>``; ten lines of code, as the README shows them."""
+"""A finished model without AIEnv: `ten_lines.py <model folder>`; ten lines of code, as the README shows."""
 
 import json
 import runpy
