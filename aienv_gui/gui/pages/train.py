@@ -46,7 +46,7 @@ class TrainPage(Page):
             self.stack.addWidget(widget)
         self.back = Button(tr("All trainings"), kind="link", parent=self)
         self.back.clicked.connect(self.open_list)
-        self.add_header_widget(self.back)
+        self._header.insertWidget(0, self.back)
         self.add_button = self.set_primary(tr("New training"), self.open_new, icon="plus")
         services.runs.changed.connect(self._on_runs)
         services.runs.failed.connect(self._on_failed)
@@ -80,6 +80,9 @@ class TrainPage(Page):
             self.new = NewTraining(self.services, self)
             self.new.started.connect(self.open_run)
             self.stack.addWidget(self.new)
+            layout = self.layout()
+            assert layout is not None
+            layout.addWidget(self.new.footer)
         self.set_title(tr("New training"))
         self.new.open()
         self._show(self.new)
@@ -111,6 +114,8 @@ class TrainPage(Page):
             page.setSizePolicy(policy)
         self.stack.setCurrentWidget(widget)
         self.back.setVisible(not listed)
+        if self.new is not None:
+            self.new.footer.setVisible(widget is self.new)
         self.add_button.setVisible(listed)
         if changed:
             self.scroll_area.verticalScrollBar().setValue(0)

@@ -13,7 +13,7 @@ from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.words import say
 
 _ROW = 22
-_NAME = 120
+_NAME_MOST = 140
 _NUMBER = 64
 _COLUMN = 300  # the least width of a name, a bar and a number
 _MOST = 40
@@ -67,20 +67,21 @@ class ClassBars(QWidget):
         width = self.width() / columns
         largest = max(count for _, count in self._classes) or 1
         metrics = painter.fontMetrics()
+        named = min(_NAME_MOST, 16 + max(metrics.horizontalAdvance(name) for name, _ in self._classes))
         for index, (name, count) in enumerate(self._classes):
             left, top = index // rows * width, index % rows * _ROW
             painter.setPen(self._theme.color("text"))
-            shown = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, _NAME - 12)
+            shown = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, named - 12)
             middle = Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(left, top, _NAME - 12, _ROW), middle | Qt.AlignmentFlag.AlignLeft, shown)
-            room = width - _NAME - _NUMBER
+            painter.drawText(QRectF(left, top, named - 12, _ROW), middle | Qt.AlignmentFlag.AlignLeft, shown)
+            room = width - named - _NUMBER
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._theme.color("raised"))
-            painter.drawRoundedRect(QRectF(left + _NAME, top + 7, room, 8), 4, 4)
+            painter.drawRoundedRect(QRectF(left + named, top + 7, room, 8), 4, 4)
             painter.setBrush(self._theme.color("accent"))
-            painter.drawRoundedRect(QRectF(left + _NAME, top + 7, max(8.0, room * count / largest), 8), 4, 4)
+            painter.drawRoundedRect(QRectF(left + named, top + 7, max(8.0, room * count / largest), 8), 4, 4)
             painter.setPen(self._theme.color("muted"))
-            painter.drawText(QRectF(left + _NAME + room + 8, top, _NUMBER - 8, _ROW), middle, f"{count:,}")
+            painter.drawText(QRectF(left + named + room + 8, top, _NUMBER - 8, _ROW), middle, f"{count:,}")
         if self._more:
             painter.setPen(self._theme.color("muted"))
             text = str(tr_count("and one more class", "and {count} more classes", self._more))

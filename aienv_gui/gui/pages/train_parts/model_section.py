@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QLocale, Signal, Slot
+from PySide6.QtCore import QLocale, Qt, Signal, Slot
 from PySide6.QtGui import QDoubleValidator, QWheelEvent
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
 
@@ -59,15 +59,16 @@ class Advanced(QWidget):
             (tr("Seed"), tr("The same number gives the same split and the same training again"), self.seed),
         )
         for index, (name, meaning, widget) in enumerate(rows):
-            row, column = index // 3 * 3, index % 3
+            row, column = index // 3 * 4, index % 3
             label = Label(name, role="strong", parent=self)
             label.setBuddy(widget)
             say(widget, "setAccessibleName", name)
             say(widget, "setAccessibleDescription", meaning)
             grid.addWidget(label, row, column)
             grid.addWidget(widget, row + 1, column)
-            grid.addWidget(Label(meaning, role="caption", parent=self), row + 2, column)
+            grid.addWidget(Label(meaning, role="caption", parent=self), row + 2, column, Qt.AlignmentFlag.AlignTop)
             grid.setColumnStretch(column, 1)
+        grid.setRowMinimumHeight(3, 8)
 
     def _number(self, low: int, high: int) -> QSpinBox:
         box = _Number(self)

@@ -39,10 +39,12 @@ class NewTraining(QWidget):
         self.data = DataSection(services, self)
         self.model = ModelSection(self)
         self.place = PlaceSection(services, self)
-        foot = QHBoxLayout()
-        foot.setSpacing(12)
-        self.reason = Label(role="muted", parent=self)
-        self.start_button = Button(tr("Start training"), kind="primary", icon="play", parent=self)
+        self.footer = QWidget(self)  # the page keeps it below what scrolls
+        foot = QHBoxLayout(self.footer)
+        foot.setContentsMargins(24, 12, 24, 16)
+        foot.setSpacing(16)
+        self.reason = Label(role="muted", parent=self.footer)
+        self.start_button = Button(tr("Start training"), kind="primary", icon="play", parent=self.footer)
         self.start_button.clicked.connect(self.start)
         foot.addWidget(self.reason, 1)
         foot.addWidget(self.start_button)
@@ -50,7 +52,6 @@ class NewTraining(QWidget):
             column.addWidget(section)
             section.changed.connect(self._on_changed)
         column.addWidget(self.problem)
-        column.addLayout(foot)
         column.addStretch(1)
         self.place.name.textEdited.connect(self._on_named)
         services.language.changed.connect(self._name)
@@ -130,12 +131,9 @@ class NewTraining(QWidget):
         self._name()
         missing = self.missing()
         self.start_button.setEnabled(missing is None)
-        self.reason.setVisible(missing is not None)
-        if missing is not None:
-            self.reason.say(missing)
-            self.start_button.hint(missing)
-        else:
-            self.start_button.hint(tr("Trains in the background; the window can be closed meanwhile."))
+        says = missing or tr("Trains in the background; the window can be closed meanwhile.")
+        self.reason.say(says)
+        self.start_button.hint(says)
 
     @Slot()
     def _on_named(self) -> None:

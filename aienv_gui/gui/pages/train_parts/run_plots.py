@@ -25,7 +25,7 @@ class RunPlots(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         curves = (
-            ("steps", tr("each step"), "faint"),
+            ("steps", tr("each step"), "control_line"),
             ("training", tr("training"), "series_train"),
             ("validation", tr("validation"), "series_validation"),
         )

@@ -287,8 +287,9 @@ def _facts(run: Run) -> Text:
         facts.append(tr("{time} left", time=_range(*run.seconds_left)))
     if run.best_accuracy is not None:
         facts.append(tr("best validation accuracy {accuracy}", accuracy=percent(run.best_accuracy, digits=1)))
-    if run.start is not None and run.start.device_name:
-        facts.append(tr("on {device}", device=run.start.device_name))
+    if run.start is not None:
+        on_cpu = run.start.device in ("", "cpu")
+        facts.append(tr("on the CPU") if on_cpu else tr("on {device}", device=run.start.device_name))
     return _joined(facts, " · ")
 
 
