@@ -1,0 +1,234 @@
+"""The Hardware page: every part of the machine live, with its last ten minutes, and what limits it, in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from aienv_gui.core.wording import Text, tr
+from aienv_gui.gui.pages.hardware_parts.gpu_card import GpuCard
+from aienv_gui.gui.pages.hardware_parts.host_cards import CpuCard, DiskCard, MemoryCard, NetworkCard
+from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.badge import StateBadge
+from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.page import Page
+from aienv_gui.hardware.limits import Notice, describe, notices, nvidia_words
+from aienv_gui.hardware.readings import NvidiaState, Snapshot
+from aienv_gui.hardware.report import as_text
+
+_WIDE: Final = 1180  # from this width on GPUs stand in two columns
+_COPIED_MS: Final = 2500
+_BADGES: Final = {
+    NvidiaState.READY: "good",
+    NvidiaState.STARTING: "busy",
+    NvidiaState.NO_GPU: "neutral",
+    NvidiaState.NO_DRIVER: "neutral",
+    NvidiaState.NO_PERMISSION: "warn",
+    NvidiaState.MISMATCH: "warn",
+}
+
+
+class HardwarePage(Page):
+    """Draws each snapshot of `services.hardware` while it is shown, and nothing while it is not."""
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(services, tr("Hardware"), "hardware", parent)
+        self._active = False
+        self._gpu_cards: dict[str, GpuCard] = {}
+        self._columns = 1
+        self._notice_rows: list[_NoticeRow] = []
+        self.set_primary(tr("Copy as text"), self._copy, icon="copy").hint(
+            tr("Copies all readings as text, to paste into a request for help.")
+        )
+        self._copied = QTimer(self)
+        self._copied.setSingleShot(True)
+        self._copied.setInterval(_COPIED_MS)
+        self._copied.timeout.connect(self._on_copied_shown)
+
+        self.overview = Card(parent=self)
+        self.state = StateBadge(self.overview)
+        self.overview.header.addWidget(self.state)
+        self.driver = Label(role="muted", parent=self.overview)
+        self.cure = Label(parent=self.overview)
+        self._notices = QVBoxLayout()
+        self._notices.setSpacing(8)
+        self.overview.body.addWidget(self.driver)
+        self.overview.body.addWidget(self.cure)
+        self.overview.body.addLayout(self._notices)
+        self.body.addWidget(self.overview)
+
+        self._gpu_grid = QGridLayout()
+        self._gpu_grid.setSpacing(16)
+        self.body.addLayout(self._gpu_grid)
+
+        self.processes_card = Card(tr("Programs that use the GPU"), self)
+        self.processes = ProcessTable(services.language, self.processes_card)
+        self.no_processes = Label(role="muted", parent=self.processes_card)
+        self.processes_card.body.addWidget(self.processes)
+        self.processes_card.body.addWidget(self.no_processes)
+        self.body.addWidget(self.processes_card)
+
+        grid = QGridLayout()
+        grid.setSpacing(16)
+        self.cpu = CpuCard(services.theme, self)
+        self.memory = MemoryCard(services.theme, self)
+        self.disks = DiskCard(services.theme, self)
+        self.network = NetworkCard(services.theme, self)
+        for index, card in enumerate((self.cpu, self.memory, self.disks, self.network)):
+            grid.addWidget(card, index // 2, index % 2)
+            grid.setColumnStretch(index % 2, 1)
+        self.body.addLayout(grid)
+        self.body.addStretch(1)
+
+        self._cards = (self.processes_card, self.cpu, self.memory, self.disks, self.network)
+        for card in self._cards:
+            card.hide()
+        self._say_state(tr("Looking at the hardware"), None, "busy", tr("Starting"))
+        services.hardware.sampled.connect(self._on_sampled)
+        services.language.changed.connect(self._on_language)
+
+    def shown(self, argument: object | None) -> None:
+        super().shown(argument)
+        self._active = True
+        self._on_language()
+
+    def hidden(self) -> None:
+        self._active = False
+
+    def gpu_card(self, uuid: str) -> GpuCard | None:
+        """The card of a GPU, or None."""
+        return self._gpu_cards.get(uuid)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        columns = 2 if self.width() >= _WIDE else 1
+        if columns != self._columns:
+            self._columns = columns
+            self._arrange_gpus()
+
+    @Slot()
+    def _on_language(self) -> None:
+        if self.services.hardware.latest is not None:
+            self._on_sampled(self.services.hardware.latest)
+
+    @Slot(object)
+    def _on_sampled(self, snapshot: Snapshot) -> None:
+        if not self._active:
+            return
+        self._show_overview(snapshot)
+        self._show_gpus(snapshot)
+        history = self.services.hardware.history
+        for card in (self.cpu, self.memory, self.disks, self.network):
+            card.show_host(snapshot.host, history)
+            card.show()
+
+    def _show_overview(self, snapshot: Snapshot) -> None:
+        nvidia = snapshot.nvidia
+        what, cure = nvidia_words(nvidia)
+        badge = _BADGES.get(nvidia.state, "bad")
+        words = {
+            "good": tr("GPU ready"),
+            "busy": tr("Looking"),
+            "neutral": tr("CPU only"),
+            "warn": tr("Needs attention"),
+            "bad": tr("Does not work"),
+        }
+        self._say_state(describe(snapshot), cure, badge, words[badge])
+        if nvidia.state is NvidiaState.READY and nvidia.cuda_version:
+            self.driver.say(
+                tr(
+                    "NVIDIA driver {driver}, for programs built with CUDA up to {cuda}.",
+                    driver=nvidia.driver_version,
+                    cuda=nvidia.cuda_version,
+                )
+            )
+        elif nvidia.state is NvidiaState.READY:
+            self.driver.say(tr("NVIDIA driver {driver}.", driver=nvidia.driver_version))
+        else:
+            self.driver.say(what)
+        self.overview.setToolTip(nvidia.detail)
+        found = notices(snapshot)
+        while len(self._notice_rows) < len(found):
+            row = _NoticeRow(self.overview)
+            self._notice_rows.append(row)
+            self._notices.addWidget(row)
+        for index, row in enumerate(self._notice_rows):
+            row.setVisible(index < len(found))
+            if index < len(found):
+                row.show_notice(found[index])
+
+    def _say_state(self, sentence: Text, cure: Text | None, badge: str, word: Text) -> None:
+        self.overview.set_title(sentence)
+        self.state.set_state(badge, word)
+        self.cure.setVisible(cure is not None)
+        if cure is not None:
+            self.cure.say(cure)
+
+    def _show_gpus(self, snapshot: Snapshot) -> None:
+        gpus = snapshot.nvidia.gpus
+        if [gpu.uuid for gpu in gpus] != list(self._gpu_cards):
+            for uuid in [uuid for uuid in self._gpu_cards if uuid not in {gpu.uuid for gpu in gpus}]:
+                card = self._gpu_cards.pop(uuid)
+                self._gpu_grid.removeWidget(card)
+                card.hide()
+                card.deleteLater()
+            self._gpu_cards = {
+                gpu.uuid: self._gpu_cards.get(gpu.uuid) or GpuCard(self.services.theme, gpu.uuid, self) for gpu in gpus
+            }
+            self._arrange_gpus()
+        for gpu in gpus:
+            self._gpu_cards[gpu.uuid].show_gpu(gpu, self.services.hardware.history)
+        self.processes_card.setVisible(bool(gpus))
+        if gpus:
+            count = self.processes.show_snapshot(snapshot)
+            self.processes.setVisible(count > 0)
+            self.no_processes.setVisible(count == 0)
+            hidden = all(gpu.processes_absence is not None for gpu in gpus)
+            self.no_processes.say(
+                tr("The driver does not say which programs use the GPU.")
+                if hidden
+                else tr("No program holds GPU memory at the moment.")
+            )
+
+    def _arrange_gpus(self) -> None:
+        columns = self._columns if len(self._gpu_cards) > 1 else 1
+        for index, card in enumerate(self._gpu_cards.values()):
+            self._gpu_grid.addWidget(card, index // columns, index % columns)
+        self._gpu_grid.setColumnStretch(0, 1)
+        self._gpu_grid.setColumnStretch(1, 1 if columns == 2 else 0)
+
+    @Slot()
+    def _copy(self) -> None:
+        snapshot = self.services.hardware.latest
+        if snapshot is not None and self.primary is not None:
+            QGuiApplication.clipboard().setText(as_text(snapshot))
+            self.primary.say(tr("Copied"))
+            self._copied.start()
+
+    @Slot()
+    def _on_copied_shown(self) -> None:
+        if self.primary is not None:
+            self.primary.say(tr("Copy as text"))
+
+
+class _NoticeRow(QWidget):
+    """What limits the machine now, and what to try."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        self._badge = StateBadge(self)
+        row.addWidget(self._badge, 0, Qt.AlignmentFlag.AlignTop)
+        self._words = Label(parent=self)
+        row.addWidget(self._words, 1)
+
+    def show_notice(self, notice: Notice) -> None:
+        self._badge.set_state(notice.level, tr("Warning"))
+        self._words.say(tr("{what} {cure}", what=notice.what, cure=notice.cure))
