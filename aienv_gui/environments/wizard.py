@@ -18,7 +18,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, recipes
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
-from aienv_gui.environments.records import Engine, Environment, Plan, Request, Unfinished, Verdict
+from aienv_gui.environments.records import Engine, Environment, Plan, Request, Sources, Unfinished, Verdict
 
 CONDA_PYTHONS: Final = ("3.14", "3.13", "3.12", "3.11", "3.10")  # conda brings its own Python
 
@@ -128,6 +128,7 @@ class Wizard:
         self.step = Step.PURPOSE
         self.draft = Draft(accelerator=offer.advised.id)
         self.plan: Plan | None = None
+        self.sources = Sources()  # what the plan was made from
         self.environment: Environment | None = None
         self.verdicts: tuple[Verdict, ...] | None = None
         self.unfinished: Unfinished | None = None
@@ -235,8 +236,9 @@ class Wizard:
 
     # How the work goes.
 
-    def planned(self, plan: Plan) -> None:
-        self.plan, self.busy = plan, False
+    def planned(self, plan: Plan, sources: Sources) -> None:
+        """There is a plan, made from these sources."""
+        self.plan, self.sources, self.busy = plan, sources, False
 
     def working(self) -> None:
         """Planning, building or validating has begun."""

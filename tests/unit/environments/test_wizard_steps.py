@@ -19,6 +19,7 @@ from aienv_gui.environments.records import (
     Maker,
     Plan,
     Request,
+    Sources,
     Unfinished,
 )
 from aienv_gui.environments.wizard import (
@@ -176,7 +177,7 @@ def test_any_change_makes_the_plan_stale(wizard: Wizard) -> None:
     at_options(wizard)
     wizard.forward()
     plan = plan_of(request_of(wizard.draft, wizard.offer))
-    wizard.planned(plan)
+    wizard.planned(plan, Sources())
     wizard.back()
     wizard.change_name(wizard.draft.name)
     kept = wizard.plan
@@ -189,17 +190,17 @@ def test_a_plan_that_does_not_fit_is_not_built(wizard: Wizard) -> None:
     at_options(wizard)
     wizard.forward()
     assert not may_go(wizard)  # no plan yet
-    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer), free=10))
+    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer), free=10), Sources())
     assert not may_go(wizard)
     assert "fit" in str(wizard.hindrance)
-    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer)))
+    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer)), Sources())
     assert wizard.forward() is Step.BUILD
 
 
 def test_a_build_can_be_left_backwards_only_once_it_has_stopped(wizard: Wizard) -> None:
     at_options(wizard)
     wizard.forward()
-    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer)))
+    wizard.planned(plan_of(request_of(wizard.draft, wizard.offer)), Sources())
     wizard.forward()
     wizard.working()
     assert not may_go_back(wizard)

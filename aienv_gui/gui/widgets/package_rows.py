@@ -1,0 +1,281 @@
+"""Tables of packages: installed ones, planned ones, and a build's with a bar for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+    QTimer,
+    Slot,
+)
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from aienv_gui.core.wording import Text, size, tr
+from aienv_gui.environments.records import PackageProgress, PackageState, PlannedFile
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.words import say
+
+Index = QModelIndex | QPersistentModelIndex
+
+SORT_ROLE: Final = Qt.ItemDataRole.UserRole
+PROGRESS_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+_REPAINT_MS: Final = 80  # a build reports hundreds of changes a second
+
+STATE_WORDS: Final[dict[PackageState, Text]] = {
+    PackageState.WAITING: tr("Waiting"),
+    PackageState.DOWNLOADING: tr("Downloading"),
+    PackageState.READY: tr("Ready"),
+    PackageState.INSTALLED: tr("Installed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its title, what it shows of a row, and what it sorts by."""
+
+    title: Text
+    text: Callable[[Any], str]
+    key: Callable[[Any], Any] | None = None
+    right: bool = False  # aligned right: numbers
+    share: int = 0  # of the room that is left; 0: as wide as its content
+    progress: bool = False  # drawn as a bar by `ProgressDelegate`
+
+
+class RowsModel(QAbstractTableModel):
+    """Rows that are any objects, shown through columns. `set_rows` replaces all, `change_row` one."""
+
+    def __init__(self, columns: Sequence[Column], services: Services, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._columns = tuple(columns)
+        self.rows: list[Any] = []
+        services.language.changed.connect(self._on_language)
+
+    def set_rows(self, rows: Iterable[Any]) -> None:
+        self.beginResetModel()
+        self.rows = list(rows)
+        self.endResetModel()
+
+    def change_row(self, number: int, row: Any) -> None:
+        """Replace a row; the view learns of it through `tell_changed`."""
+        self.rows[number] = row
+
+    def tell_changed(self, first: int, last: int) -> None:
+        self.dataChanged.emit(self.index(first, 0), self.index(last, len(self._columns) - 1))
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._columns)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        column, row = self._columns[index.column()], self.rows[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return column.text(row)
+        if role == SORT_ROLE:
+            return column.key(row) if column.key is not None else column.text(row).casefold()
+        if role == Qt.ItemDataRole.TextAlignmentRole and column.right:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == PROGRESS_ROLE and column.progress:
+            return row
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        column = self._columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return str(column.title)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    @Slot()
+    def _on_language(self) -> None:
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._columns) - 1)
+        if self.rows:
+            self.tell_changed(0, len(self.rows) - 1)
+
+
+class RowsTable(QTableView):
+    """A read-only table of `columns`; sorted by a click on a header, filtered with `set_filter` on the first column."""
+
+    def __init__(
+        self, services: Services, columns: Sequence[Column], name: Text, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.rows_model = RowsModel(columns, services, self)
+        self._filter = QSortFilterProxyModel(self)
+        self._filter.setSourceModel(self.rows_model)
+        self._filter.setSortRole(SORT_ROLE)
+        self._filter.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._filter.setFilterKeyColumn(0)
+        self.setModel(self._filter)
+        say(self, "setAccessibleName", name)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(30)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(64)
+        for number, column in enumerate(columns):
+            mode = QHeaderView.ResizeMode.Stretch if column.share else QHeaderView.ResizeMode.ResizeToContents
+            header.setSectionResizeMode(number, mode)
+        self.setMinimumHeight(140)
+
+    def set_rows(self, rows: Iterable[Any]) -> None:
+        self.rows_model.set_rows(rows)
+
+    def set_filter(self, text: str) -> None:
+        """Show only rows whose first column holds `text`."""
+        self._filter.setFilterFixedString(text.strip())
+
+    @property
+    def shown_rows(self) -> int:
+        return self._filter.rowCount()
+
+
+def planned_size(file: PlannedFile) -> str:
+    return size(file.size_bytes) if file.size_bytes is not None else "?"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRow:
+    """A package of a build: the file, and how far it is."""
+
+    file: PlannedFile
+    progress: PackageProgress
+
+    @property
+    def fraction(self) -> float:
+        total = self.progress.total_bytes or self.file.size_bytes
+        if self.progress.state in (PackageState.READY, PackageState.INSTALLED):
+            return 1.0
+        return min(1.0, self.progress.done_bytes / total) if total else 0.0
+
+    @property
+    def words(self) -> str:
+        state = self.progress.state
+        if state is PackageState.DOWNLOADING and self.progress.done_bytes:
+            return size(self.progress.done_bytes)
+        return str(STATE_WORDS[state])
+
+
+class ProgressDelegate(QStyledItemDelegate):
+    """Draws a `BuildRow` as a bar with its words: the bar while it comes, the words alone once it is there."""
+
+    def __init__(self, services: Services, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = services.theme
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row = index.data(PROGRESS_ROLE)
+        if not isinstance(row, BuildRow):
+            super().paint(painter, option, index)
+            return
+        area = QRectF(option.rect).adjusted(8, 0, -8, 0)
+        state = row.progress.state
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        bar = QRectF(area.left(), area.center().y() - 3, 72, 6)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.color("raised"))
+        painter.drawRoundedRect(bar, 3, 3)
+        painter.setBrush(self._theme.color("good" if state is PackageState.INSTALLED else "accent"))
+        if row.fraction > 0:
+            painter.drawRoundedRect(QRectF(bar.left(), bar.top(), max(6.0, bar.width() * row.fraction), 6), 3, 3)
+        painter.setPen(self._theme.color("muted" if state is PackageState.WAITING else "text"))
+        words = area.adjusted(bar.width() + 10, 0, 0, 0)
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), row.words)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return super().sizeHint(option, index).expandedTo(QSize(220, 28))
+
+
+class PackageRows(RowsTable):
+    """The packages of a build. `follow` takes each `PackageProgress`; the view is repainted a dozen times a second."""
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        columns = (
+            Column(tr("Package"), lambda row: row.file.package, share=1),
+            Column(tr("Version"), lambda row: row.file.version),
+            Column(
+                tr("Size"), lambda row: planned_size(row.file), key=lambda row: row.file.size_bytes or 0, right=True
+            ),
+            Column(tr("State"), lambda row: row.words, key=lambda row: row.fraction, progress=True),
+        )
+        super().__init__(services, columns, tr("Packages of the build"), parent)
+        self.setItemDelegateForColumn(3, ProgressDelegate(services, self))
+        self._places: dict[str, int] = {}
+        self._changed: set[int] = set()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REPAINT_MS)
+        self._timer.timeout.connect(self.flush)
+        services.theme.changed.connect(self._on_theme)
+
+    def set_files(self, files: Sequence[PlannedFile]) -> None:
+        """Start anew with these packages, all waiting."""
+        rows = [
+            BuildRow(file, PackageProgress(file.package, PackageState.READY if file.cached else PackageState.WAITING))
+            for file in files
+        ]
+        self._places = {file.package: number for number, file in enumerate(files)}
+        self._changed.clear()
+        self.set_rows(rows)
+
+    def follow(self, progress: PackageProgress) -> None:
+        """Take the state of one package; one that was not planned gets a row of its own."""
+        place = self._places.get(progress.package)
+        if place is None:
+            file = PlannedFile(progress.package, "", "", "", "", progress.total_bytes)
+            self._places[progress.package] = len(self.rows_model.rows)
+            self.set_rows([*self.rows_model.rows, BuildRow(file, progress)])
+            return
+        row = self.rows_model.rows[place]
+        self.rows_model.change_row(place, BuildRow(row.file, progress))
+        self._changed.add(place)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def count(self, *states: PackageState) -> int:
+        """How many packages are in one of these states."""
+        return sum(row.progress.state in states for row in self.rows_model.rows)
+
+    @Slot()
+    def flush(self) -> None:
+        """Show what changed now."""
+        if self._changed:
+            self.rows_model.tell_changed(min(self._changed), max(self._changed))
+            self._changed.clear()
+
+    @Slot()
+    def _on_theme(self) -> None:
+        self.viewport().update()
