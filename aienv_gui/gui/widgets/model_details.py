@@ -24,6 +24,7 @@ from aienv_gui.gui.widgets.try_it import TryIt
 from aienv_gui.gui.words import say
 from aienv_gui.training import model_store
 from aienv_gui.training.model_store import Model
+from aienv_gui.training.presets import words_of
 from aienv_gui.training.records import Mistake
 
 
@@ -184,7 +185,7 @@ class ModelDetails(QWidget):
         self._facts["network"].say(
             tr(
                 "{architecture}, {parameters} parameters",
-                architecture=str(card.get("architecture", "?")),
+                architecture=words_of(str(card.get("preset", "")), str(card.get("architecture", "?")))[1],
                 parameters=f"{int(card.get('parameters', 0)):,}",
             )
         )

@@ -1,0 +1,224 @@
+"""The page Models with a model that the real engine trained, in the real window."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QDialog
+from pytestqt.qtbot import QtBot
+
+from aienv_gui.__main__ import Session
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.engine import protocol
+from aienv_gui.environments.records import Environment, Maker, Package
+from aienv_gui.gui.pages.models import ModelsPage
+from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
+from aienv_gui.gui.widgets.picture_drop import PictureDrop
+from aienv_gui.gui.widgets.try_it import TryIt
+from tests.engine import engine_runs
+from tests.fakes.pictures import SHAPES, write_pictures
+from tests.fakes.session import open_session
+
+PATIENCE_MS = 60_000
+
+OWN = Environment(
+    prefix=Path(sys.prefix),
+    python=Path(sys.executable),
+    name="built in",
+    maker=Maker.BUILT_IN,
+    python_version="3",
+    packages=tuple(Package(name, "1") for name in ("torch", "numpy", "pillow", "safetensors")),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the real engine on four kinds of shapes."""
+    home = tmp_path_factory.mktemp("trained")
+    run = engine_runs.make_run(home / "run", write_pictures(home / "shapes"), settings={"epochs": 4})
+    assert engine_runs.train(run) == 0
+    return run
+
+
+@pytest.fixture
+def session(qtbot: QtBot, folders: Folders, trained: Path) -> Iterator[Session]:
+    shutil.copytree(trained, folders.runs / "shapes")
+    with open_session(qtbot, folders, look=False) as session:
+        session.services.environments.items = (OWN,)
+        yield session
+
+
+@pytest.fixture
+def page(qtbot: QtBot, session: Session) -> ModelsPage:
+    session.services.navigator.open("models")
+    page = session.window.page
+    assert isinstance(page, ModelsPage)
+    qtbot.waitUntil(lambda: page.current is not None, timeout=PATIENCE_MS)
+    return page
+
+
+def try_picture(qtbot: QtBot, try_it: TryIt, picture: Path) -> None:
+    try_it.try_picture(picture)
+    qtbot.waitUntil(lambda: not try_it.busy, timeout=PATIENCE_MS)
+
+
+def test_an_empty_page_leads_to_training(qtbot: QtBot, folders: Folders) -> None:
+    with open_session(qtbot, folders, look=False) as session:
+        session.services.navigator.open("models")
+        page = session.window.page
+        assert isinstance(page, ModelsPage)
+        assert page.empty.isVisible()
+        assert page.empty.button is not None
+        page.empty.button.click()
+        assert session.window.page.name == "train"
+
+
+def test_the_result_is_that_of_the_engine(page: ModelsPage, folders: Folders) -> None:
+    card = json.loads((folders.runs / "shapes" / "model" / protocol.CARD).read_text(encoding="utf-8"))
+    confusion = card["evaluation"]["confusion"]
+    lines = page.details.confusion.as_table().splitlines()
+    assert lines[0].split("\t")[1:] == sorted(SHAPES)
+    assert [[int(cell) for cell in line.split("\t")[1:]] for line in lines[1:]] == confusion
+    assert page.details.headline.text() == f"{card['evaluation']['accuracy'] * 100:.1f} %"
+
+
+@pytest.mark.slow
+def test_a_picture_gets_the_answer_of_the_model(qtbot: QtBot, page: ModelsPage, trained: Path) -> None:
+    pictures = [trained.parent / "shapes" / shape / "003.png" for shape in SHAPES]
+    right = 0
+    for picture in pictures:
+        try_picture(qtbot, page.details.try_it, picture)
+        answers = page.details.try_it.bars.answers
+        assert sum(probability for _, probability in answers) == pytest.approx(1, abs=1e-3)
+        right += answers[0][0] == picture.parent.name
+    assert right >= 3
+
+
+@pytest.mark.slow
+def test_a_broken_picture_is_named_and_the_next_one_works(
+    qtbot: QtBot, page: ModelsPage, trained: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "kaputt 坏 🙂.png"
+    broken.write_bytes(b"not a picture")
+    try_it = page.details.try_it
+    try_picture(qtbot, try_it, broken)
+    assert try_it.problem.problem is not None
+    assert broken.name in str(try_it.problem.problem)
+    assert not try_it.bars.answers
+    try_picture(qtbot, try_it, trained.parent / "shapes" / "dot" / "000.png")
+    assert try_it.problem.problem is None
+    assert try_it.bars.answers
+
+
+def test_without_an_environment_the_page_says_what_to_do(qtbot: QtBot, session: Session, page: ModelsPage) -> None:
+    session.services.environments.items = ()
+    session.services.environments.changed.emit()
+    page.details.try_it.try_picture(Path("any.png"))
+    problem = page.details.try_it.problem.problem
+    assert problem is not None
+    assert problem.code == "no_environment"
+
+
+def test_an_environment_that_was_deleted_meanwhile_is_said(qtbot: QtBot, session: Session, page: ModelsPage) -> None:
+    gone = Environment(Path("/gone"), Path("/gone/bin/python"), "gone", Maker.VENV, "3", OWN.packages)
+    session.services.environments.items = (gone,)
+    session.services.environments.changed.emit()
+    try_picture(qtbot, page.details.try_it, Path("any.png"))
+    assert isinstance(page.details.try_it.problem.problem, Problem)
+
+
+def test_saving_to_a_folder_gives_the_whole_model(qtbot: QtBot, page: ModelsPage, tmp_path: Path) -> None:
+    target = tmp_path / "meine Modelle 模型"
+    target.mkdir()
+    page.details.save_to(str(target))
+    qtbot.waitUntil(lambda: page.details.saved.isVisible(), timeout=PATIENCE_MS)
+    (saved,) = target.iterdir()
+    assert {"model.safetensors", "card.json", "network.py"} <= {file.name for file in saved.iterdir()}
+
+
+def test_a_kept_model_can_be_deleted_and_the_run_keeps_its_own(
+    qtbot: QtBot, session: Session, page: ModelsPage, folders: Folders
+) -> None:
+    assert not page.details.delete_button.isVisible()
+    page.details.keep_button.click()
+    qtbot.waitUntil(lambda: page.list.count() == 2, timeout=PATIENCE_MS)
+    (kept,) = folders.models.iterdir()
+    page.shown(kept)
+    qtbot.waitUntil(lambda: page.current is not None and page.current.folder == kept, timeout=PATIENCE_MS)
+    page.details.delete_button.click()
+    dialog = next(d for d in session.window.findChildren(QDialog) if d.isVisible())
+    answer = next(b for b in dialog.findChildren(type(page.details.delete_button)) if b.text() == "Delete")
+    answer.click()
+    qtbot.waitUntil(lambda: page.list.count() == 1, timeout=PATIENCE_MS)
+    assert not kept.exists()
+    assert (folders.runs / "shapes" / "model" / protocol.WEIGHTS).is_file()
+
+
+def test_a_damaged_model_is_shown_with_the_reason(qtbot: QtBot, session: Session, folders: Folders) -> None:
+    (folders.runs / "shapes" / "model" / protocol.WEIGHTS).unlink()
+    session.services.navigator.open("models")
+    page = session.window.page
+    assert isinstance(page, ModelsPage)
+    qtbot.waitUntil(lambda: page.current is not None, timeout=PATIENCE_MS)
+    assert page.details.headline.text() == "Damaged"
+    assert not page.details.try_it.isEnabled()
+
+
+def test_the_matrix_is_read_with_the_keyboard(qtbot: QtBot, session: Session) -> None:
+    matrix = ConfusionMatrix(session.services.theme)
+    qtbot.addWidget(matrix)
+    matrix.set_matrix(["cat", "dog"], [[8, 2], [0, 5]])
+    said: list[str] = []
+    matrix.sentence_changed.connect(lambda text: said.append(str(text)))
+    matrix.resize(matrix.sizeHint())
+    matrix.show()
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Down):
+        qtbot.keyClick(matrix, key)
+    assert said == [
+        "8 of 10 examples of “cat” were recognised.",
+        "2 of 10 examples of “cat” were taken for “dog”.",
+        "5 of 5 examples of “dog” were recognised.",
+    ]
+    assert matrix.accessibleDescription() == said[-1]
+
+
+@pytest.mark.parametrize("count", [2, 10, 50])
+def test_the_matrix_has_room_for_few_and_many_classes(qtbot: QtBot, session: Session, count: int) -> None:
+    matrix = ConfusionMatrix(session.services.theme)
+    qtbot.addWidget(matrix)
+    matrix.set_matrix(
+        [f"class number {i}" for i in range(count)], [[i + j for j in range(count)] for i in range(count)]
+    )
+    matrix.resize(800, matrix.heightForWidth(800))
+    matrix.show()
+    image = matrix.grab().toImage()
+    corner = matrix._rect(count - 1, count - 1, matrix._cell(800)).center().toPoint()
+    assert image.rect().contains(corner)
+    assert image.pixelColor(corner + QPoint(0, int(matrix._cell(800) / 2) - 3)) != session.services.theme.color(
+        "surface"
+    )
+
+
+def test_a_matrix_that_is_not_square_is_refused(qtbot: QtBot, session: Session) -> None:
+    matrix = ConfusionMatrix(session.services.theme)
+    qtbot.addWidget(matrix)
+    with pytest.raises(ValueError, match="one row"):
+        matrix.set_matrix(["a", "b"], [[1, 2]])
+
+
+def test_dropping_a_file_tries_it(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
+    place = PictureDrop(session.services.theme)
+    qtbot.addWidget(place)
+    urls = [SimpleNamespace(isLocalFile=lambda: True, toLocalFile=lambda: str(tmp_path / "a b.png"))]
+    event = SimpleNamespace(mimeData=lambda: SimpleNamespace(urls=lambda: urls), acceptProposedAction=lambda: None)
+    with qtbot.waitSignal(place.chosen) as chosen:
+        place.dropEvent(event)  # type: ignore[arg-type]
+    assert chosen.args == [tmp_path / "a b.png"]
