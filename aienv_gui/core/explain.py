@@ -123,7 +123,7 @@ def _conflict(_values: Mapping[str, str], output: str) -> _Words:
 def conflict_sentence(output: str) -> Text:
     """A resolver's explanation of a conflict in one sentence: who needs what, and what stands against it."""
     flat = re.sub(r"\s+", " ", re.sub(r"\{[^}]*\}", "", output))  # without the markers in braces
-    needs = re.findall(r"(\S+) depends on (\S+?)(?: and |,? we |$)", flat)
+    needs = re.findall(r"(\S+) depends? on (\S+?),?(?= and | we | you |$)", flat)
     asked = [
         wanted.rstrip(",")
         for group in re.findall(r"(?<!that )you require (.+?)(?:, we can|, and| because|$)", flat)

@@ -1,0 +1,192 @@
+"""Plans made by the real uv on a local index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aienv_gui.core.errors import Cancelled, Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Silent
+from aienv_gui.environments import download
+from aienv_gui.environments.plan import check_room, make_plan
+from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.records import Engine, Request, Sources
+from tests.fakes.index.server import LocalIndex
+from tests.fakes.index.wheels import make_source, make_wheel, sample_packages
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[LocalIndex]:
+    sample_packages(tmp_path / "served")
+    with LocalIndex(tmp_path / "served") as running:
+        yield running
+
+
+def asking(*requirements: str, name: str = "e", accelerator: str = "cpu") -> Request:
+    return Request(name, Engine.UV, default_python(), requirements, accelerator=accelerator)
+
+
+def from_index(index: LocalIndex) -> Sources:
+    return Sources(index_url=index.url)
+
+
+def test_plan_names_exact_files_with_sizes_and_hashes(index: LocalIndex, folders: Folders) -> None:
+    plan = make_plan(asking("colours"), from_index(index), folders, Silent())
+    assert [(file.package, file.version) for file in plan.files] == [("colours", "3.1"), ("paint", "2.4")]
+    for file in plan.files:
+        served = index.folder / file.filename
+        assert file.size_bytes == served.stat().st_size
+        assert file.sha256 == download.sha256_of(served)
+        assert not file.cached
+    assert plan.download_bytes == sum(file.size_bytes or 0 for file in plan.files)
+    assert plan.installed_bytes > plan.download_bytes
+    assert plan.fits
+    assert not folders.environments.exists()
+    assert not folders.staging.exists()
+
+
+def test_sizes_are_asked_for_where_the_index_tells_none(index: LocalIndex, folders: Folders) -> None:
+    index.json = index.sizes = False
+    plan = make_plan(asking("brush"), from_index(index), folders, Silent())
+    assert plan.files[0].size_bytes == (index.folder / plan.files[0].filename).stat().st_size
+
+
+def test_what_is_here_already_is_not_downloaded_again(index: LocalIndex, folders: Folders) -> None:
+    plan = make_plan(asking("colours", "brush"), from_index(index), folders, Silent())
+    download.fetch(plan.files[:1], from_index(index), folders, Silent())
+    again = make_plan(asking("colours", "brush"), from_index(index), folders, Silent())
+    assert [file.cached for file in again.files] == [True, False, False]
+    assert again.download_bytes == plan.download_bytes - (plan.files[0].size_bytes or 0)
+
+
+def test_conflict_is_one_readable_sentence(index: LocalIndex, folders: Folders) -> None:
+    with pytest.raises(Problem) as raised:
+        make_plan(asking("oldpaint", "paint>=2"), from_index(index), folders, Silent())
+    assert raised.value.code == "conflict"
+    assert str(raised.value.cause) == "oldpaint needs paint<2, but paint>=2 is asked for."
+
+
+def test_conflict_between_two_packages(index: LocalIndex, folders: Folders) -> None:
+    with pytest.raises(Problem) as raised:
+        make_plan(asking("oldpaint", "colours"), from_index(index), folders, Silent())
+    assert raised.value.code == "conflict"
+    assert "needs paint<2" in str(raised.value.cause)
+    assert "needs paint>=2" in str(raised.value.cause)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "code", "said"),
+    [
+        ("nosuchthing", "no_such_package", "There is no package called “nosuchthing”."),
+        ("paint==9", "no_such_version", "There is no version that fits “paint==9”."),
+        ("future", "other_python", "future"),
+    ],
+)
+def test_what_is_not_offered_is_told(
+    index: LocalIndex, folders: Folders, requirement: str, code: str, said: str
+) -> None:
+    make_wheel(index.folder, "future", "1.0", tag="cp399-cp399-any")
+    with pytest.raises(Problem) as raised:
+        make_plan(asking(requirement), from_index(index), folders, Silent())
+    assert raised.value.code == code
+    assert said in str(raised.value.cause)
+
+
+def test_no_network_is_told_with_the_server(index: LocalIndex, folders: Folders) -> None:
+    sources = from_index(index)
+    index.stop()
+    with pytest.raises(Problem) as raised:
+        make_plan(asking("colours"), sources, folders, Silent())
+    assert raised.value.code == "no_network"
+    assert "127.0.0.1" in str(raised.value.cause)
+    assert [action.name for action in raised.value.actions] == ["retry", "open_settings"]
+
+
+def test_unknown_python_is_told_with_those_that_are_there(index: LocalIndex, folders: Folders) -> None:
+    with pytest.raises(Problem) as raised:
+        make_plan(replace(asking("colours"), python="3.99"), from_index(index), folders, Silent())
+    assert raised.value.code == "no_python"
+    assert default_python() in str(raised.value.cause)
+
+
+def test_source_only_package_is_planned_and_told(index: LocalIndex, folders: Folders) -> None:
+    make_source(index.folder, "rawpaint", requires=["paint"])
+    plan = make_plan(asking("rawpaint"), from_index(index), folders, Silent())
+    assert "rawpaint-1.0.tar.gz" in [file.filename for file in plan.files]
+    assert any("rawpaint" in str(note) and "source code" in str(note) for note in plan.notes)
+
+
+def test_cpu_build_in_a_folder_is_preferred(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    make_wheel(index.folder, "torch", "3.0", requires=["nvidia-heavy"])
+    make_wheel(index.folder, "nvidia-heavy", "1.0")
+    make_wheel(tmp_path / "links", "torch", "2.9+cpu")
+    sources = replace(from_index(index), find_links=(str(tmp_path / "links"),))
+    plan = make_plan(asking("torch>=2"), sources, folders, Silent())
+    assert [(file.package, file.version) for file in plan.files] == [("torch", "2.9+cpu")]
+    assert plan.download_bytes == 0
+    assert any("2.9+cpu" in str(note) for note in plan.notes)
+
+
+def test_cpu_build_in_a_folder_is_not_taken_for_a_card(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    make_wheel(index.folder, "torch", "2.0")
+    make_wheel(tmp_path / "links", "torch", "2.9+cpu")
+    sources = replace(from_index(index), find_links=(str(tmp_path / "links"),))
+    plan = make_plan(asking("torch", accelerator="cu130"), sources, folders, Silent())
+    assert [file.version for file in plan.files] == ["2.0"]
+
+
+def test_cpu_build_is_preferred_where_torch_comes_with_something_else(
+    index: LocalIndex, folders: Folders, tmp_path: Path
+) -> None:
+    make_wheel(index.folder, "trainer", "1.0", requires=["torch"])
+    make_wheel(index.folder, "torch", "3.0", requires=["nvidia-heavy"])
+    make_wheel(index.folder, "nvidia-heavy", "1.0")
+    make_wheel(tmp_path / "links", "torch", "2.9+cpu")
+    sources = replace(from_index(index), find_links=(str(tmp_path / "links"),))
+    plan = make_plan(asking("trainer"), sources, folders, Silent())
+    assert ("torch", "2.9+cpu") in [(file.package, file.version) for file in plan.files]
+
+
+def test_no_index_uses_folders_only(index: LocalIndex, folders: Folders) -> None:
+    plan = make_plan(asking("colours"), Sources(find_links=(str(index.folder),), no_index=True), folders, Silent())
+    assert [file.package for file in plan.files] == ["colours", "paint"]
+    assert not index.log
+
+
+def test_hash_that_does_not_match_is_refused(index: LocalIndex, folders: Folders) -> None:
+    wanted = replace(asking("paint==2.4"), hashes=(("paint", "sha256:" + "0" * 64),), source_file="r.txt")
+    with pytest.raises(Problem) as raised:
+        make_plan(wanted, from_index(index), folders, Silent())
+    assert raised.value.code == "hash"
+    right = "sha256:" + download.sha256_of(index.folder / "paint-2.4-py3-none-any.whl")
+    assert make_plan(replace(wanted, hashes=(("paint", right),)), from_index(index), folders, Silent()).files
+
+
+def test_constraints_limit_versions(index: LocalIndex, folders: Folders) -> None:
+    plan = make_plan(replace(asking("paint"), constraints=("paint<2",)), from_index(index), folders, Silent())
+    assert [file.version for file in plan.files] == ["1.5"]
+
+
+def test_cancelled_plan_ends_uv(index: LocalIndex, folders: Folders) -> None:
+    class Impatient(Silent):
+        asked = 0
+
+        @property
+        def cancelled(self) -> bool:
+            self.asked += 1
+            return self.asked > 2
+
+    with pytest.raises(Cancelled):
+        make_plan(asking("colours"), from_index(index), folders, Impatient())
+
+
+def test_plan_that_does_not_fit_is_refused(index: LocalIndex, folders: Folders) -> None:
+    plan = make_plan(asking("colours"), from_index(index), folders, Silent())
+    with pytest.raises(Problem) as raised:
+        check_room(replace(plan, free_bytes=1000), folders)
+    assert raised.value.code == "disk_full"
+    assert "1.0 kB" in str(raised.value.cause)
