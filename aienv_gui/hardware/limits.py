@@ -80,14 +80,11 @@ def nvidia_words(nvidia: Nvidia) -> tuple[Text, Text | None]:
         NvidiaState.STARTING: (tr("Looking for NVIDIA GPUs."), None),
         NvidiaState.NO_DRIVER: (
             tr("No NVIDIA driver is running."),
-            tr(
-                "Training runs on the CPU. If this computer has an NVIDIA GPU, install NVIDIA's driver and restart the "
-                "computer."
-            ),
+            tr("If this computer has an NVIDIA GPU, install NVIDIA's driver and restart the computer."),
         ),
         NvidiaState.NO_GPU: (
             tr("This computer has no NVIDIA GPU."),
-            tr("Training runs on the CPU. If there is a card inside, check that it sits firmly and has power."),
+            tr("If there is a card inside, check that it sits firmly and has power."),
         ),
         NvidiaState.NO_PERMISSION: (
             tr("The system does not let you use the NVIDIA GPU."),
@@ -131,9 +128,7 @@ def absence_words(absence: Absence) -> Text:
 
 def notices(snapshot: Snapshot) -> tuple[Notice, ...]:
     """What limits the machine right now, the worst first; empty where nothing does."""
-    found: list[Notice] = []
-    for gpu in snapshot.nvidia.gpus:
-        found.extend(_gpu_notices(gpu, several=len(snapshot.nvidia.gpus) > 1))
+    found = _gpu_notices(snapshot.nvidia.gpus)
     host = snapshot.host
     if host.memory_total_bytes and host.memory_used_bytes / host.memory_total_bytes >= MEMORY_FULL:
         found.append(
@@ -160,38 +155,54 @@ def notices(snapshot: Snapshot) -> tuple[Notice, ...]:
     return tuple(sorted(found, key=lambda notice: notice.level != "bad"))
 
 
-def _gpu_notices(gpu: Gpu, *, several: bool) -> list[Notice]:
-    name = tr("GPU {index}", index=gpu.index) if several else tr("The GPU")
-    if gpu.lost:
-        if not several:
-            return []  # the state of the driver says it
-        return [
-            Notice(
-                f"gpu:{gpu.uuid}:lost",
-                "bad",
-                tr("{gpu} no longer answers.", gpu=name),
-                tr("Restart the computer. If it happens again, check the card's power cables and its temperature."),
-            )
-        ]
-    found = []
-    temperature = gpu.temperature_celsius.number
-    if temperature is not None and temperature >= HOT_CELSIUS:
+def _gpu_notices(gpus: tuple[Gpu, ...]) -> list[Notice]:
+    found: list[Notice] = []
+    lost = [gpu for gpu in gpus if gpu.lost]
+    if lost and len(lost) < len(gpus):  # where all are lost, the state of the driver says it
         found.append(
             Notice(
-                f"gpu:{gpu.uuid}:hot",
+                "gpu_lost",
+                "bad",
+                tr("{gpu} no longer answers.", gpu=_which(lost, gpus)),
+                tr("Restart the computer. If it happens again, check the card's power cables and its temperature."),
+            )
+        )
+    hot = [gpu for gpu in gpus if (gpu.temperature_celsius.number or 0.0) >= HOT_CELSIUS]
+    if hot:
+        hottest = max(gpu.temperature_celsius.number or 0.0 for gpu in hot)
+        found.append(
+            Notice(
+                "gpu_hot",
                 "warn",
-                tr("{gpu} is at {degrees} °C and slows itself down.", gpu=name, degrees=f"{temperature:.0f}"),
+                tr(
+                    "{gpu}: {degrees} °C. At about this temperature a card slows itself down.",
+                    gpu=_which(hot, gpus),
+                    degrees=f"{hottest:.0f}",
+                ),
                 tr("Clean the fans, give the computer more air, or lower the card's power limit."),
             )
         )
-    used, total = gpu.memory_used_bytes.number, gpu.memory_total_bytes.number
-    if used is not None and total and used / total >= GPU_MEMORY_FULL:
+    full = [gpu for gpu in gpus if _memory_share(gpu) >= GPU_MEMORY_FULL]
+    if full:
+        share = percent(max(_memory_share(gpu) for gpu in full))
         found.append(
             Notice(
-                f"gpu:{gpu.uuid}:memory",
+                "gpu_memory",
                 "warn",
-                tr("The memory of {gpu} is {percent} full.", gpu=name, percent=percent(used / total)),
+                tr("{gpu}: the memory is {percent} full.", gpu=_which(full, gpus), percent=share),
                 tr("Train with a smaller batch size, or close other programs that use the card."),
             )
         )
     return found
+
+
+def _which(some: list[Gpu], gpus: tuple[Gpu, ...]) -> Text:
+    """The cards by their numbers; without a number where there is only one."""
+    if len(gpus) == 1:
+        return tr("GPU")
+    return tr("GPU {index}", index=", ".join(str(gpu.index) for gpu in some))
+
+
+def _memory_share(gpu: Gpu) -> float:
+    used, total = gpu.memory_used_bytes.number, gpu.memory_total_bytes.number
+    return used / total if used is not None and total else 0.0

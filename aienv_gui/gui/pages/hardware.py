@@ -31,6 +31,15 @@ _BADGES: Final = {
     NvidiaState.NO_PERMISSION: "warn",
     NvidiaState.MISMATCH: "warn",
 }
+# States that the sentence at the top has said already.
+_SAID: Final = (
+    NvidiaState.STARTING,
+    NvidiaState.NO_GPU,
+    NvidiaState.NO_DRIVER,
+    NvidiaState.NO_PERMISSION,
+    NvidiaState.MISMATCH,
+    NvidiaState.UNRESPONSIVE,
+)
 
 
 class HardwarePage(Page):
@@ -151,6 +160,7 @@ class HardwarePage(Page):
             self.driver.say(tr("NVIDIA driver {driver}.", driver=nvidia.driver_version))
         else:
             self.driver.say(what)
+        self.driver.setVisible(nvidia.state not in _SAID)
         self.overview.setToolTip(nvidia.detail)
         found = notices(snapshot)
         while len(self._notice_rows) < len(found):

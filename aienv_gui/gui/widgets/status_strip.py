@@ -39,6 +39,12 @@ class _Cell(QWidget):
     def fill(self, name: Text, numbers: Text | str) -> None:
         self.name.say(name)
         self.numbers.say(numbers)
+        # Only ever wider: the line must not tremble while digits come and go.
+        self.numbers.setMinimumWidth(max(self.numbers.minimumWidth(), self.numbers.sizeHint().width()))
+
+    def forget_width(self) -> None:
+        """After a change of what is shown or of the language."""
+        self.numbers.setMinimumWidth(0)
 
     def words(self) -> str:
         return f"{self.name.text()} {self.numbers.text()}".strip()
@@ -50,6 +56,7 @@ class StatusStrip(QPushButton):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._services = services
+        self._shown: tuple[NvidiaState, int] | None = None
         self.setFixedHeight(_HEIGHT)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -105,6 +112,8 @@ class StatusStrip(QPushButton):
 
     @Slot()
     def _on_reworded(self) -> None:
+        for cell in (*self._gpus, self._cpu, self._memory, self._disk):
+            cell.forget_width()
         if self._services.hardware.latest is not None:
             self._on_sampled(self._services.hardware.latest)
         self.update()
@@ -131,6 +140,10 @@ class StatusStrip(QPushButton):
         gpus = snapshot.nvidia.gpus
         for cell in self._gpus:
             cell.hide()
+        if (snapshot.nvidia.state, len(gpus)) != self._shown:
+            self._shown = (snapshot.nvidia.state, len(gpus))
+            for cell in self._gpus:
+                cell.forget_width()
         if snapshot.nvidia.state is not NvidiaState.READY or not gpus:
             what, cure = nvidia_words(snapshot.nvidia)
             self._gpus[0].fill(tr("GPU"), _short(snapshot.nvidia.state))
@@ -156,7 +169,7 @@ def _short(state: NvidiaState) -> Text:
         NvidiaState.NO_DRIVER: tr("no NVIDIA driver"),
         NvidiaState.NO_PERMISSION: tr("no permission"),
         NvidiaState.MISMATCH: tr("restart the computer"),
-        NvidiaState.LOST: tr("GPU lost"),
+        NvidiaState.LOST: tr("lost"),
         NvidiaState.UNRESPONSIVE: tr("driver does not answer"),
         NvidiaState.CRASHED: tr("driver crashed"),
     }
@@ -165,7 +178,7 @@ def _short(state: NvidiaState) -> Text:
 
 def _numbers(gpu: Gpu) -> Text | str:
     if gpu.lost:
-        return tr("GPU lost")
+        return tr("lost")
     if gpu.refused:
         return tr("no permission")
     parts = []

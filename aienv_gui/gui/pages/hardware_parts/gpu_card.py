@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from aienv_gui.core.wording import Text, tr, verbatim
+from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.plots.sparkline import MetricTile
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.widgets.badge import StateBadge
@@ -63,8 +63,9 @@ class GpuCard(Card):
             reason=reason_of(used),
         )
         self.memory.set_history(ages, history.series(key + "memory"))
-        self._details.say(_details(gpu))
-        self._details.setVisible(not gpu.lost)
+        details = "" if gpu.lost else _details(gpu)
+        self._details.say(details)
+        self._details.setVisible(bool(details))
         tiles = (self.utilisation, self.memory, self.temperature, self.power)
         self.setAccessibleDescription(
             ", ".join(f"{tile.accessibleName()} {tile.accessibleDescription()}" for tile in tiles)
@@ -73,7 +74,7 @@ class GpuCard(Card):
     def _note(self, series: str, gpu: Gpu) -> str:
         limit = gpu.power_limit_watts.number
         if series == "power" and limit is not None and gpu.power_watts.known:
-            return str(tr("of {total}", total=f"{limit:.0f} W"))
+            return str(tr("limit {limit}", limit=f"{limit:.0f} W"))
         return ""
 
 
@@ -96,7 +97,7 @@ def _state(gpu: Gpu) -> tuple[str, Text]:
     return ("busy", tr("Busy")) if load >= 5 else ("good", tr("Idle"))
 
 
-def _details(gpu: Gpu) -> Text:
+def _details(gpu: Gpu) -> str:
     parts: list[str] = []
     clock, top = gpu.clock_mhz.number, gpu.clock_max_mhz.number
     if clock is not None and top is not None:
@@ -112,4 +113,4 @@ def _details(gpu: Gpu) -> Text:
     if gpu.compute_capability is not None:
         capability = ".".join(map(str, gpu.compute_capability))
         parts.append(str(tr("compute capability {capability}", capability=capability)))
-    return verbatim("  ·  ".join(parts))
+    return "  ·  ".join(parts)

@@ -16,6 +16,7 @@ from aienv_gui.hardware.readings import GpuProcess, Snapshot
 
 _Index = QModelIndex | QPersistentModelIndex
 _HEADINGS: Final = (tr("Program"), tr("GPU"), tr("GPU memory"), tr("Kind"), tr("User"), tr("Process"))
+_NUMBERS: Final = (1, 2, 5)  # columns
 _ROW_HEIGHT: Final = 32
 
 
@@ -50,12 +51,17 @@ class ProcessModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(_HEADINGS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
             return str(_HEADINGS[section])
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if section in _NUMBERS else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in (1, 2, 5):
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _NUMBERS:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row = self._rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
