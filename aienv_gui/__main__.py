@@ -110,10 +110,15 @@ def _parse(arguments: Sequence[str]) -> Options:
         "--tour", metavar="FOLDER", type=Path, help="let AIEnv show all it does, with pictures and a report in FOLDER"
     )
     options = parser.parse_args(arguments)
+    tour: Path | None = options.tour.expanduser().resolve() if options.tour is not None else None
+    if options.home is None and tour is not None:
+        options.home = tour / "home"  # what the tour builds and trains does not mix with the user's own
     if options.home is not None:
         # For `Folders.of_user`, here and in every child of ours.
         os.environ["AIENV_HOME"] = str(options.home.expanduser().resolve())
-    return Options(tour=options.tour.expanduser().resolve() if options.tour is not None else None)
+    if tour is not None and sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the tour can be taken where there is no screen
+    return Options(tour=tour)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,7 +152,7 @@ def _run(application: QApplication, folders: Folders, options: Options) -> int:
     try:
         session.window.show()
         if options.tour is not None:
-            from aienv_gui.gui import tour  # only for those who ask for it
+            from aienv_gui.gui.tour import tour  # only for those who ask for it
 
             tour.start(session.services, session.window, options.tour)
         return application.exec()

@@ -57,6 +57,11 @@ class ValidateStep(StepView):
         buttons.addStretch(1)
         self.column.addLayout(buttons)
 
+    @property
+    def problem(self) -> Problem | None:
+        """Why the checks could not be made."""
+        return self._problem.problem
+
     def enter(self, wizard: Wizard) -> None:
         super().enter(wizard)
         self.start()
