@@ -34,10 +34,11 @@ from aienv_gui.environments.locks import waited_for
 from aienv_gui.environments.records import PackageProgress, PackageState, PlannedFile, Sources
 
 _AT_ONCE: Final = 4
-_BLOCK: Final = 1 << 18
+_BLOCK: Final = 1 << 16  # at most so much is lost when a connection drops
 _TRIES: Final = 5
 _TIMEOUT: Final = (10.0, 30.0)  # seconds to connect, seconds without a byte
 _REPORT_S: Final = 0.1
+PAUSE_S = 0.3  # before the second try; doubled before each further one
 
 
 def wheels_folder(folders: Folders) -> Path:
@@ -183,7 +184,7 @@ class _Fetching:
         refused: BaseException | None = None
         for attempt in range(_TRIES):
             self.checkpoint()
-            if attempt and self.stop.wait(0.3 * 2**attempt):
+            if attempt and self.stop.wait(PAUSE_S * 2**attempt):
                 raise Cancelled
             before = part.stat().st_size if part.exists() else 0
             try:
