@@ -18,6 +18,7 @@ class Button(QPushButton):
     def __init__(self, text: Text, kind: str = "plain", icon: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kind = kind
+        self._icon = ""
         self.setProperty("kind", kind)
         self.setIconSize(QSize(16, 16))
         if kind == "link":
@@ -39,7 +40,17 @@ class Button(QPushButton):
         say(self, "setAccessibleDescription", text)
 
     def set_icon(self, name: str) -> None:
+        self._icon = name
         show_icon(self, name, _ICON_ROLES.get(self._kind, "text"))
+
+    def set_kind(self, kind: str) -> None:
+        """Change the look; does nothing where the kind is the same."""
+        if kind != self._kind:
+            self._kind = kind
+            self.setProperty("kind", kind)
+            self.style().unpolish(self)
+            self.style().polish(self)
+            self.set_icon(self._icon)
 
 
 class IconButton(QPushButton):

@@ -61,6 +61,7 @@ class RunResult(Card):
         result = run.evaluation
         self.setVisible(result is not None)
         self.use_button.setVisible(run.model is not None and not run.state.live)
+        self.use_button.set_kind("plain" if run.can_continue else "primary")  # one main action: there it is Continue
         if result is None or result is self._shown:
             return
         self._shown = result

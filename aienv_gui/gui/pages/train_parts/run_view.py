@@ -273,18 +273,24 @@ def _sentence(run: Run) -> Text:
             step=run.step,
             saved=run.checkpoints[-1].step,
         )
+    if run.state is RunState.TRAINING and run.seconds_left and run.phase == "training":
+        return tr(
+            "Epoch {epoch} of {epochs}, {left} left",
+            epoch=max(1, run.epoch),
+            epochs=run.epochs,
+            left=_range(*run.seconds_left),
+        )
     return status_of(run)
 
 
 def _facts(run: Run) -> Text:
     facts = []
     if run.total_steps:
-        facts.append(tr("Epoch {epoch} of {epochs}", epoch=max(1, run.epoch), epochs=run.epochs))
+        if not run.state.live:
+            facts.append(tr("Epoch {epoch} of {epochs}", epoch=max(1, run.epoch), epochs=run.epochs))
         facts.append(tr("step {step} of {total}", step=f"{run.step:,}", total=f"{run.total_steps:,}"))
     if run.state is RunState.TRAINING and run.examples_per_second:
         facts.append(tr("{count} pictures a second", count=f"{run.examples_per_second:,.0f}"))
-    if run.state is RunState.TRAINING and run.seconds_left:
-        facts.append(tr("{time} left", time=_range(*run.seconds_left)))
     if run.best_accuracy is not None:
         facts.append(tr("best validation accuracy {accuracy}", accuracy=percent(run.best_accuracy, digits=1)))
     if run.start is not None:
@@ -294,10 +300,13 @@ def _facts(run: Run) -> Text:
 
 
 def _range(low: float, high: float) -> Text:
-    least, most = duration(low), duration(high)
-    if str(least) == str(most):
-        return least
-    return tr("{least} to {most}", least=least, most=most)
+    if str(duration(low)) == str(duration(high)):
+        return duration(high)
+    if high < 90:
+        return tr("{low} to {high} seconds", low=round(low), high=round(high))
+    if high < 90 * 60:
+        return tr("{low} to {high} minutes", low=max(1, round(low / 60)), high=round(high / 60))
+    return tr("{least} to {most}", least=duration(low), most=duration(high))
 
 
 def _settings(run: Run) -> Text:
