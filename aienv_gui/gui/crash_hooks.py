@@ -86,9 +86,14 @@ class CrashHooks(QObject):
         self._presenter.show(error)
 
 
+# Known, harmless, and not ours to mend.
+_NOISE = ("This plugin does not support propagateSizeHints()",)
+
+
 def _on_qt_message(kind: QtMsgType, context: QMessageLogContext, message: str | None) -> None:
     category = getattr(context, "category", None) or "default"
-    _qt_log.log(_LEVELS.get(kind, logging.WARNING), "%s: %s", category, message)
+    level = logging.DEBUG if message in _NOISE else _LEVELS.get(kind, logging.WARNING)
+    _qt_log.log(level, "%s: %s", category, message)
 
 
 class TerminalSignals(QObject):

@@ -87,6 +87,7 @@ class SingleInstance(QObject):
         socket = self.sender()
         assert isinstance(socket, QLocalSocket)
         if socket.canReadLine() and socket.readLine().data() == _RAISE:
+            _log.info("asked to come forward by a second start")
             socket.write(_ANSWER)
             socket.flush()
             self.raise_requested.emit()

@@ -325,7 +325,7 @@ class Step(QPushButton):
         self._title = title
         self.setProperty("kind", "choice")
         self.setAutoDefault(False)
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(6)
         head = QHBoxLayout()
@@ -354,13 +354,13 @@ class Step(QPushButton):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return self.layout().totalHeightForWidth(width)
+        return self._column.totalHeightForWidth(width)
 
     def sizeHint(self) -> QSize:
-        return self.layout().totalSizeHint()
+        return self._column.totalSizeHint()
 
     def minimumSizeHint(self) -> QSize:
-        return self.layout().totalMinimumSize()
+        return self._column.totalMinimumSize()
 
     def set_done(self, done: bool, text: Text) -> None:
         self.done = done

@@ -13,6 +13,7 @@ from aienv_gui.core import report
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import resource
 from aienv_gui.core.wording import tr, tr_count, use_language
+from tests.conftest import LogWatch
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,10 @@ def test_the_log_is_redacted_rotated_and_part_of_the_report(
     assert capsys.readouterr().err == ""
 
 
-def test_without_permission_for_the_log_the_program_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_permission_for_the_log_the_program_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], expected_logs: LogWatch
+) -> None:
+    expected_logs.expect("WARNING .*no log file in")
     (tmp_path / "logs").write_text("in the way", encoding="utf-8")
     level = logging.getLogger().level
     handlers = report.start_log(tmp_path / "logs")
