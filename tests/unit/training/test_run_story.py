@@ -1,0 +1,204 @@
+"""Events, attempt after attempt, folded into one state and one pair of curves."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aienv_gui.engine.protocol import EVENTS, LOG, PROCESS
+from aienv_gui.training.records import Load, Recipe, RunState
+from aienv_gui.training.story import Story
+
+RECIPE = Recipe(
+    name="Cats", folder=Path("pictures"), preset="balanced", architecture="compact_convnet", settings={"epochs": 2}
+)
+
+
+class Folder:
+    """A run's folder in which the test is the engine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.story = Story(path, RECIPE)
+
+    def say(self, event: str, time: float, **fields: Any) -> None:
+        with (self.path / EVENTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": event, "time": time, **fields}) + "\n")
+
+    def started(self, time: float, step: int = 0) -> None:
+        self.say(
+            "started", time, step=step, attempt=1, device="cpu", device_name="x", threads=1, epochs=2,
+            total_steps=20, parameters=5, data={"classes": ["a", "b"], "counts": {}}, versions={},
+        )  # fmt: skip
+
+    def metrics(self, first: int, last: int, start: float) -> None:
+        steps = list(range(first, last + 1))
+        self.say(
+            "metrics",
+            start + last,
+            columns={
+                "step": steps,
+                "time": [start + s for s in steps],
+                "epoch": [1] * len(steps),
+                "loss": [1 / s for s in steps],
+                "accuracy": [0.5] * len(steps),
+            },
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_a_run_that_was_never_started(folder: Folder) -> None:
+    folder.story.update(alive=False)
+    assert folder.story.run.state is RunState.CREATED
+
+
+def test_a_whole_run(folder: Folder) -> None:
+    (folder.path / PROCESS).write_text("{}")
+    folder.say("launched", 100.0)
+    folder.say("phase", 100.5, name="loading", done=3, total=9)
+    assert folder.story.update(alive=True)
+    assert folder.story.run.state is RunState.STARTING
+    assert (folder.story.run.phase_done, folder.story.run.phase_total) == (3, 9)
+    folder.started(102.0)
+    folder.metrics(1, 10, 102.0)
+    folder.story.update(alive=True)
+    run = folder.story.run
+    assert run.state is RunState.TRAINING
+    assert run.step == 10
+    assert run.training.seconds[0] == pytest.approx(3.0)  # counted from the launch
+    assert run.training.loss[-1] == pytest.approx(0.1)
+    folder.say("paused", 112.5, step=10, command="c1")
+    folder.story.update(alive=True)
+    assert folder.story.run.state is RunState.PAUSED
+    folder.say("resumed", 120.0, step=10, command="c2")
+    folder.say("validation", 121.0, step=20, epoch=1, loss=0.4, accuracy=0.75)
+    folder.say("checkpoint", 121.0, step=20, epoch=1, file="checkpoints/20.pt", bytes=7, reason="best", command=None)
+    folder.say(
+        "evaluated", 122.0, split="test", loss=0.3, accuracy=0.8, classes=["a", "b"], confusion=[[4, 1], [1, 4]],
+        worst=[{"path": "a/1.png", "truth": "a", "answer": "b", "probability": 0.9}],
+    )  # fmt: skip
+    folder.say("model", 122.5, folder="model", bytes=9, parameters=5)
+    folder.say("finished", 123.0, outcome="completed", step=20)
+    folder.story.update(alive=False)
+    run = folder.story.run
+    assert run.state is RunState.COMPLETED
+    assert not run.can_continue
+    assert run.best_accuracy == 0.75
+    assert run.checkpoints[0].file == folder.path / "checkpoints" / "20.pt"
+    assert run.evaluation is not None
+    assert run.evaluation.confusion == ((4, 1), (1, 4))
+    assert run.model == folder.path / "model"
+    assert run.seconds == pytest.approx(23.0)
+    assert not folder.story.update(alive=False)
+
+
+def test_what_an_earlier_attempt_did_beyond_its_checkpoint_is_superseded(folder: Folder) -> None:
+    (folder.path / PROCESS).write_text("{}")
+    (folder.path / LOG).write_text("Killed")
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    folder.metrics(1, 5, 100.0)
+    folder.say("checkpoint", 105.0, step=5, epoch=1, file="checkpoints/5.pt", bytes=7, reason="time", command=None)
+    folder.metrics(6, 9, 100.0)
+    folder.say("validation", 109.0, step=9, epoch=1, loss=0.9, accuracy=0.9)
+    folder.story.update(alive=False)
+    before = folder.story.run
+    assert before.state is RunState.INTERRUPTED
+    assert before.failure is not None
+    assert before.failure.code == "interrupted"
+    assert before.failure.details == "Killed"
+    assert before.can_continue
+    folder.say("launched", 5000.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.state is RunState.STARTING
+    assert folder.story.run.failure is None
+    folder.started(5001.0, step=5)
+    folder.metrics(6, 7, 5000.0)
+    folder.story.update(alive=True)
+    run = folder.story.run
+    assert list(run.training.step) == [1, 2, 3, 4, 5, 6, 7]
+    assert len(run.validation) == 0
+    assert run.training.seconds[5] == pytest.approx(9.0 + 6.0)  # the hour between the attempts is left out
+    assert list(before.training.step) == list(range(1, 10))  # what was handed out stays as it was
+
+
+def test_an_engine_that_dies_before_it_starts(folder: Folder) -> None:
+    (folder.path / PROCESS).write_text("{}")
+    (folder.path / LOG).write_text("ImportError: no torch")
+    folder.say("launched", 100.0)
+    folder.story.update(alive=False)
+    failure = folder.story.run.failure
+    assert failure is not None
+    assert failure.code == "engine_silent"
+    assert "ImportError" in failure.details
+
+
+def test_a_failure_is_put_into_words(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    folder.say("failed", 101.0, code="nan", values={"epoch": 2, "step": 77}, traceback="...")
+    folder.story.update(alive=False)
+    run = folder.story.run
+    assert run.state is RunState.FAILED
+    assert run.failure is not None
+    assert "77" in str(run.failure)
+    assert "learning rate" in str(run.failure.cure)
+
+
+def test_a_second_failure_replaces_the_first(folder: Folder) -> None:
+    for time, code in ((100.0, "nan"), (200.0, "disk_full")):
+        folder.say("launched", time)
+        folder.say("failed", time + 1, code=code, values={}, traceback="")
+        folder.story.update(alive=False)
+    assert folder.story.run.failure is not None
+    assert folder.story.run.failure.code == "disk_full"
+
+
+def test_unknown_events_and_a_line_cut_short_do_no_harm(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.say("sang_a_song", 100.1)
+    folder.started(101.0)
+    with (folder.path / EVENTS).open("a") as file:
+        file.write('{"event": "val')
+    folder.story.update(alive=True)
+    assert folder.story.run.state is RunState.TRAINING
+
+
+def test_the_load_of_the_machine_lies_on_the_same_axis_and_survives_reopening(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    folder.story.update(alive=True)
+    folder.story.record(Load(time=101.0, cpu=50.0, memory=20.0))
+    folder.story.record(Load(time=101.2, cpu=51.0, memory=20.0))  # too soon after the last
+    folder.story.record(Load(time=102.0, cpu=60.0, memory=20.0, gpu=math.nan))
+    assert folder.story.update(alive=True)
+    again = Story(folder.path, RECIPE)
+    again.update(alive=True)
+    for story in (folder.story, again):
+        load = story.run.load
+        assert list(load.seconds) == [1.0, 2.0]
+        assert list(load.cpu) == [50.0, 60.0]
+        assert math.isnan(load.gpu[0])
+
+
+def test_the_answer_to_a_command_is_found(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    folder.say("checkpoint", 101.0, step=1, epoch=1, file="checkpoints/1.pt", bytes=7, reason="manual", command="one")
+    folder.say("answer", 102.0, command="two", ok=False, reason="disk_full")
+    folder.story.update(alive=True)
+    run = folder.story.run
+    saved, refused = run.checkpoint_of("one"), run.answer_to("two")
+    assert saved is not None
+    assert saved.bytes == 7
+    assert refused is not None
+    assert not refused.ok
+    assert run.checkpoint_of("three") is None

@@ -1,0 +1,133 @@
+"""Every code of the engine has words, with a cure; presets and curves are put into words too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aienv_gui.engine.protocol import Code
+from aienv_gui.training import presets, problems
+from aienv_gui.training.diagnosis import advice
+from aienv_gui.training.inspection import inspection_of
+from aienv_gui.training.records import Curve, Recipe, Run, RunState, Start
+
+CODES = sorted(value for name, value in vars(Code).items() if name.isupper())
+VALUES: dict[str, Any] = {
+    "path": "/p", "name": "cat", "count": 2, "paths": ["a.png", "b.png"], "reason": "why", "epoch": 1, "step": 2,
+    "device": "cuda:0", "file": "5.pt", "minimum": 3, "names": ["train", "test"], "smallest": "a", "largest": "b",
+    "smallest_pictures": 3, "largest_pictures": 300,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("values", [VALUES, {}], ids=["values", "bare"])
+def test_every_code_has_words(code: str, values: dict[str, Any]) -> None:
+    classes = {"classes": {"cat": 4}} if code == Code.THIN_CLASS else {}
+    warning = str(problems.warning_of(code, {**values, **classes}))
+    assert len(warning) > 20
+    problem = problems.problem_of(code, values, "details")
+    assert problem.code == code
+    assert problem.cure is not None
+    assert problem.details == "details"
+    assert "{" not in str(problem) + warning
+
+
+def test_codes_of_failures_have_words_of_their_own() -> None:
+    warnings_only = {
+        Code.THIN_CLASS, Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT, Code.SAME_PICTURE,
+        Code.CHECKPOINT_FAILED, Code.GPU_UNUSABLE, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
+    }  # fmt: skip
+    unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
+    for code in set(CODES) - warnings_only - {Code.UNEXPECTED}:
+        assert str(problems.problem_of(code, VALUES).title) != unexpected, code
+
+
+def test_broken_pictures_are_named_but_not_all() -> None:
+    paths = [f"{index}.png" for index in range(40)]
+    text = str(problems.problem_of(Code.BROKEN_PICTURES, {"count": 40, "paths": paths}))
+    assert "4.png" in text
+    assert "9.png" not in text
+    assert "35 more" in text
+
+
+def test_presets_have_words_and_measurements() -> None:
+    found = presets.presets()
+    assert found[0].default
+    assert {preset.id for preset in found} == {"balanced", "book"}
+    for preset in found:
+        assert str(preset.title) != preset.id
+        assert str(preset.architecture_words) != preset.architecture
+        assert preset.measured is not None
+        assert 0.5 < preset.measured.test_accuracy < 1
+    book = next(preset for preset in found if preset.id == "book")
+    assert book.settings["learning_rate"] == 0.001
+    assert (book.settings["batch_size"], book.settings["epochs"], book.settings["optimiser"]) == (64, 10, "sgd")
+
+
+def test_an_inspection_is_read(tmp_path: Path) -> None:
+    found = inspection_of(
+        tmp_path,
+        {
+            "pictures": 7,
+            "classes": [{"name": "a", "pictures": 3}, {"name": "b", "pictures": 4}],
+            "broken": [{"path": "a/x.png", "reason": "cut short"}],
+            "examples": [{"path": "a/sub/1.png", "class": "a"}],
+            "split": {"train": {"a": 2, "b": 3}, "validation": {"a": 1}, "test": {"b": 1}},
+            "warnings": [{"code": "loose_pictures", "values": {"count": 2}}],
+        },
+    )
+    assert found.split == {"train": 5, "validation": 1, "test": 1}
+    assert found.examples[0].path == tmp_path / "a" / "sub" / "1.png"
+    assert "2 pictures" in str(found.warnings[0])
+
+
+def _run(training: list[float], validation: list[float], accuracy: list[float], classes: int = 10) -> Run:
+    def curve(loss: list[float], right: list[float], every: int) -> Curve:
+        steps = np.arange(1, len(loss) + 1, dtype=float) * every
+        return Curve(steps, steps, np.array(loss), np.array(right))
+
+    every = max(1, len(training) // max(1, len(validation)))
+    return Run(
+        folder=Path(),
+        recipe=Recipe(name="", folder=Path(), preset="", architecture="", settings={}),
+        state=RunState.TRAINING,
+        start=Start(1, 0, "cpu", "", 1, 10, 100, 1, tuple(map(str, range(classes))), {}, {}),
+        training=curve(training, [0.5] * len(training), 1),
+        validation=curve(validation, accuracy, every),
+    )
+
+
+def test_a_healthy_run_gets_no_advice() -> None:
+    falling = list(np.linspace(2.3, 0.1, 100))
+    assert advice(_run(falling, [1.5, 0.8, 0.4, 0.3, 0.2], [0.5, 0.7, 0.8, 0.9, 0.95])) is None
+    assert advice(_run([2.3, 2.2], [], [])) is None
+
+
+def test_a_run_that_does_not_learn_is_told() -> None:
+    flat = list(2.3 + 0.01 * np.sin(np.arange(100)))
+    assert "does not learn" in str(advice(_run(flat, [2.3] * 4, [0.1] * 4)))
+    slow = list(np.linspace(2.3, 2.0, 100))
+    assert advice(_run(slow, [2.3] * 4, [0.1] * 4)) is None
+
+
+def test_learning_by_heart_is_told_with_the_epoch() -> None:
+    training = list(np.linspace(2.3, 0.02, 100))
+    text = str(advice(_run(training, [1.0, 0.5, 0.4, 0.5, 0.6, 0.7], [0.9] * 6)))
+    assert "overfitting" in text
+    assert "epoch 3" in text
+
+
+def test_a_growing_loss_is_told() -> None:
+    assert "learning rate" in str(advice(_run([2.3] * 40 + [9.0] * 40, [], [])))
+    assert "learning rate" in str(advice(_run([2.3] * 40 + [float("nan")] * 40, [], [])))
+
+
+def test_a_full_disk_while_training_is_told() -> None:
+    run = _run([2.3], [], [])
+    paused = Run(
+        folder=run.folder, recipe=run.recipe, state=RunState.PAUSED, pause_reason="disk_full", training=run.training
+    )
+    assert "disk is full" in str(advice(paused))
