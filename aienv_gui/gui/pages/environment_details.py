@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
@@ -63,13 +63,15 @@ class EnvironmentDetails(Card):
         self._facts.setHorizontalSpacing(16)
         self._facts.setVerticalSpacing(4)
         self._facts.setColumnStretch(1, 1)
+        self._facts.setColumnStretch(3, 1)
         self.body.addLayout(self._facts)
-        self._maker = self._fact(tr("Made by"))
-        self._python = self._fact(tr("Python"))
-        self._frameworks = self._fact(tr("Frameworks"))
-        self._accelerator = self._fact(tr("Calculates on"))
-        self._size = self._fact(tr("Size"))
-        self._checked = self._fact(tr("Validated"))
+        self._maker = self._fact(tr("Made by"), 0, 0)
+        self._python = self._fact(tr("Python"), 0, 2)
+        self._frameworks = self._fact(tr("Frameworks"), 1, 0)
+        self._accelerator = self._fact(tr("Calculates on"), 1, 2)
+        self._checked = self._fact(tr("Validated"), 2, 0)
+        self._size = self._fact(tr("Size"), 2, 2)
+        say(self._size, "setToolTip", tr("Shared files are also in the store of downloads or in other environments."))
         self.body.addLayout(self._make_buttons())
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
@@ -79,14 +81,14 @@ class EnvironmentDetails(Card):
         self._make_health()
         services.language.changed.connect(self._on_language)
 
-    def _fact(self, title: Text) -> Label:
-        row = self._facts.rowCount()
+    def _fact(self, title: Text, row: int, column: int) -> Label:
         name = Label(title, role="muted", parent=self)
         name.setWordWrap(False)
         value = Label(parent=self)
-        self._facts.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
-        self._facts.addWidget(value, row, 1)
+        self._facts.addWidget(name, row, column, Qt.AlignmentFlag.AlignTop)
+        self._facts.addWidget(value, row, column + 1, Qt.AlignmentFlag.AlignTop)
         value.setProperty("fact_name", name)
+        value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         return value
 
     def _make_buttons(self) -> QHBoxLayout:
@@ -165,7 +167,7 @@ class EnvironmentDetails(Card):
         if environment.broken is not None:
             self._broken.say(tr("It cannot be used. {reason}", reason=environment.broken))
         self._maker.say(MAKER_WORDS[environment.maker])
-        self._python.say(environment.python_version or tr("none that runs"))
+        self._python.say(environment.python_version or tr("unknown"))
         self._say_frameworks(environment)
         self._say_size()
         self._say_checked(environment)
@@ -202,9 +204,7 @@ class EnvironmentDetails(Card):
         if use is None:
             self._size.say(tr("being measured..."))
         elif use[0] - use[1] > 1_000_000:
-            self._size.say(
-                tr("{size}, of which {shared} shared with others", size=size(use[0]), shared=size(use[0] - use[1]))
-            )
+            self._size.say(tr("{size} ({shared} shared)", size=size(use[0]), shared=size(use[0] - use[1])))
         else:
             self._size.say(size(use[0]))
 
@@ -332,10 +332,13 @@ class EnvironmentDetails(Card):
         count = len(environment.packages)
         if use is not None:
             text = tr_count(
-                "Its {count} package goes, which frees {size}. Your own files and your trainings stay.",
-                "Its {count} packages go, which frees {size}. Your own files and your trainings stay.",
+                "Its {count} package goes. This frees {size}; {shared} more are shared and stay. "
+                "Your own files and your trainings stay.",
+                "Its {count} packages go. This frees {size}; {shared} more are shared and stay. "
+                "Your own files and your trainings stay.",
                 count=count,
                 size=size(use[1]),
+                shared=size(use[0] - use[1]),
             )
         else:
             text = tr_count(

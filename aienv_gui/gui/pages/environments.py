@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QObject, Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr
@@ -18,6 +18,7 @@ from aienv_gui.gui.pages.new_environment.frame import NewEnvironment
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.current_stack import CurrentStack
 from aienv_gui.gui.widgets.empty_state import EmptyState
 from aienv_gui.gui.widgets.environment_rows import EnvironmentRows
 from aienv_gui.gui.widgets.labels import Label
@@ -72,7 +73,7 @@ class EnvironmentsPage(Page):
         self._gone: set[Path] = set()  # what we deleted ourselves needs no explanation
         self._banners: list[UnfinishedBanner] = []
         self._discards: dict[QObject, Unfinished] = {}
-        self._stack = QStackedWidget(self)
+        self._stack = CurrentStack(self)
         self.body.addWidget(self._stack, 1)
         self._stack.addWidget(self._make_overview())
         self.wizard = NewEnvironment(services, self._stack)
@@ -121,7 +122,7 @@ class EnvironmentsPage(Page):
         self._none.hide()
         side.addWidget(self._none)
         self._splitter.addWidget(left)
-        self._right = QStackedWidget(self._splitter)
+        self._right = CurrentStack(self._splitter)
         self._hint = EmptyState(tr("Looking for environments..."), None, self._right, icon="environments")
         self._right.addWidget(self._hint)
         self.details = EnvironmentDetails(self.services, self._right)
@@ -205,6 +206,7 @@ class EnvironmentsPage(Page):
         if prefix is not None:
             self.filter.clear()
             self.select(prefix)
+        self.rows.setFocus()
 
     # The list
 

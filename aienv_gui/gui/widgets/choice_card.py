@@ -19,7 +19,7 @@ class ChoiceCard(QPushButton):
         self.setProperty("kind", "choice")
         self.setCheckable(True)
         self.setAutoDefault(False)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)  # equally wide side by side
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self._row = row = QHBoxLayout(self)

@@ -62,7 +62,9 @@ def health_words(environment: Environment) -> tuple[str, Text]:
 
 def contents(environment: Environment) -> str:
     """What is in an environment, in one line."""
-    parts = [f"Python {environment.python_version}" if environment.python_version else str(tr("no Python"))]
+    parts = [
+        f"Python {environment.python_version}" if environment.python_version else str(tr("Python of unknown version"))
+    ]
     parts += [f"{framework.name} {framework.version}" for framework in frameworks_of(environment)[:2]]
     accelerator = accelerator_of(environment)
     if accelerator is not None:
@@ -93,7 +95,8 @@ class _Model(QAbstractListModel):
             return environment
         if role == _SEARCH:
             maker = MAKER_WORDS[environment.maker]
-            return f"{environment.name}\n{contents(environment)}\n{environment.prefix}\n{maker}"
+            packages = " ".join(package.name for package in environment.packages)
+            return f"{environment.name}\n{contents(environment)}\n{environment.prefix}\n{maker}\n{packages}"
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return str(
                 tr(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.tasks import JobState
@@ -23,6 +23,7 @@ from aienv_gui.gui.pages.new_environment.validating import ValidateStep
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import line
+from aienv_gui.gui.widgets.current_stack import CurrentStack
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 
@@ -50,7 +51,7 @@ class NewEnvironment(QWidget):
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._look)
         outer.addWidget(self._problem)
-        self._stack = QStackedWidget(self)
+        self._stack = CurrentStack(self)
         self._stack.addWidget(QWidget(self._stack))  # nothing yet: the offer takes a few milliseconds
         self.purpose = PurposeStep(services, self._stack)
         self.options = OptionsStep(services, self._stack)
@@ -153,11 +154,13 @@ class NewEnvironment(QWidget):
 
     @Slot()
     def _focus(self) -> None:
-        """Give the keyboard to the step's first field, once it is laid out, if it is in this page."""
+        """Give the keyboard to the step's first field, once it is laid out; without one to the button that goes on."""
         if self.wizard is not None and self.isVisible():
             field = self._views[self.wizard.step].first_field()
             if field is not None:
                 field.setFocus()
+            elif self.next.isEnabled():
+                self.next.setFocus()
 
     def close_wizard(self) -> None:
         """Give up: what is under way is cancelled."""
@@ -213,7 +216,10 @@ class NewEnvironment(QWidget):
         self._bar.show_step(step, done=wizard is not None and wizard.finished)
         job = self.building.job
         stopping = job is not None and job.state is JobState.CANCELLING
-        self.next.setEnabled(wizard is not None and wizard.can_go_forward)
+        can_go_on = wizard is not None and wizard.can_go_forward
+        if can_go_on and not self.next.isEnabled() and self._views[step].first_field() is None:
+            QTimer.singleShot(0, self, self._focus)
+        self.next.setEnabled(can_go_on)
         self.next.say(_next_words(step))
         self.next.setVisible(step is not Step.BUILD)
         self.back.setVisible(step is not Step.VALIDATE and wizard is not None and wizard.can_go_back)

@@ -37,6 +37,7 @@ class Figure(QWidget):
         self.value.setWordWrap(False)
         column.addWidget(self.value)
         column.addWidget(Label(title, role="caption", parent=self))
+        column.addStretch(1)
 
 
 class PlanStep(StepView):
@@ -62,7 +63,7 @@ class PlanStep(StepView):
         self.download = Figure(tr("to download"), figures)
         self.installed = Figure(tr("on the disk"), figures)
         self.free = Figure(tr("free on the disk"), figures)
-        self.time = Figure(tr("estimated, at 5 MB a second"), figures)
+        self.time = Figure(tr("estimated at 5 MB/s"), figures)
         for figure in (self.download, self.installed, self.free, self.time):
             row.addWidget(figure, 1)
         self._fits = StateBadge(figures)
@@ -103,9 +104,6 @@ class PlanStep(StepView):
     def leave(self) -> None:
         super().leave()
         self._drop_row()
-
-    def first_field(self) -> QWidget | None:
-        return self.table
 
     def make_plan(self, *, own: bool = False) -> None:
         """Begin to plan; with `own` from the application's own packages, without network."""

@@ -41,6 +41,8 @@ class PurposeStep(StepView):
         scroller = Scroller(self)
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
+        for number in range(_COLUMNS):
+            self._grid.setColumnStretch(number, 1)
         scroller.column.addLayout(self._grid)
         scroller.column.addStretch(1)
         self.column.addWidget(scroller, 1)

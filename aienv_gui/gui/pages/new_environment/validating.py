@@ -38,7 +38,7 @@ class ValidateStep(StepView):
         self.summary.hide()
         self.column.addWidget(self.summary)
         scroller = Scroller(self)
-        card = Card(parent=self)
+        self._card = card = Card(parent=self)
         self.verdicts = VerdictList(services, card)
         self.verdicts.action.connect(self._on_action)
         card.body.addWidget(self.verdicts)
@@ -70,9 +70,6 @@ class ValidateStep(StepView):
         super().leave()
         self._drop_row()
 
-    def first_field(self) -> QWidget | None:
-        return self.again
-
     @Slot()
     def start(self) -> None:
         """Begin to validate."""
@@ -86,6 +83,7 @@ class ValidateStep(StepView):
         self.again.hide()
         self.train.hide()
         self.verdicts.clear()
+        self._card.hide()
         wizard.working()
         self._job = self.services.jobs.start(
             tr("Validate {name}", name=wizard.environment.name),
@@ -119,6 +117,7 @@ class ValidateStep(StepView):
     @Slot(object)
     def _on_partial(self, verdict: object) -> None:
         if self.is_current() and isinstance(verdict, Verdict):
+            self._card.show()
             self.verdicts.add(verdict)
 
     @Slot(object)
@@ -128,6 +127,7 @@ class ValidateStep(StepView):
         self.wizard.validated(verdicts)
         self._end()
         self.verdicts.show_all(verdicts)
+        self._card.setVisible(bool(verdicts))
         self.summary.say(summary_of(verdicts))
         self.summary.show()
         self.changed.emit()
