@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import time
 from pathlib import Path
@@ -39,7 +40,10 @@ def main(arguments: list[str]) -> int:
         return 2
     _become_package()
     if verb == "train":
-        return int(importlib.import_module(f"{_PACKAGE}.attempt").run(folder, _BORN))
+        code = int(importlib.import_module(f"{_PACKAGE}.attempt").run(folder, _BORN))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # everything is on the disk; taking PyTorch apart would keep who pressed Stop waiting
     return int(importlib.import_module(f"{_PACKAGE}.errand").run(verb, folder))
 
 

@@ -22,7 +22,6 @@ from .models import convolutional
 from .recipe import Recipe
 from .tasks.image_classification import Data, brightness, pixels
 
-_BATCH = 128
 _WORST = 12
 
 
@@ -46,7 +45,9 @@ class Result:
         }
 
 
-def evaluate(network: nn.Module, data: Data, split: str, device: torch.device, between: Callable[[], None]) -> Result:
+def evaluate(
+    network: nn.Module, data: Data, split: str, device: torch.device, batch: int, between: Callable[[], None]
+) -> Result:
     """Judge `network` by the pictures of `split`. `between` is called before every batch and may raise to give up."""
     indices = data.splits[split]
     losses: list[Tensor] = []
@@ -55,7 +56,7 @@ def evaluate(network: nn.Module, data: Data, split: str, device: torch.device, b
     network.eval()
     try:
         with torch.no_grad():
-            for part in indices.split(_BATCH):
+            for part in indices.split(batch):
                 between()
                 labels = data.labels[part].to(device)
                 scores = network(pixels(data.images[part].to(device)))

@@ -93,37 +93,39 @@ class Pace:
         self._per_epoch = steps_per_epoch
         self._windows: list[float] = []  # seconds a step, one for each second that was spent in steps
         self._validation = 0.0
-        self.resume()
-
-    def resume(self) -> None:
-        """Begin measuring anew: what happened since the last step was no training."""
-        self._since = time.monotonic()
+        self._mark = time.monotonic()
+        self._spent = 0.0
         self._steps = 0
         self._examples = 0
 
+    def resume(self) -> None:
+        """What happened since the last step was no training: the next one begins now."""
+        self._mark = time.monotonic()
+
     def step(self, step: int, epoch: int, examples: int) -> None:
+        now = time.monotonic()
+        self._spent += now - self._mark
+        self._mark = now
         self._steps += 1
         self._examples += examples
-        spent = time.monotonic() - self._since
-        if spent < _PROGRESS_EVERY:
+        if self._spent < _PROGRESS_EVERY:
             return
-        self._windows = [*self._windows[-59:], spent / self._steps]
+        self._windows = [*self._windows[-59:], self._spent / self._steps]
         low, high = self._left(step)
         self._events.emit(
             Event.PROGRESS,
             step=step,
             epoch=epoch,
             total_steps=self._total,
-            examples_per_second=round(self._examples / spent, 1),
+            examples_per_second=round(self._examples / self._spent, 1),
             seconds_left=round(low, 1),
             seconds_left_high=round(high, 1),
         )
-        self.resume()
+        self._spent, self._steps, self._examples = 0.0, 0, 0
 
     def validated(self, seconds: float) -> None:
         """A validation (with its checkpoint) took this long."""
         self._validation = seconds
-        self.resume()
 
     def _left(self, step: int) -> tuple[float, float]:
         ordered = sorted(self._windows)

@@ -10,6 +10,7 @@ import copy
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,7 @@ from .seeds import derive
 from .session import Position, Session, Stopped
 from .tasks.image_classification import Data, load, mean_and_std, pixels, shifted
 
-_STOP_BUDGET = 1.2  # seconds that judging and saving the model may take once a stop was asked for
-_EPOCH_SHARE = 20  # an epoch's checkpoint is left out if writing them all would cost more than 1/20 of the time
+_STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
 
 
 @dataclass
@@ -104,7 +104,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         _epochs(work, session)
         events.emit(Event.PHASE, name="testing")
         network, step = _best(work, session)
-        evaluation = evaluate(network, data, "test", device, session.attend)
+        evaluation = _judge(work, network, "test", session.attend)
         _tell(events, data, evaluation, step)
         events.emit(Event.PHASE, name="saving")
         model = _model(work, network, evaluation, step, "completed")
@@ -184,7 +184,7 @@ def _validate(work: Work, session: Session) -> None:
     position = session.position
     epoch = position.step // work.steps_per_epoch
     session.events.emit(Event.PHASE, name="validating")
-    result = evaluate(work.network, work.data, "validation", work.device, session.attend)
+    result = _judge(work, work.network, "validation", session.attend)
     if not math.isfinite(result.loss):
         rate = work.recipe.settings.learning_rate
         raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=position.step, learning_rate=rate)
@@ -194,8 +194,15 @@ def _validate(work: Work, session: Session) -> None:
     if best:
         position.best_step = position.step
         position.best_accuracy, position.best_loss = result.accuracy, result.loss
-    session.save("best" if best else "epoch", best=best)
+    last = position.step == work.total_steps
+    if best or last or session.may_save():
+        session.save("best" if best else "epoch", best=best)
     session.pace.validated(time.monotonic() - began)
+
+
+def _judge(work: Work, network: nn.Module, split: str, between: Callable[[], None]) -> Result:
+    """By batches as in training: none takes longer than a step, so that a stop is heard as soon."""
+    return evaluate(network, work.data, split, work.device, work.recipe.settings.batch_size, between)
 
 
 def _prepare(recipe: Recipe, data: Data, device: torch.device, threads: int) -> Work:
@@ -308,7 +315,7 @@ def _wrap_up(run: Path, work: Work, session: Session) -> None:
     evaluation: Result | None = None
     network, step = _best(work, session)
     try:
-        evaluation = evaluate(network, work.data, "test", work.device, in_time)
+        evaluation = _judge(work, network, "test", in_time)
         _tell(session.events, work.data, evaluation, step)
     except TimeoutError:
         session.events.emit(Event.WARNING, code=Code.NOT_EVALUATED, values={})

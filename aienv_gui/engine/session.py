@@ -18,6 +18,7 @@ from .events import Events, Metrics, Pace
 from .failures import Failure
 from .protocol import Code, Command, Event
 
+_SHARE = 20  # checkpoints that are not needed may cost 1/20 of the time
 _WAIT = 0.05  # seconds between looks while paused
 
 
@@ -71,6 +72,7 @@ class Session:
         self.metrics = Metrics(events)
         self.pace = Pace(events, total_steps, steps_per_epoch)
         self._saved_at = time.monotonic()
+        self._cost = 0.0  # seconds that the last one took to write
         self._last: Entry | None = None
         self._last_position: tuple[int, int] = (-1, -1)
 
@@ -99,7 +101,12 @@ class Session:
         """Save a checkpoint and say so. Where it cannot be written, wait for the user; nothing is lost meanwhile."""
         self.insist(lambda: self._write(reason, command, best), self.store.folder, command)
 
+    def may_save(self) -> bool:
+        """Whether a checkpoint that is not needed would cost little: epochs may be short and disks slow."""
+        return time.monotonic() - self._saved_at >= _SHARE * self._cost
+
     def _write(self, reason: str, command: str | None, best: bool) -> None:
+        began = time.monotonic()
         self.metrics.flush()
         self.events.sync()
         position = (self.position.step, self.position.validated)
@@ -109,6 +116,7 @@ class Session:
             )
             self._last_position = position
         self._saved_at = time.monotonic()
+        self._cost = self._saved_at - began
         self.events.emit(
             Event.CHECKPOINT,
             step=self._last.step,
