@@ -64,8 +64,9 @@ class _Card:
 class NvidiaReader:
     """One session with the driver. `read` takes milliseconds, may hang or crash inside the driver, and never raises."""
 
-    def __init__(self, pci_devices: Path = Path("/sys/bus/pci/devices")) -> None:
+    def __init__(self, *, pci_devices: Path = Path("/sys/bus/pci/devices"), retry_s: float = _RETRY_S) -> None:
         self._pci_devices = pci_devices
+        self._retry_s = retry_s
         self._cards: list[_Card] | None = None  # None: no session
         self._failure = Nvidia(NvidiaState.STARTING)
         self._retry_at = 0.0
@@ -101,7 +102,7 @@ class NvidiaReader:
             state = NvidiaState.NO_GPU if card_on_bus(self._pci_devices) is False else NvidiaState.NO_DRIVER
         self._failure = Nvidia(state, driver_version=self._driver_version, detail=f"{error} ({error.value})")
         self._cards = None
-        self._retry_at = time.monotonic() + _RETRY_S
+        self._retry_at = time.monotonic() + self._retry_s
 
     def _cuda(self) -> str:
         try:
@@ -126,7 +127,7 @@ class NvidiaReader:
             raise error
         card.handle = None
         card.absence = _ABSENCES.get(error.value, Absence.FAILED)
-        card.retry_at = time.monotonic() + _RETRY_S
+        card.retry_at = time.monotonic() + self._retry_s
 
     def _find_again(self, card: _Card) -> None:
         """A card that came back has a new handle; the old one must not be used any more."""

@@ -20,17 +20,20 @@ from aienv_gui.hardware.host import HostReader
 from aienv_gui.hardware.readings import Nvidia, NvidiaState, Snapshot
 from aienv_gui.hardware.wire import from_line
 
-_FIRST_BACKOFF_S: Final = 1.0
 _LAST_BACKOFF_S: Final = 60.0
 _ERROR_LINES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many seconds the monitor's process may be silent: before its first line (a driver may wake up), and later."""
+    """How many seconds the monitor's process may be silent: before its first line (a driver may wake up), and later.
+
+    After a failure the next start waits `backoff_s`, then twice as long, and so on up to a minute.
+    """
 
     first_s: float = 20.0
     later_s: float = 6.0
+    backoff_s: float = 1.0
 
 
 class _Monitor:
@@ -115,7 +118,7 @@ class Sampler:
         self._monitor: _Monitor | None = None
         self._dying: _Monitor | None = None
         self._nvidia = Nvidia(NvidiaState.STARTING)
-        self._backoff_s = _FIRST_BACKOFF_S
+        self._backoff_s = self._patience.backoff_s
         self._start_at = 0.0
 
     def start(self) -> None:
@@ -160,7 +163,7 @@ class Sampler:
         elif monitor.latest is not None:
             self._nvidia = monitor.latest
             if time.monotonic() - monitor.started > _LAST_BACKOFF_S:
-                self._backoff_s = _FIRST_BACKOFF_S  # it has been well for a while
+                self._backoff_s = self._patience.backoff_s  # it has been well for a while
 
     def _fail(self, state: NvidiaState, detail: str) -> None:
         self._monitor = None

@@ -174,6 +174,12 @@ int nvmlDeviceGetGraphicsRunningProcesses_v2(Card *card, unsigned *size, Process
     return OK;
 }
 #ifndef OLD_DRIVER
-int nvmlDeviceGetComputeRunningProcesses_v3(Card *card, unsigned *size, Process *to) { return nvmlDeviceGetComputeRunningProcesses_v2(card, size, to); }
+int nvmlDeviceGetComputeRunningProcesses_v3(Card *card, unsigned *size, Process *to) {
+    unsigned room = *size;
+    int code = nvmlDeviceGetComputeRunningProcesses_v2(card, size, to);
+    int wrong = !strncmp(setting("FAKE_NVML_DRIVER", ""), "535.54", 6); /* as the real ones from 535.43 to 535.86 */
+    for (unsigned i = 0; wrong && to && i < *size && i < room; i++) to[i].memory = to[i].pid;
+    return code;
+}
 int nvmlDeviceGetGraphicsRunningProcesses_v3(Card *card, unsigned *size, Process *to) { return nvmlDeviceGetGraphicsRunningProcesses_v2(card, size, to); }
 #endif

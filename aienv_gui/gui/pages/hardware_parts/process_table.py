@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from aienv_gui.core.wording import Text, tr
@@ -84,6 +84,7 @@ class ProcessModel(QAbstractTableModel):
         )
         return cells[column]
 
+    @Slot()
     def _on_language(self) -> None:
         self.beginResetModel()
         self.endResetModel()

@@ -1,0 +1,77 @@
+"""The ring of the last ten minutes, against a plain list."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from aienv_gui.hardware.history import SAMPLES, History
+from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 25])
+def test_the_newest_samples_in_order(count: int) -> None:
+    history = History(8)
+    values = [float(n) for n in range(count)]
+    for value in values:
+        history.append(snapshot(moment=value, cpu_percent=value * 2))
+    assert history.times().tolist() == values[-8:]
+    assert history.series("cpu").tolist() == [value * 2 for value in values[-8:]]
+    assert len(history) == min(count, 8)
+
+
+def test_ten_minutes_at_one_look_a_second() -> None:
+    assert SAMPLES == 600
+
+
+def test_ages_end_now() -> None:
+    history = History(4)
+    for moment in (10.0, 11.5, 12.0):
+        history.append(snapshot(moment=moment))
+    assert history.ages().tolist() == [-2.0, -0.5, 0.0]
+    assert History(4).ages().tolist() == []
+
+
+def test_missing_values_are_gaps() -> None:
+    history = History(8)
+    history.append(snapshot(gpu()))
+    history.append(snapshot(gpu(temperature_celsius=ABSENT, memory_used_bytes=ABSENT)))
+    history.append(snapshot())
+    history.append(snapshot(gpu()))
+    np.testing.assert_array_equal(history.series("gpu:GPU-0:temperature"), [60.0, math.nan, math.nan, 60.0])
+    np.testing.assert_array_equal(history.series("gpu:GPU-0:memory"), [50.0, math.nan, math.nan, 50.0])
+
+
+def test_a_card_that_comes_later_has_no_past() -> None:
+    history = History(8)
+    history.append(snapshot(gpu(0)))
+    history.append(snapshot(*(gpu(index) for index in range(16))))  # more rows than the ring began with
+    np.testing.assert_array_equal(history.series("gpu:GPU-15:utilisation"), [math.nan, 50.0])
+    np.testing.assert_array_equal(history.series("gpu:GPU-0:utilisation"), [50.0, 50.0])
+    assert history.series("cpu").tolist() == [25.0, 25.0]
+
+
+def test_unknown_key_has_no_values() -> None:
+    history = History(8)
+    history.append(snapshot())
+    assert np.isnan(history.series("gpu:nobody:power")).all()
+    assert len(history.series("gpu:nobody:power")) == 1
+
+
+def test_what_was_handed_out_does_not_change() -> None:
+    history = History(2)
+    for moment in (1.0, 2.0):
+        history.append(snapshot(moment=moment))
+    before = history.times()
+    history.append(snapshot(moment=3.0))
+    assert before.tolist() == [1.0, 2.0]
+
+
+def test_percent_of_memory_and_no_swap() -> None:
+    history = History(2)
+    history.append(snapshot(memory_used_bytes=8 * GIB, memory_total_bytes=32 * GIB, swap_total_bytes=0))
+    assert history.series("memory").tolist() == [25.0]
+    assert np.isnan(history.series("swap")).all()
+    assert "core:1" in history.keys()  # noqa: SIM118  (a method, not a mapping)

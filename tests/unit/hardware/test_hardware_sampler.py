@@ -1,0 +1,185 @@
+"""The sampler and its small process: hangs, crashes, ends; and the line between the two."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aienv_gui.core.processes import clean_environment
+from aienv_gui.hardware.readings import NvidiaState, Snapshot
+from aienv_gui.hardware.sampler import Patience, Sampler
+from aienv_gui.hardware.wire import from_line, to_line
+from tests.fakes import nvml
+from tests.fakes.snapshots import gpu, snapshot
+
+ROOT = Path(__file__).parents[3]
+PATIENCE_S = 30.0
+
+
+@contextmanager
+def running(folder: Path, environment: dict[str, str], patience: Patience | None = None) -> Iterator[Sampler]:
+    sampler = Sampler(folder, interval_s=0.05, environment=clean_environment(environment), patience=patience)
+    sampler.start()
+    try:
+        yield sampler
+    finally:
+        sampler.stop()
+
+
+def sample_until(sampler: Sampler, condition: Callable[[Snapshot], bool]) -> Snapshot:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        look = sampler.sample()
+        if condition(look):
+            return look
+        time.sleep(0.02)
+    raise AssertionError(f"the snapshot did not come; the last state was {look.nvidia.state}: {look.nvidia.detail}")
+
+
+def in_state(state: NvidiaState) -> Callable[[Snapshot], bool]:
+    return lambda look: look.nvidia.state is state
+
+
+def monitors() -> list[psutil.Process]:
+    """The monitor processes started by this test."""
+    return [child for child in psutil.Process().children() if "aienv_gui.hardware.monitor" in child.cmdline()]
+
+
+@pytest.mark.parametrize("cards", [1, 8])
+def test_snapshot_of_host_and_cards(driver: Path, tmp_path: Path, cards: int) -> None:
+    with running(tmp_path, nvml.environment(driver, cards=cards)) as sampler:
+        look = sample_until(sampler, in_state(NvidiaState.READY))
+    assert len(look.nvidia.gpus) == cards
+    assert look.host.memory_total_bytes > 0
+    assert abs(look.time - time.time()) < 60
+
+
+def test_stop_ends_the_process(driver: Path, tmp_path: Path) -> None:
+    with running(tmp_path, nvml.environment(driver)) as sampler:
+        sample_until(sampler, in_state(NvidiaState.READY))
+        (monitor,) = monitors()
+    assert not monitor.is_running()
+
+
+def test_driver_that_hangs_is_said_and_tried_again(driver: Path, tmp_path: Path) -> None:
+    once = tmp_path / "hung"
+    environment = nvml.environment(driver, hang=3, once=once)
+    with running(tmp_path, environment, Patience(first_s=20, later_s=0.3, backoff_s=0.1)) as sampler:
+        sample_until(sampler, in_state(NvidiaState.READY))
+        hung = sample_until(sampler, in_state(NvidiaState.UNRESPONSIVE))
+        assert once.exists()
+        assert hung.nvidia.gpus == ()
+        assert hung.nvidia.driver_version == "580.65.06"
+        sample_until(sampler, in_state(NvidiaState.READY))
+        assert len(monitors()) == 1
+
+
+def test_driver_that_hangs_at_once(driver: Path, tmp_path: Path) -> None:
+    with running(tmp_path, nvml.environment(driver, hang=1), Patience(first_s=1.0, later_s=0.3)) as sampler:
+        sample_until(sampler, in_state(NvidiaState.UNRESPONSIVE))
+
+
+def test_sampling_never_waits_for_a_driver_that_hangs(driver: Path, tmp_path: Path) -> None:
+    with running(tmp_path, nvml.environment(driver, hang=1), Patience(first_s=0.5, later_s=0.3)) as sampler:
+        sampler.sample()
+        longest = 0.0
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            before = time.monotonic()
+            look = sampler.sample()
+            longest = max(longest, time.monotonic() - before)
+            if look.nvidia.state is NvidiaState.UNRESPONSIVE:
+                break
+        assert longest < 0.4
+
+
+def test_driver_that_crashes_is_said_and_tried_again(driver: Path, tmp_path: Path) -> None:
+    once = tmp_path / "crashed"
+    with running(tmp_path, nvml.environment(driver, crash=3, once=once), Patience(backoff_s=0.1)) as sampler:
+        crashed = sample_until(sampler, in_state(NvidiaState.CRASHED))
+        assert "SIGSEGV" in crashed.nvidia.detail
+        assert crashed.host.memory_total_bytes > 0
+        sample_until(sampler, in_state(NvidiaState.READY))
+
+
+def test_each_restart_waits_longer(driver: Path, tmp_path: Path) -> None:
+    with running(tmp_path, nvml.environment(driver, crash=1), Patience(backoff_s=0.4)) as sampler:
+        moments = []
+        for _ in range(3):
+            sample_until(sampler, lambda _: bool(monitors()))
+            moments.append(time.monotonic())
+            sample_until(sampler, lambda _: not monitors())
+    first, second = moments[1] - moments[0], moments[2] - moments[1]
+    assert first >= 0.4
+    assert second >= 0.8
+
+
+def test_monitor_ends_with_its_application(driver: Path, tmp_path: Path) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from aienv_gui.hardware.sampler import Sampler
+sampler = Sampler(Path({str(tmp_path)!r}), interval_s=0.05)
+sampler.start()
+while not sampler.sample().nvidia.gpus:
+    time.sleep(0.02)
+print(sampler._monitor._process.pid, flush=True)
+time.sleep(60)
+"""
+    environment = clean_environment({**nvml.environment(driver), "PYTHONPATH": str(ROOT)})
+    application = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, text=True)
+    assert application.stdout is not None
+    with application.stdout:
+        monitor = psutil.Process(int(application.stdout.readline()))
+        application.kill()
+        application.wait()
+    psutil.wait_procs([monitor], timeout=PATIENCE_S)
+    assert not monitor.is_running() or monitor.status() == psutil.STATUS_ZOMBIE
+
+
+def test_python_of_the_user_does_not_leak_into_the_monitor(
+    driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "psutil.py").write_text("raise SystemExit('the wrong psutil')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for name, value in nvml.environment(driver).items():
+        monkeypatch.setenv(name, value)
+    sampler = Sampler(tmp_path, interval_s=0.05)
+    sampler.start()
+    try:
+        sample_until(sampler, in_state(NvidiaState.READY))
+    finally:
+        sampler.stop()
+
+
+def test_interpreter_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aienv_gui.hardware.sampler.own_python", lambda: tmp_path / "missing")
+    with running(tmp_path, {}) as sampler:
+        look = sampler.sample()
+    assert look.nvidia.state is NvidiaState.FAILED
+    assert "missing" in look.nvidia.detail
+
+
+def test_readings_cross_the_line_unchanged() -> None:
+    nvidia = snapshot(gpu(0, compute_capability=(8, 9)), gpu(1, lost=True)).nvidia
+    assert from_line(to_line(nvidia)) == nvidia
+    assert "\n" not in to_line(nvidia)
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"[1]", b'{"state": "no_such_state"}', b'{"state": "ready"'])
+def test_broken_line_is_refused(line: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        from_line(line)
+
+
+def test_process_id_of_the_test_is_not_a_monitor() -> None:
+    assert os.getpid() not in {process.pid for process in monitors()}

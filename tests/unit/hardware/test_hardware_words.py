@@ -1,0 +1,145 @@
+"""What the readings mean in words: each state its own, each limit with a cure, silence where nothing is known."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import pytest
+
+from aienv_gui.core.storage import resource
+from aienv_gui.core.wording import use_language
+from aienv_gui.hardware.amounts import memory_share, memory_size
+from aienv_gui.hardware.limits import absence_words, describe, notices, nvidia_words
+from aienv_gui.hardware.readings import Absence, Disk, GpuProcess, NvidiaState, Value
+from aienv_gui.hardware.report import as_text
+from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
+
+_REFUSED = Value(absence=Absence.NO_PERMISSION)
+
+
+def test_one_card() -> None:
+    assert str(describe(snapshot(gpu()))) == "Ready to train on NVIDIA GeForce RTX 4070, 12 GB"
+
+
+def test_card_whose_memory_is_unknown() -> None:
+    assert str(describe(snapshot(gpu(memory_total_bytes=ABSENT)))) == "Ready to train on NVIDIA GeForce RTX 4070"
+
+
+def test_equal_cards_are_counted() -> None:
+    words = str(describe(snapshot(*(gpu(index) for index in range(8)))))
+    assert words == "Ready to train on 8 x NVIDIA GeForce RTX 4070, 12 GB each"
+
+
+def test_different_cards_are_named() -> None:
+    words = str(describe(snapshot(gpu(0), gpu(1, name="NVIDIA H100"))))
+    assert words == "Ready to train on 2 GPUs (NVIDIA GeForce RTX 4070, NVIDIA H100)"
+
+
+def test_lost_card_among_others() -> None:
+    words = str(describe(snapshot(gpu(0), gpu(1, lost=True))))
+    assert words == "Ready to train on NVIDIA GeForce RTX 4070, 12 GB; 1 GPU does not answer"
+
+
+def test_refused_card_is_not_counted() -> None:
+    refused = gpu(1, name="", utilisation_percent=_REFUSED, memory_total_bytes=_REFUSED)
+    assert str(describe(snapshot(gpu(0), refused))) == "Ready to train on NVIDIA GeForce RTX 4070, 12 GB"
+
+
+def test_every_state_has_words_of_its_own() -> None:
+    told = {state: tuple(map(str, nvidia_words(snapshot(state=state, detail="x").nvidia))) for state in NvidiaState}
+    assert len(set(told.values())) == len(NvidiaState)
+    for state, (_, cure) in told.items():
+        assert (cure == "None") == (state in (NvidiaState.READY, NvidiaState.STARTING)), state
+
+
+def test_every_state_describes_the_workstation() -> None:
+    for state in NvidiaState:
+        words = str(describe(snapshot(gpu(), state=state)))
+        assert words
+        assert "{" not in words
+    assert "restart the computer" in str(describe(snapshot(state=NvidiaState.MISMATCH)))
+    assert "CPU" in str(describe(snapshot(state=NvidiaState.NO_GPU)))
+
+
+def test_unknown_error_keeps_the_drivers_own_words() -> None:
+    what, _ = nvidia_words(snapshot(state=NvidiaState.FAILED, detail="Unknown Error (999)").nvidia)
+    assert "Unknown Error (999)" in str(what)
+
+
+def test_every_absence_has_words() -> None:
+    assert len({str(absence_words(absence)) for absence in Absence}) == len(Absence)
+
+
+def test_silent_where_nothing_limits_or_is_known() -> None:
+    unknown = gpu(temperature_celsius=ABSENT, memory_used_bytes=ABSENT)
+    assert notices(snapshot(gpu())) == ()
+    assert notices(snapshot(unknown, disks=(), memory_total_bytes=0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "host", "key", "part"),
+    [
+        ({"temperature_celsius": Value(91.0)}, {}, "gpu_hot", "GPU: 91 °C"),
+        ({"memory_used_bytes": Value(11.9 * GIB)}, {}, "gpu_memory", "99 % full"),
+        ({}, {"memory_used_bytes": 31 * GIB}, "memory", "31/32 GB"),
+        ({}, {"disks": (Disk("/home", 1, 2 * 10**9, 10**12),)}, "disk", "2.0 GB are free on /home"),
+    ],
+)
+def test_each_limit_is_said_with_a_cure(changes: dict[str, Any], host: dict[str, Any], key: str, part: str) -> None:
+    (notice,) = notices(snapshot(gpu(**changes), **host))
+    assert notice.key == key
+    assert part in str(notice.what)
+    assert str(notice.cure)
+
+
+def test_several_hot_cards_are_one_notice_and_the_worst_comes_first() -> None:
+    hot = [gpu(index, temperature_celsius=Value(88.0 + index)) for index in (0, 1)]
+    first, second = notices(snapshot(*hot, gpu(2), memory_used_bytes=31 * GIB))
+    assert (first.key, second.key) == ("memory", "gpu_hot")
+    assert str(second.what).startswith("GPU 0, 1: 89 °C")
+
+
+def test_lost_card_is_a_notice_only_beside_others() -> None:
+    (notice,) = notices(snapshot(gpu(0), gpu(1, lost=True)))
+    assert str(notice.what) == "GPU 1 no longer answers."
+    assert notices(snapshot(gpu(0, lost=True), state=NvidiaState.LOST)) == ()
+
+
+def test_report_names_parts_but_no_person_and_no_program() -> None:
+    process = GpuProcess(4711, "secret-tool", getpass.getuser(), Value(1.0 * GIB), "compute")
+    text = as_text(snapshot(gpu(processes=(process,), temperature_celsius=Value(91.0))))
+    assert "NVIDIA GeForce RTX 4070" in text
+    assert "580.65.06" in text
+    assert "GPU memory: 6/12 GB" in text
+    assert "Fan: This card does not report it." in text
+    assert "! GPU: 91 °C" in text
+    assert "secret-tool" not in text
+    assert "4711" not in text
+
+
+def test_report_speaks_chinese() -> None:
+    use_language("zh_CN", resource("locale"))
+    text = as_text(snapshot(gpu()))
+    assert "显存：6/12 GB" in text or "显存: 6/12 GB" in text
+    assert "Temperature" not in text
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (12 * GIB, "12 GB"),
+        (12288 * 1024**2 - 1, "12 GB"),
+        (9.14 * GIB, "9.1 GB"),
+        (512 * 1024**2, "512 MB"),
+        (0, "0 MB"),
+    ],
+)
+def test_memory_is_counted_as_it_is_sold(count: float, words: str) -> None:
+    assert memory_size(count) == words
+
+
+def test_memory_shares_have_one_unit() -> None:
+    assert memory_share(9.14 * GIB, 12 * GIB) == "9.1/12 GB"
+    assert memory_share(100 * 1024**2, 512 * 1024**2) == "100/512 MB"
+    assert memory_share(0.2 * GIB, 128 * GIB) == "0.2/128 GB"
