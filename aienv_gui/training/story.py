@@ -102,6 +102,7 @@ class Story:
         self._validation = Rows(len(_CURVE))
         self._load = Rows(len(_LOAD))
         self._launched = False  # an attempt was announced and has not said STARTED
+        self._spoken = False  # the attempt's engine has said anything
         self._begun = False  # the attempt has said STARTED
         self._paused = False
         self._end: RunState | None = None
@@ -171,7 +172,7 @@ class Story:
             return self._end_problem
         if state is RunState.INTERRUPTED:
             tail = log_tail(self._folder)
-            return problems.interrupted(tail) if self._begun else problems.engine_silent(tail, self._folder / LOG)
+            return problems.interrupted(tail) if self._spoken else problems.engine_silent(tail, self._folder / LOG)
         return None
 
     def _rows_of(self, loads: Sequence[Load]) -> Array:
@@ -190,12 +191,13 @@ class Story:
         if kind == Event.LAUNCHED or (kind == Event.STARTED and not self._launched):
             self._begin(time)
         self._clock.last = max(self._clock.last, time)
+        self._spoken = kind != Event.LAUNCHED
         handler(event)
         self._run = replace(self._run, seconds=self._clock.seconds(self._clock.last))
 
     def _begin(self, time: float) -> None:
         self._clock.begin(time)
-        self._begun = self._paused = False
+        self._spoken = self._begun = self._paused = False
         self._end = self._end_problem = None
         self._run = replace(self._run, phase="", seconds_left=None, examples_per_second=None, failure=None)
 

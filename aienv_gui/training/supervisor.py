@@ -26,7 +26,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr
 from aienv_gui.engine import protocol
-from aienv_gui.engine.protocol import COMMANDS, ENGINE, EVENTS, LOG, PROCESS, RECIPE, Command, Event
+from aienv_gui.engine.protocol import COMMANDS, ENGINE, EVENTS, LOG, PROCESS, RECIPE, Code, Command, Event
 from aienv_gui.training import problems, run_store
 from aienv_gui.training.records import Load, Run, RunState
 from aienv_gui.training.story import Story
@@ -111,6 +111,8 @@ def continue_run(run: Path, python: Path | None = None) -> None:
     Raises `Problem`, see `start`.
     """
     recipe = run_store.read_recipe(run)
+    if run_store.read(run).state is RunState.COMPLETED:
+        raise problems.problem_of(Code.FINISHED, {})
     if python is not None and python != recipe.environment_python:
         recipe = replace(recipe, environment_python=python, environment_prefix=Path(), environment_name="")
         protocol.write_json(run / RECIPE, {"version": protocol.VERSION, **recipe.to_json()})
