@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QSizePolicy, 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
 from aienv_gui.environments.frameworks import accelerator_of, frameworks_of
-from aienv_gui.environments.records import Environment, Verdict
+from aienv_gui.environments.records import Environment, Maker, Verdict
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.new_environment.step import Scroller
@@ -166,7 +166,7 @@ class EnvironmentDetails(Card):
         self._broken.setVisible(environment.broken is not None)
         if environment.broken is not None:
             self._broken.say(tr("It cannot be used. {reason}", reason=environment.broken))
-        self._maker.say(MAKER_WORDS[environment.maker])
+        self._maker.say("AIEnv" if environment.maker is Maker.AIENV else MAKER_WORDS[environment.maker])
         self._python.say(environment.python_version or tr("unknown"))
         self._say_frameworks(environment)
         self._say_size()
