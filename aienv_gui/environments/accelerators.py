@@ -47,7 +47,7 @@ def choices() -> tuple[Choice, ...]:
     if sys.platform == "darwin":
         return (_apple(),)
     cpu = Choice(CPU, tr("CPU only"), tr("Runs on every computer; the smallest download."))
-    return (cpu, *(Choice(build.id, _title(build), _needs(build)) for build in _builds()))
+    return (cpu, *(Choice(build.id, _title(build), _needs(build)) for build in builds()))
 
 
 def choose(driver_version: str, gpus: Sequence[tuple[str, Capability | None]]) -> Choice:
@@ -57,7 +57,7 @@ def choose(driver_version: str, gpus: Sequence[tuple[str, Capability | None]]) -
     if not driver_version or not gpus:
         return Choice(CPU, tr("CPU only"), tr("No NVIDIA card is ready for use on this computer."))
     newest_runnable: _Build | None = None
-    for build in _builds():
+    for build in builds():
         if not any(build.runs_on(capability) for _, capability in gpus):
             continue
         newest_runnable = newest_runnable or build
@@ -65,7 +65,7 @@ def choose(driver_version: str, gpus: Sequence[tuple[str, Capability | None]]) -
             continue
         left_out = [name for name, capability in gpus if not build.runs_on(capability)]
         names = ", ".join(name for name, capability in gpus if build.runs_on(capability))
-        if left_out and any(all(b.runs_on(c) for _, c in gpus) and _suits(b, driver_version) for b in _builds()):
+        if left_out and any(all(b.runs_on(c) for _, c in gpus) and _suits(b, driver_version) for b in builds()):
             continue
         if left_out:
             return Choice(
@@ -85,7 +85,7 @@ def choose(driver_version: str, gpus: Sequence[tuple[str, Capability | None]]) -
     if newest_runnable is None:
         reason = tr("{names} cannot be used: no current build has code for it.", names=names)
     else:
-        oldest = [build for build in _builds() if any(build.runs_on(capability) for _, capability in gpus)][-1]
+        oldest = [build for build in builds() if any(build.runs_on(capability) for _, capability in gpus)][-1]
         reason = tr(
             "Driver {driver} is too old for {names}: version {needed} or newer is needed. Update it to use the card.",
             driver=driver_version,
@@ -97,11 +97,11 @@ def choose(driver_version: str, gpus: Sequence[tuple[str, Capability | None]]) -
 
 def constraints(accelerator: str) -> tuple[str, ...]:
     """What a build demands of package versions, as PEP 508 constraints."""
-    return tuple(f"torch<{build.torch_before}" for build in _builds() if build.id == accelerator and build.torch_before)
+    return tuple(f"torch<{build.torch_before}" for build in builds() if build.id == accelerator and build.torch_before)
 
 
 def known(accelerator: str) -> bool:
-    return accelerator == CPU or any(build.id == accelerator for build in _builds())
+    return accelerator == CPU or any(build.id == accelerator for build in builds())
 
 
 def _suits(build: _Build, driver_version: str) -> bool:
@@ -109,7 +109,7 @@ def _suits(build: _Build, driver_version: str) -> bool:
 
 
 @cache
-def _builds() -> tuple[_Build, ...]:
+def builds() -> tuple[_Build, ...]:
     data = tomllib.loads(resource("rules/accelerators.toml").read_text(encoding="utf-8"))
     driver = "driver_windows" if sys.platform == "win32" else "driver_linux"
 

@@ -11,7 +11,7 @@ import yaml
 from aienv_gui.core.wording import tr, verbatim
 from aienv_gui.environments.requirement_files import Requirements, bad_line, parse_lines, read_text
 
-_SPEC = re.compile(r"^(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.\-]*\s*(?:[=<>!~\[ *\d].*)?$")
+_SPEC = re.compile(r"^(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.\-]*(?:\s*[=<>!~\[*].*|\s+\d.*)?$")
 
 
 @dataclass(slots=True)

@@ -126,7 +126,7 @@ def check_extra(extra: tuple[str, ...], engine: Engine) -> None:
 
 def _is_package(text: str, engine: Engine) -> bool:
     if engine is Engine.CONDA:
-        return re.fullmatch(r"[A-Za-z0-9_][\w.\-:/]*\s*([=<>!~\[ *].*)?", text) is not None
+        return re.fullmatch(r"[A-Za-z0-9_][\w.\-:/]*(\s*[=<>!~\[*].*|\s+\d.*)?", text) is not None
     try:
         return Requirement(text).url is None
     except InvalidRequirement:

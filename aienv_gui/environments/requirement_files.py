@@ -56,7 +56,7 @@ def parse_lines(lines: list[tuple[int, str]], path: Path) -> Requirements:
     """Read requirement lines that stand in another file (the pip part of an environment.yml), with their numbers."""
     result = Requirements()
     for number, line in lines:
-        _read_line(line, number, path, result, result.requirements, (path.absolute(),))
+        _read_line(line, number, path, result, result.requirements, (path.resolve(),))
     return result
 
 
@@ -119,8 +119,8 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _read_file(path: Path, result: Requirements, into: list[str], seen: tuple[Path, ...]) -> None:
-    absolute = path.absolute()
-    if absolute in seen:
+    absolute = path.resolve()
+    if absolute in seen:  # files that include each other
         return
     for number, line in logical_lines(read_text(path)):
         _read_line(line, number, path, result, into, (*seen, absolute))
