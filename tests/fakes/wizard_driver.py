@@ -51,6 +51,10 @@ class WizardDriver:
         """Press *New environment*."""
         assert self.page.primary is not None
         self.click(self.page.primary)
+        self.wait_for_cards()
+
+    def wait_for_cards(self) -> None:
+        """Wait until the first step can be used."""
         self.qtbot.waitUntil(
             lambda: self.wizard.step is Step.PURPOSE and self.wizard.purpose.card("empty").isVisible(),
             timeout=PATIENCE_MS,

@@ -271,5 +271,5 @@ class OptionsStep(StepView):
 
     @Slot()
     def _on_language(self) -> None:
-        if self.wizard is not None and self.isVisible():
+        if self.wizard is not None:
             self._fill()
