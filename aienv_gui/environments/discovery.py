@@ -79,6 +79,8 @@ def read_environment(prefix: Path, maker: Maker | None = None, folders: Folders 
     for site in _site_packages(prefix, python):
         for package in _packages_in(site):
             packages[package.name] = package
+    if not version and prefix.parent.name == "versions":  # pyenv's folders are called by their version
+        version = prefix.name
     version = _plain_version(version) or full_version(python)
     environment = Environment(
         prefix=prefix,
