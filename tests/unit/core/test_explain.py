@@ -76,7 +76,8 @@ def test_known_failures(output: str, code: str, cause: str) -> None:
     [
         (
             "Because pandas==2.2.0 depends on numpy{python_full_version < '3.12'}>=1.23.2,<2 and you require "
-            "pandas==2.2.0, we can conclude that you require numpy>=1.23.2,<2.\n         And because you require numpy==1.20, we can "
+            "pandas==2.2.0, we can conclude that you require numpy>=1.23.2,<2.\n         And because you require "
+            "numpy==1.20, we can "
             "conclude that your requirements are unsatisfiable.",
             "pandas==2.2.0 needs numpy>=1.23.2,<2, but numpy==1.20 is asked for.",
         ),
