@@ -6,6 +6,7 @@ laid on white, 16-bit grey brought to 8, grey or colour as the network wants it,
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -30,7 +31,7 @@ THIN = 10  # pictures below which a class is judged by a single one
 _BALANCE = 10  # times as many pictures in the largest class as in the smallest: said
 
 # By name, so that Pillow never starts another program (EPS) or guesses at a text file.
-_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "MPO")
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "TGA", "JPEG2000", "AVIF", "ICO")
 _ENDINGS = frozenset(
     f".{name}"
     for name in (
@@ -178,17 +179,30 @@ def read_picture(path: Path) -> tuple[bytes, Image.Image]:
     if not content:
         raise Broken("empty")
     try:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        image = Image.open(io.BytesIO(content), formats=_formats())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Broken("too_large", str(error)) from error
     except UnidentifiedImageError as error:
         cut = content.startswith(_MAGIC)
         raise Broken("cut_short" if cut else "not_a_picture", "its beginning is damaged" if cut else "") from error
     except Exception as error:  # Pillow's readers raise what their parsing happens to raise
-        raise Broken("unreadable", f"{type(error).__name__}: {error}") from error
+        raise _broken(error) from error
     if image.width * image.height > _PIXELS:
         raise Broken("too_large", f"{image.width} x {image.height}")
     return content, image
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of `_FORMATS` that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _broken(error: Exception) -> Broken:
+    words = f"{type(error).__name__}: {error}"
+    short = isinstance(error, EOFError) or "truncated" in words.lower() or "broken data stream" in words
+    return Broken("cut_short" if short else "unreadable", words)
 
 
 def array(image: Image.Image, channels: int, height: int, width: int) -> Array:
@@ -206,9 +220,7 @@ def array(image: Image.Image, channels: int, height: int, width: int) -> Array:
     except MemoryError:
         raise
     except Exception as error:  # as above
-        words = f"{type(error).__name__}: {error}"
-        short = isinstance(error, EOFError) or "truncated" in words or "broken data stream" in words
-        raise Broken("cut_short" if short else "unreadable", words) from error
+        raise _broken(error) from error
     return values[None] if channels == 1 else np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
