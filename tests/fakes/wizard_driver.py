@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QPushButton
+from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
@@ -34,18 +35,22 @@ class WizardDriver:
         return self.page.wizard
 
     def click(self, button: QPushButton) -> None:
-        assert button.isVisible(), button.text()
+        """Click a button, which must be there now: Qt shows what was just made at its next turn."""
+        self.qtbot.waitUntil(button.isVisible, timeout=1000)
         assert button.isEnabled(), button.text()
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def write(self, field: QLineEdit, text: str) -> None:
-        """Replace what stands in a field by typing; line breaks and the like cannot be typed."""
+        """Replace what stands in a field: by keys, and as an input method does it what has none (Chinese, emoji)."""
         field.setFocus()
         field.selectAll()
-        if text:
+        self.qtbot.keyClick(field, Qt.Key.Key_Delete)
+        if text.isascii():
             self.qtbot.keyClicks(field, text)
         else:
-            self.qtbot.keyClick(field, Qt.Key.Key_Delete)
+            event = QInputMethodEvent()
+            event.setCommitString(text)
+            QApplication.sendEvent(field, event)
 
     def open(self) -> None:
         """Press *New environment*."""
