@@ -21,6 +21,7 @@ from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 
 _REDRAW_MS = 50
+_BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 _NOTHING: Array = np.empty(0)
 
 
@@ -121,17 +122,22 @@ class TimePlot(QWidget):
 
         self._axis = TimeAxis(ago=self._ago)
         self._values = ValueAxis(unit)
-        self._plot = pg.PlotWidget(self, axisItems={"bottom": self._axis, "left": self._values})
+        # Put together here: pyqtgraph's PlotWidget brings menus and forms of its own, which cost time and outlive it.
+        self._plot = pg.GraphicsView(self)
         # The default repaints the union of many small rectangles, ten times slower with two curves.
         self._plot.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._plot.setFrameShape(QFrame.Shape.NoFrame)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
         self._plot.setMinimumHeight(120)
-        self._plot.getPlotItem().setContentsMargins(0, 8, 8, 4)  # room for half of the outermost labels
-        self._view = self._plot.getViewBox()
-        self._view.setDefaultPadding(0)
+        self._view = pg.ViewBox(enableMenu=False, defaultPadding=0.0)
+        layout = pg.GraphicsLayout()
+        layout.setContentsMargins(0, 8, 8, 4)  # room for half of the outermost labels
+        layout.setSpacing(0)
+        for item, row, column in ((self._values, 0, 0), (self._view, 0, 1), (self._axis, 1, 1)):
+            layout.addItem(item, row, column)
+        self._values.linkToView(self._view)
+        self._axis.linkToView(self._view)
+        self._plot.setCentralItem(layout)
         self._view.disableAutoRange()
         self._view.setMouseEnabled(x=False, y=False)  # moved by our own event filter, for all linked plots at once
         self._plot.viewport().installEventFilter(self)
@@ -352,7 +358,7 @@ class TimePlot(QWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if self._range.cursor is None:
+        if self._range.cursor is None and event.reason() in _BY_KEYBOARD:
             self._range.point_at(self._range.value()[1])  # shows where the keyboard is
 
     def focusOutEvent(self, event: QFocusEvent) -> None:

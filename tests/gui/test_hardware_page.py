@@ -1,0 +1,276 @@
+"""The Hardware page and the strip below every page, in the real window, with the real bindings on a fake driver."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from aienv_gui.__main__ import Session
+from aienv_gui.core.storage import Folders
+from aienv_gui.gui.pages.hardware import HardwarePage
+from aienv_gui.hardware.readings import Disk, GpuProcess, NvidiaState, Snapshot, Value
+from tests.fakes import nvml
+from tests.fakes.session import open_session
+from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
+
+PATIENCE_MS = 30_000
+
+Opener = Callable[..., AbstractContextManager[Session]]
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return nvml.build(tmp_path_factory.mktemp("driver"))
+
+
+@pytest.fixture
+def session(qtbot: QtBot, folders: Folders) -> Iterator[Session]:
+    """The window on a machine that nothing looks at: the tests send snapshots of their own."""
+    with open_session(qtbot, folders, look=False) as made:
+        yield made
+
+
+@pytest.fixture
+def watched(qtbot: QtBot, folders: Folders, driver: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
+    """The window on a machine with the fake driver: ``with watched(cards=8, faults=...) as session``."""
+
+    @contextmanager
+    def watch(**settings: object) -> Iterator[Session]:
+        cards = settings.pop("cards", 1)
+        assert isinstance(cards, int)
+        for name, value in nvml.environment(driver, cards=cards, **settings).items():
+            monkeypatch.setenv(name, value)
+        with open_session(qtbot, folders, look=False) as session:
+            session.services.hardware.start()
+            qtbot.waitUntil(lambda: _state(session) is not NvidiaState.STARTING, timeout=PATIENCE_MS)
+            yield session
+
+    return watch
+
+
+def _state(session: Session) -> NvidiaState:
+    latest = session.services.hardware.latest
+    return NvidiaState.STARTING if latest is None else latest.nvidia.state
+
+
+def send(session: Session, look: Snapshot) -> None:
+    session.services.hardware._on_sampled(look)
+
+
+def page_of(session: Session) -> HardwarePage:
+    session.services.navigator.open("hardware")
+    page = session.window.page
+    assert isinstance(page, HardwarePage)
+    return page
+
+
+@pytest.mark.parametrize("cards", [1, 8])
+def test_every_card_of_a_real_driver_interface(watched: Opener, cards: int) -> None:
+    with watched(cards=cards, still=1) as session:
+        page = page_of(session)
+        for index in range(cards):
+            card = page.gpu_card(nvml.card_uuid(index))
+            assert card is not None
+            assert card.utilisation.value == f"{40 + index} %"
+            assert card.badge.text() == "Busy"
+        assert "Ready to train on" in page.overview.title.text()
+        assert "580.65.06" in page.driver.text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "strip", "title"),
+    [
+        ({"cards": 0}, NvidiaState.NO_GPU, "no NVIDIA GPU", "training will run on the CPU"),
+        ({"init": 9}, NvidiaState.NO_DRIVER, "no NVIDIA driver", "No NVIDIA driver found"),
+        ({"init": 18}, NvidiaState.MISMATCH, "restart the computer", "driver was updated"),
+        ({"init": 4}, NvidiaState.NO_PERMISSION, "no permission", "no permission"),
+        ({"init": 999}, NvidiaState.FAILED, "driver error", "does not work properly"),
+        ({"crash": 1}, NvidiaState.CRASHED, "driver crashed", "does not work properly"),
+        ({"faults": "0:lost"}, NvidiaState.LOST, "lost", "stopped answering"),
+    ],
+)
+def test_each_failure_of_the_driver_in_words(
+    watched: Opener, settings: dict[str, object], state: NvidiaState, strip: str, title: str
+) -> None:
+    with watched(**settings) as session:
+        page = page_of(session)
+        assert _state(session) is state
+        assert f"GPU {strip}" in session.window.strip.line()
+        assert title in page.overview.title.text()
+        assert page.cure.text()
+        assert not page.cpu.isHidden()
+
+
+def test_driver_that_stops_answering(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(state=NvidiaState.UNRESPONSIVE))
+    assert "does not answer" in page.overview.title.text()
+    assert "driver does not answer" in session.window.strip.line()
+
+
+def test_what_the_driver_says_of_programs(watched: Opener) -> None:
+    with watched(cards=2, processes=f"1:{os.getpid()}:2048") as session:
+        page = page_of(session)
+        model = page.processes.model()
+        assert model.rowCount() == 1
+        row = [str(model.index(0, column).data()) for column in range(model.columnCount())]
+        assert row[1:4] == ["1", "2 GB", "Computing"]
+        assert row[5] == str(os.getpid())
+
+
+def test_table_of_programs_follows_and_keeps_the_selection(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(gpu()))
+    assert page.processes.isHidden()
+    assert page.no_processes.text() == "No program holds GPU memory at the moment."
+    first = GpuProcess(11, "python", "ada", Value(2.0 * GIB), "compute")
+    second = GpuProcess(12, "", "ada", ABSENT, "graphics")
+    send(session, snapshot(gpu(processes=(first, second))))
+    page.processes.selectRow(0)
+    grown = GpuProcess(11, "python", "ada", Value(3.0 * GIB), "compute")
+    send(session, snapshot(gpu(processes=(grown, second))))
+    model = page.processes.model()
+    assert model.index(0, 2).data() == "3 GB"
+    assert model.index(1, 0).data() == "Unknown program"
+    assert model.index(1, 2).data(Qt.ItemDataRole.ToolTipRole) == "This card does not report it."
+    assert [index.row() for index in page.processes.selectionModel().selectedRows()] == [0]
+    send(session, snapshot(gpu(processes=(second,))))
+    assert model.rowCount() == 1
+
+
+def test_missing_values_say_why(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(gpu(temperature_celsius=ABSENT)))
+    card = page.gpu_card("GPU-0")
+    assert card is not None
+    assert card.temperature.accessibleDescription() == "This card does not report it."
+    assert card.temperature.value == ""
+    assert "fan unknown" in card._details.text()
+
+
+def test_cards_come_and_go(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(gpu(0), gpu(1)))
+    kept = page.gpu_card("GPU-1")
+    send(session, snapshot(gpu(1), gpu(2)))
+    assert page.gpu_card("GPU-0") is None
+    assert page.gpu_card("GPU-1") is kept
+    send(session, snapshot(state=NvidiaState.NO_GPU))
+    assert page.gpu_card("GPU-1") is None
+    assert page.processes_card.isHidden()
+
+
+def test_limits_are_said_on_the_page_and_counted_in_the_strip(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(gpu(), memory_used_bytes=31 * GIB, disks=(Disk("/", 1, 10**9, 10**12),)))
+    assert "2 warnings" in session.window.strip.line()
+    words = [row._words.text() for row in page._notice_rows if not row.isHidden()]
+    assert any("The memory is nearly full" in text for text in words)
+    send(session, snapshot(gpu()))
+    assert "warning" not in session.window.strip.line()
+    assert all(row.isHidden() for row in page._notice_rows)
+
+
+def test_nothing_is_drawn_while_another_page_is_shown(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(gpu(utilisation_percent=Value(10.0))))
+    session.services.navigator.open("home")
+    send(session, snapshot(gpu(utilisation_percent=Value(77.0))))
+    card = page.gpu_card("GPU-0")
+    assert card is not None
+    assert card.utilisation.value == "10 %"
+    page_of(session)
+    assert card.utilisation.value == "77 %"
+
+
+def test_copy_as_text(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(gpu()))
+    assert page.primary is not None
+    page.primary.click()
+    assert "NVIDIA GeForce RTX 4070" in QGuiApplication.clipboard().text()
+    assert page.primary.text() == "Copied"
+    page._copied.timeout.emit()
+    assert page.primary.text() == "Copy as text"
+
+
+def test_page_and_strip_change_their_language(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(gpu()))
+    session.services.language.use("zh_CN")
+    assert page.title.text() == "硬件"
+    assert "可以使用" in page.overview.title.text()
+    assert "剩余" in session.window.strip.line()
+    card = page.gpu_card("GPU-0")
+    assert card is not None
+    assert card.temperature.accessibleName() == "温度"
+    session.services.language.use("en")
+    assert "free" in session.window.strip.line()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 8])
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_strip_fits_beside_a_warning_at_1024_pixels(session: Session, count: int, language: str) -> None:
+    session.services.language.use(language)
+    busy = {
+        "utilisation_percent": Value(100.0),
+        "memory_used_bytes": Value(23.9 * GIB),
+        "memory_total_bytes": Value(24.0 * GIB),
+        "temperature_celsius": Value(101.0),
+    }
+    state = NvidiaState.READY if count else NvidiaState.MISMATCH
+    send(
+        session,
+        snapshot(
+            *(gpu(index, **busy) for index in range(count)),
+            state=state,
+            cpu_percent=100.0,
+            memory_used_bytes=int(511.9 * GIB),
+            memory_total_bytes=512 * GIB,
+        ),
+    )
+    assert session.window.strip.sizeHint().width() <= 1024
+
+
+def test_strip_sums_up_many_cards_and_leaves_out_what_is_missing(session: Session) -> None:
+    cards = [gpu(0, utilisation_percent=Value(20.0)), gpu(1, utilisation_percent=Value(40.0)), gpu(2, lost=True)]
+    lost = {"utilisation_percent": ABSENT, "memory_used_bytes": ABSENT, "temperature_celsius": ABSENT}
+    send(session, snapshot(*cards[:2], gpu(2, lost=True, **lost)))
+    assert session.window.strip.line().startswith("3 GPUs 30 %  12/24 GB  up to 60 °C | CPU 25 % | RAM 8/32 GB | Disk")
+
+
+def test_strip_names_two_cards(session: Session) -> None:
+    send(session, snapshot(gpu(0), gpu(1, temperature_celsius=ABSENT)))
+    assert session.window.strip.line().startswith("GPU 0 50 %  6/12 GB  60 °C | GPU 1 50 %  6/12 GB | CPU")
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Space])
+def test_strip_opens_the_page_by_keyboard(qtbot: QtBot, session: Session, key: Qt.Key) -> None:
+    send(session, snapshot(gpu()))
+    strip = session.window.strip
+    strip.setFocus()
+    qtbot.keyClick(strip, key)
+    assert isinstance(session.window.page, HardwarePage)
+
+
+def test_strip_is_read_as_a_sentence(session: Session) -> None:
+    send(session, snapshot(gpu()))
+    strip = session.window.strip
+    assert strip.accessibleName() == "Hardware"
+    assert strip.accessibleDescription() == strip.line()
+
+
+def test_numbers_do_not_move_what_stands_beside_them(session: Session) -> None:
+    strip = session.window.strip
+    send(session, snapshot(gpu(), cpu_percent=100.0))
+    before = strip._disk.x()
+    send(session, snapshot(gpu(), cpu_percent=5.0))
+    strip._row.activate()
+    assert strip._disk.x() == before
