@@ -135,16 +135,23 @@ def resolve(
     sources: Sources,
     folders: Folders,
     reporter: Reporter,
+    *,
+    python_version: str = "",
+    excluded: tuple[str, ...] = (),
 ) -> Resolution:
     """Find the exact files for requirements, with the accelerator's build of PyTorch. Raises `Problem` and `Cancelled`.
 
     `request` gives the accelerator, the constraints, the hashes and further places; it may be a conda request whose pip
-    part is resolved. Blocks for seconds; the files' sizes may be unknown, see `measured`.
+    part is resolved: then `python_version` is the Python that will be there (the interpreter only tells the
+    machine) and `excluded` are packages that are there already. Blocks for seconds; the files' sizes may be unknown,
+    see `measured`.
     """
     reporter.status(tr("Working out which packages are needed"))
     sources = _joined(sources, request)
     names = {canonicalize_name(_requirement_name(text)) for text in requirements}
-    resolver = _Resolver(request, tuple(requirements), interpreter, sources, folders, reporter)
+    resolver = _Resolver(
+        request, tuple(requirements), interpreter, sources, folders, reporter, python_version, excluded
+    )
     if names & _PYTORCH:
         return resolver.with_pytorch(None)
     plain = resolver.compile(_Variant())
@@ -169,6 +176,8 @@ class _Resolver:
     sources: Sources
     folders: Folders
     reporter: Reporter
+    python_version: str = ""
+    excluded: tuple[str, ...] = ()
 
     def with_pytorch(self, plain: Resolution | None) -> Resolution:
         """Try the ways to get the right build, best first. `plain` is what the index gives by itself, where known."""
@@ -233,6 +242,11 @@ class _Resolver:
             limits.write_text("\n".join((*self.request.constraints, *variant.constraints)) + "\n", encoding="utf-8")
             command: list[str | Path] = ["pip", "compile", "--quiet", "--no-header", "--format", "pylock.toml"]
             command += ["--python", self.interpreter.path, "--constraint", limits]
+            command += ["--python-version", self.python_version] if self.python_version else []
+            if self.excluded:
+                excludes = Path(folder) / "excludes.txt"
+                excludes.write_text("\n".join(self.excluded) + "\n", encoding="utf-8")
+                command += ["--excludes", excludes]
             command += ["--only-binary", ":all:"] if only_wheels else []
             command += [*variant.arguments, *source_arguments(self.sources), asked]
             outcome = _uv(

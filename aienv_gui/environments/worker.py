@@ -86,11 +86,12 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
 
 
 def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
-    """Resolve a request; for an engine whose resolver is better kept out of the window's process."""
+    """Resolve a conda request, whose solver must not run in the window's process (`conda_backend` says why)."""
+    from aienv_gui.environments.conda_solve import solve  # py-rattler: only where it is needed
+
     request = request_from_json(task["request"])
     folders = folders_from_json(task["folders"])
-    made = backend_of(request.engine).plan(request, sources_from_json(task["sources"]), folders, reporter)
-    return plan_to_json(made)
+    return plan_to_json(solve(request, sources_from_json(task["sources"]), folders, reporter))
 
 
 _VERBS: Final[Mapping[str, Callable[[Mapping[str, Any], _Lines], dict[str, Any]]]] = {"build": build, "plan": plan}
