@@ -1,0 +1,14 @@
+"""What ends a verb: a sentence for a person, never a traceback."""
+
+from __future__ import annotations
+
+
+class Stop(Exception):  # noqa: N818 - the end of a verb, not a mistake
+    """Cannot go on; the message says what happened and what to do.
+
+    `harmless`: nothing had been changed yet when it came to that.
+    """
+
+    def __init__(self, message: str, *, harmless: bool = False) -> None:
+        super().__init__(message)
+        self.harmless = harmless
