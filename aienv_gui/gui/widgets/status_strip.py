@@ -14,7 +14,7 @@ from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.hardware.amounts import memory_share
-from aienv_gui.hardware.limits import absence_words, notices, nvidia_words
+from aienv_gui.hardware.limits import notices, nvidia_words
 from aienv_gui.hardware.readings import Gpu, NvidiaState, Snapshot
 
 _SINGLY: Final = 2  # more cards than this are summed up, so that the line fits at 1024 pixels
@@ -191,8 +191,7 @@ def _numbers(gpu: Gpu) -> Text | str:
         parts.append(f"{gpu.temperature_celsius.number:.0f} °C")
     if parts:
         return "  ".join(parts)
-    absence = gpu.utilisation_percent.absence
-    return absence_words(absence) if absence is not None else "–"
+    return tr("no readings")
 
 
 def _sum(gpus: tuple[Gpu, ...]) -> str:
