@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.wording import tr, tr_count
+from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments.records import Environment, PackageProgress, PackageState
 from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
@@ -35,6 +35,7 @@ class BuildStep(StepView):
             parent,
         )
         self._row: JobRow | None = None
+        self._logged = ""
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._on_action)
         self.column.addWidget(self._problem)
@@ -44,7 +45,7 @@ class BuildStep(StepView):
         self.again = Button(tr("Build again"), icon="refresh", parent=self)
         self.again.clicked.connect(self.start)
         self.again.hide()
-        self.column.addWidget(self.again)
+        self.column.addWidget(self.again, 0, Qt.AlignmentFlag.AlignLeft)
         self._count = Label(role="caption", parent=self)
         self.column.addWidget(self._count)
         self.packages = PackageRows(services, self)
@@ -52,7 +53,7 @@ class BuildStep(StepView):
         self._fold = Button(tr("Log"), kind="link", icon="chevron", parent=self)
         self._fold.setCheckable(True)
         self._fold.toggled.connect(self._on_fold)
-        self.column.addWidget(self._fold)
+        self.column.addWidget(self._fold, 0, Qt.AlignmentFlag.AlignLeft)
         self.log = LogView(self)
         self.log.setMinimumHeight(120)
         self.log.hide()
@@ -90,6 +91,7 @@ class BuildStep(StepView):
         self.again.hide()
         self._drop_row()
         self.log.set_lines(())
+        self._logged = ""
         self.packages.set_files(wizard.plan.files if wizard.plan is not None else ())
         self._say_count()
         settings = environment_work.SourceSettings.of(self.services.settings)
@@ -105,6 +107,7 @@ class BuildStep(StepView):
         self._row = JobRow(self.services, self._job, self)
         self._row.cancel.hide()  # the frame's button does it
         self.column.insertWidget(0, self._row)
+        self._job.status_changed.connect(self._on_status)
         self._job.partial.connect(self._on_partial)
         self._job.logged.connect(self.log.append_line)
         self._job.succeeded.connect(self._on_built)
@@ -131,6 +134,13 @@ class BuildStep(StepView):
             )
         )
         self._count.setVisible(total > 0)
+
+    @Slot(object)
+    def _on_status(self, status: Text) -> None:
+        """Put each new kind of work into the log; its numbers change too often for that."""
+        if self.is_current() and status.message != self._logged:
+            self._logged = status.message
+            self.log.append_line(str(status))
 
     @Slot(object)
     def _on_partial(self, progress: object) -> None:
@@ -179,4 +189,5 @@ class BuildStep(StepView):
     @Slot(bool)
     def _on_fold(self, unfolded: bool) -> None:
         self._fold.set_icon("chevron_down" if unfolded else "chevron")
+        self.packages.setVisible(not unfolded)  # there is no room for both in a small window
         self.log.setVisible(unfolded)

@@ -186,8 +186,11 @@ class PlanStep(StepView):
         self._job = None
         self.wizard.stopped()
         self._drop_row()
-        kept = tuple(action for action in problem.actions if action.name != "retry")
-        actions = (*kept, Action("retry", tr("Try again")), Action(CHANGE, tr("Change the options")))
+        offered = tuple(action for action in problem.actions if action.name != "retry")
+        more: tuple[Action, ...] = (Action("retry", tr("Try again")),)
+        if not offered:  # else the problem knows better, and there is *Back* too
+            more += (Action(CHANGE, tr("Change the options")),)
+        actions = offered + more
         self._problem.show_problem(environment_work.with_actions(problem, actions))
         self.changed.emit()
 

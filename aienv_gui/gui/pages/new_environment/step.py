@@ -69,8 +69,9 @@ class Scroller(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         content = QWidget(self)
-        content.setObjectName("page_body")
         self.column = QVBoxLayout(content)
         self.column.setContentsMargins(2, 2, 8, 2)
         self.column.setSpacing(12)
         self.setWidget(content)
+        for widget in (content, self.viewport()):  # what is behind shines through: a page or a card
+            widget.setAutoFillBackground(False)
