@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,10 @@ def recipe(pictures: Path, **settings: object) -> Recipe:
         device="cpu",
         threads=1,
     )
+
+
+def reached(step: int, run: Run) -> bool:
+    return run.step >= step
 
 
 def no_load() -> Load | None:
@@ -133,9 +138,9 @@ def test_killed_and_continued_gives_the_same_losses_bit_for_bit(folders: Folders
         psutil.Process(json.loads((killed / PROCESS).read_text())["pid"]).kill()
 
     for more in (5, 80):
-        before = run_store.read(killed).step
+        target = run_store.read(killed).step + more
         with pytest.raises(Problem) as caught:
-            supervisor.follow(killed, no_load, Acting((lambda run, step=before + more: run.step >= step, kill)))
+            supervisor.follow(killed, no_load, Acting((partial(reached, target), kill)))
         assert caught.value.code == "interrupted"
         assert run_store.read(killed).state is RunState.INTERRUPTED
         supervisor.continue_run(killed)

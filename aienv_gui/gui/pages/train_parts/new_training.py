@@ -137,7 +137,7 @@ class NewTraining(QWidget):
 
     @Slot()
     def _on_named(self) -> None:
-        self._own_name = bool(self.place.name.text().strip())
+        self._own_name = True
 
     @Slot()
     def _name(self) -> None:
