@@ -17,6 +17,8 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.problem_view import ProblemPanel
 from aienv_gui.gui.words import say
 
+_DIALOG_WIDTH = 600  # pixels
+
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +91,6 @@ class _ProblemDialog(QDialog):
     def __init__(self, presenter: Presenter, problem: Problem, parent: QWidget | None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(560)
         say(self, "setWindowTitle", tr("A problem"))
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
@@ -104,3 +105,4 @@ class _ProblemDialog(QDialog):
         row.addWidget(close)
         column.addLayout(row)
         close.setFocus()
+        self.resize(_DIALOG_WIDTH, self.heightForWidth(_DIALOG_WIDTH))  # the labels wrap: their height depends on it

@@ -10,7 +10,7 @@ from typing import Final
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from aienv_gui.core.wording import Text, percent, size, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, percent, tr, tr_count, verbatim
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
@@ -21,6 +21,7 @@ from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.words import say
 from aienv_gui.hardware import limits
+from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.readings import Snapshot
 from aienv_gui.training import model_store
 from aienv_gui.training.model_store import Model
@@ -265,7 +266,7 @@ class MachineCard(Card):
                 "{cpu}, {count} cores, {memory} memory",
                 len(host.core_percents),
                 cpu=host.cpu_name,
-                memory=size(host.memory_total_bytes),
+                memory=memory_size(host.memory_total_bytes),
             )
         )
         self._facts.show()
