@@ -318,3 +318,20 @@ def test_the_same_list_again_is_no_change(driver: WizardDriver) -> None:
         environments.refresh()  # while a look is under way: one more follows
         driver.settle()
     assert environments.items[0].prefix.samefile(sys.prefix)
+
+
+def test_a_training_is_begun_in_the_environment_that_is_shown(
+    qtbot: QtBot, driver: WizardDriver, folders: Folders
+) -> None:
+    packages = ("torch==2.13.0", "numpy==2.1.0", "pillow==12.0", "safetensors==0.6")
+    prefix = make_environment(folders, "able", *packages)
+    driver.session.services.environments.refresh()
+    driver.session.services.navigator.open("environments", prefix)
+    details = driver.page.details
+    qtbot.waitUntil(
+        lambda: details.environment is not None and details.environment.prefix == prefix, timeout=PATIENCE_MS
+    )
+    with qtbot.waitSignal(driver.session.services.navigator.requested) as asked:
+        driver.click(details.train)
+    assert asked.args == ["train", ("new", prefix)]
+    assert driver.session.window.page.name == "train"

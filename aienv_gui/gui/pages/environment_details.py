@@ -399,7 +399,8 @@ class EnvironmentDetails(Card):
 
     @Slot()
     def _on_train(self) -> None:
-        self.services.navigator.open("train", "new")
+        if self.environment is not None:
+            self.services.navigator.open("train", ("new", self.environment.prefix))
 
     @Slot()
     def _on_folder(self) -> None:

@@ -73,6 +73,7 @@ class NewEnvironment(QWidget):
         self.building.built.connect(self._on_built)
         self.building.ended.connect(services.environments.refresh)
         self.validating.validated.connect(services.environments.refresh)
+        self.validating.train_asked.connect(self._on_train)
         outer.addWidget(self._stack, 1)
         outer.addWidget(line(self))
         outer.addLayout(self._make_footer())
@@ -202,6 +203,14 @@ class NewEnvironment(QWidget):
         else:
             self.close_wizard()
         self._show_state()
+
+    @Slot()
+    def _on_train(self) -> None:
+        """The way on: a new training in the new environment."""
+        if self.wizard is not None and self.wizard.environment is not None:
+            prefix = self.wizard.environment.prefix
+            self.close_wizard()
+            self.services.navigator.open("train", ("new", prefix))
 
     @Slot(object)
     def _on_built(self, _environment: object) -> None:

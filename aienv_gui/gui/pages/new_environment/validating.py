@@ -25,6 +25,7 @@ class ValidateStep(StepView):
     """Validates in a job; what it finds is kept with the environment. `validated` is emitted at its end."""
 
     validated = Signal()
+    train_asked = Signal()
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -156,7 +157,7 @@ class ValidateStep(StepView):
 
     @Slot()
     def _on_train(self) -> None:
-        self.services.navigator.open("train", "new")
+        self.train_asked.emit()
 
 
 def summary_of(verdicts: tuple[Verdict, ...]) -> Text:
