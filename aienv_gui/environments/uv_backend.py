@@ -179,6 +179,10 @@ class _Resolver:
     python_version: str = ""
     excluded: tuple[str, ...] = ()
 
+    @property
+    def _minor(self) -> str:
+        return ".".join((self.python_version or self.interpreter.version).split(".")[:2])
+
     def with_pytorch(self, plain: Resolution | None) -> Resolution:
         """Try the ways to get the right build, best first. `plain` is what the index gives by itself, where known."""
         variants = list(self._variants())
@@ -186,8 +190,9 @@ class _Resolver:
             last = position == len(variants) - 1
             try:
                 return plain if plain is not None and variant == _Variant() else self.compile(variant)
-            except Problem:
-                if last:
+            except Problem as problem:
+                # Without the ordinary index nothing works; PyTorch's own may be missing alone.
+                if last or (problem.code == "no_network" and not variant.arguments):
                     raise
         raise AssertionError("there is always one way")
 
@@ -221,7 +226,7 @@ class _Resolver:
 
     def _local_cpu_builds(self) -> list[str]:
         """Versions of CPU-only torch wheels in the folders of the sources that suit the interpreter, newest first."""
-        return local_wheels("torch", "cpu", self.sources.find_links, self.interpreter.minor)
+        return local_wheels("torch", "cpu", self.sources.find_links, self._minor)
 
     def compile(self, variant: _Variant) -> Resolution:
         """One run of the resolver; a second where a package exists as source code only."""
@@ -256,7 +261,7 @@ class _Resolver:
                 what=tr("The packages could not be planned."),
                 sources=self.sources,
             )
-            files = parse_lock(outcome.stdout, Path(folder), self.interpreter.minor)
+            files = parse_lock(outcome.stdout, Path(folder), self._minor)
         _check_hashes(files, self.request)
         return Resolution(files, outcome.stdout)
 
@@ -323,6 +328,13 @@ def install_files(files: Sequence[PlannedFile], prefix: Path, folders: Folders, 
             meanwhile=watch.look,
         )
         watch.look(now=True)
+        if watch.missing:
+            raise Problem(
+                tr("The packages could not be installed."),
+                cause=tr("Some did not arrive: {packages}.", packages=", ".join(watch.missing)),
+                cure=tr("Try again. If it happens again, check the disk."),
+                code="not_whole",
+            )
 
 
 def build_wheel(file: PlannedFile, python: Path, sources: Sources, folders: Folders, reporter: Reporter) -> Path:
@@ -377,6 +389,11 @@ class _Watch:
         self._count = len(files)
         self._reporter = reporter
         self._next = 0.0
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages that have not arrived at the last look."""
+        return sorted(self._waiting)
 
     def look(self, *, now: bool = False) -> None:
         """Report what is new, a few times a second."""
