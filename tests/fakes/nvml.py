@@ -6,10 +6,13 @@ be there before it starts: the dynamic linker reads LD_LIBRARY_PATH once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
+
+import psutil
 
 _SOURCE = Path(__file__).with_suffix(".c")
 _LIBRARY = "libnvidia-ml.so.1"
@@ -37,6 +40,16 @@ def environment(folder: Path, *, cards: int = 1, **settings: object) -> dict[str
     result = {"LD_LIBRARY_PATH": path, "FAKE_NVML_CARDS": str(cards)}
     result.update({f"FAKE_NVML_{name.upper()}": str(value) for name, value in settings.items()})
     return result
+
+
+def monitors() -> list[psutil.Process]:
+    """The living monitor processes that this process has started."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end while we look
+            if "aienv_gui.hardware.monitor" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def card_uuid(index: int) -> str:

