@@ -116,9 +116,16 @@ def _parse(arguments: Sequence[str]) -> Options:
     if options.home is not None:
         # For `Folders.of_user`, here and in every child of ours.
         os.environ["AIENV_HOME"] = str(options.home.expanduser().resolve())
-    if tour is not None and sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the tour can be taken where there is no screen
+    if tour is not None and not _has_screen():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the tour can be taken where there is no screen
     return Options(tour=tour)
+
+
+def _has_screen() -> bool:
+    """Whether Qt will find one; without, it would end the process with a core dump."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,6 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folders = Folders.of_user()
     handlers = start_log(folders.logs)
     try:
+        if not _has_screen():
+            _log.error("There is no screen to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set.")
+            return 1
         application = QApplication([sys.argv[0]])
         application.setApplicationName("AIEnv")
         application.setDesktopFileName("aienv")

@@ -46,15 +46,6 @@ def _text(value: Any) -> Text | None:
     return None if isinstance(value, str) else tr("This must be text.")
 
 
-def _number(low: float, high: float) -> Callable[[Any], Text | None]:
-    def check(value: Any) -> Text | None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            return tr("This must be a number from {low} to {high}.", low=low, high=high)
-        return None
-
-    return check
-
-
 def check_address(value: Any) -> Text | None:
     """A package index: empty, or an https, http or file address with a host or a path."""
     if not isinstance(value, str):
@@ -121,7 +112,6 @@ SETTINGS: Final[Mapping[str, Setting]] = {
             tr("Where conda packages come from, best first."),
             _each(check_channel, least=1),
         ),
-        Setting("sample_interval_s", 1.0, tr("How often the hardware is looked at, in seconds."), _number(0.25, 60.0)),
     )
 }
 

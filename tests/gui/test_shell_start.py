@@ -64,6 +64,18 @@ def test_the_version_is_said_without_a_window(tmp_path: Path) -> None:
     assert done.stdout.startswith("AIEnv 0.")
 
 
+if sys.platform.startswith("linux"):
+
+    def test_without_a_screen_it_says_so(tmp_path: Path) -> None:
+        environment = {k: v for k, v in _environment().items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        del environment["QT_QPA_PLATFORM"]
+        command = _command("--home", str(tmp_path))
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "There is no screen" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 if sys.platform != "win32":  # Windows has no polite signal to another process
 
     @pytest.mark.slow
