@@ -141,12 +141,12 @@ class Session:
         """Save, then wait for RESUME or STOP."""
         self.save("pause")
         self.events.emit(Event.PAUSED, step=self.position.step, command=identity, reason="asked")
-        resumed = None
         while True:
             time.sleep(_WAIT)
             for resumed, command in self._desk.take():
                 if command == Command.STOP:
                     self._stop(resumed)
+                    return
                 if command == Command.RESUME:
                     self._go_on(resumed)
                     return
@@ -160,9 +160,11 @@ class Session:
         self.pace.resume()
         self.events.emit(Event.RESUMED, step=self.position.step, command=identity)
 
-    def _hold(self, failure: Failure, write: Callable[[], None]) -> None:
-        """Wait, because something cannot be written, until it can and the user says to go on."""
-        refused_stop = False
+    def _hold(self, failure: Failure, write: Callable[[], None], *, refused_stop: bool = False) -> None:
+        """Wait, because something cannot be written, until it can and the user says to go on.
+
+        A stop is refused once, since work would be lost; the second is obeyed.
+        """
         self.warn(failure)
         self.events.emit(Event.PAUSED, step=self.position.step, command=None, reason=failure.code)
         while True:
@@ -184,6 +186,7 @@ class Session:
                     continue
                 if command == Command.STOP:
                     self._stop(identity)
+                    return
                 if command == Command.SAVE:
                     self.save("manual", command=identity)
                 self._go_on(identity)
@@ -195,6 +198,13 @@ class Session:
         self.events.emit(Event.WARNING, code=Code.CHECKPOINT_FAILED, values=values)
 
     def _stop(self, identity: str | None) -> None:
+        """Save and raise `Stopped`. Returns only where that could not be saved and the user chose to go on instead."""
         if self.position.step:
-            self.save("stop", command=identity)
+            try:
+                self._write("stop", identity, best=False)
+            except OSError as error:
+                failure = failures.of_writing(error, self.store.folder)
+                self._desk.refuse(identity, failure.code)
+                self._hold(failure, lambda: self._write("pause", None, best=False), refused_stop=True)
+                return
         raise Stopped(identity, saved=True)

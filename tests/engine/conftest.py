@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.pictures import write_pictures
+
+# Small disks and limits on files are made by means that Windows does not have.
+collect_ignore = ["test_engine_disk.py"] if sys.platform == "win32" else []
 
 
 @pytest.fixture(scope="session")
