@@ -25,6 +25,7 @@ from aienv_gui.environments.records import Engine, Maker, Request, Verdict, Verd
 from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.widgets.confirm import Question
+from aienv_gui.training.records import Recipe, Run, RunState, RunSummary
 from tests.fakes.session import open_session
 from tests.fakes.wizard_driver import PATIENCE_MS, WizardDriver
 
@@ -335,3 +336,20 @@ def test_a_training_is_begun_in_the_environment_that_is_shown(
         driver.click(details.train)
     assert asked.args == ["train", ("new", prefix)]
     assert driver.session.window.page.name == "train"
+
+
+def test_an_environment_with_a_training_in_it_is_not_deleted(
+    driver: WizardDriver, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = driver.session.services.runs
+    folder = Path("/runs/one")
+    recipe = Recipe("digits", Path("/pictures"), "book", "book_convnet", {}, environment_prefix=mine)
+    monkeypatch.setattr(runs, "items", (RunSummary(folder, "digits", "", RunState.TRAINING, 0.0, 0.0),))
+    monkeypatch.setattr(runs, "latest", {folder: Run(folder, recipe, RunState.TRAINING)}.get)
+    driver.session.services.navigator.open("environments", mine)
+    details = driver.page.details
+    driver.click(details.delete)
+    assert driver.page.findChild(Question) is None
+    shown = " ".join(label.text() for label in details.findChildren(QLabel) if label.isVisible())
+    assert "“digits” runs in it" in shown
+    assert mine.exists()

@@ -328,6 +328,11 @@ class EnvironmentDetails(Card):
         environment = self.environment
         if environment is None:
             return
+        training = self._training_in(environment.prefix)
+        if training is not None:
+            self._problems[environment.prefix] = _in_use(environment.name, training)
+            self._show_problem()
+            return
         use = self._uses.get(environment.prefix)
         count = len(environment.packages)
         if use is not None:
@@ -354,6 +359,14 @@ class EnvironmentDetails(Card):
             danger=True,
             on_yes=self._delete,
         )
+
+    def _training_in(self, prefix: Path) -> str | None:
+        """The name of a training that runs in an environment now."""
+        for summary in self.services.runs.items:
+            run = self.services.runs.latest(summary.folder) if summary.state.live else None
+            if run is not None and run.recipe.environment_prefix == prefix:
+                return summary.name
+        return None
 
     @Slot()
     def _delete(self) -> None:
@@ -411,3 +424,13 @@ class EnvironmentDetails(Card):
     def _on_language(self) -> None:
         if self.environment is not None:
             self.show_environment(self.environment)
+
+
+def _in_use(environment: str, training: str) -> Problem:
+    return Problem(
+        tr("“{name}” is in use.", name=environment),
+        cause=tr("The training “{training}” runs in it.", training=training),
+        cure=tr("Wait for its end, or stop it: then the environment can be deleted."),
+        actions=(Action("open_page", tr("Show the training"), "train"),),
+        code="in_use",
+    )
