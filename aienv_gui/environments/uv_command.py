@@ -1,0 +1,121 @@
+"""Runs uv: the program, its environment, where packages come from, and its failures in words."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from aienv_gui.core.errors import Cancelled, Problem
+from aienv_gui.core.explain import explain
+from aienv_gui.core.processes import Outcome, clean_environment, run
+from aienv_gui.core.storage import Folders, writing_failed
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.environments.records import Request, Sources
+
+_LIMIT_S: Final = 3600.0
+
+
+@cache
+def uv_program() -> Path:
+    """The uv program that comes with our own dependencies; one on the PATH where it does not."""
+    import uv  # a small package of its own; only this function needs it
+
+    try:
+        return Path(uv.find_uv_bin())
+    except FileNotFoundError as error:
+        found = shutil.which("uv")
+        if found is None:
+            raise Problem(
+                tr("The program uv is missing."),
+                cause=tr("AIEnv's own installation is not complete: uv installs the packages."),
+                cure=tr("Install AIEnv again."),
+                code="no_uv",
+            ) from error
+        return Path(found)
+
+
+def source_arguments(sources: Sources) -> list[str]:
+    """uv's arguments for where packages come from."""
+    arguments: list[str] = []
+    if sources.no_index:
+        arguments.append("--no-index")
+    elif sources.index_url:
+        arguments += ["--default-index", sources.index_url]
+    for url in () if sources.no_index else sources.extra_index_urls:
+        arguments += ["--index", url]
+    if sources.extra_index_urls and not sources.no_index:
+        arguments += ["--index-strategy", "unsafe-best-match"]  # as pip does, whose configuration this mostly is
+    for place in sources.find_links:
+        arguments += ["--find-links", place]
+    return arguments
+
+
+def joined(sources: Sources, request: Request) -> Sources:
+    """The user's sources with those a requirements file names before them."""
+    return replace(
+        sources,
+        extra_index_urls=tuple(dict.fromkeys(request.index_urls + sources.extra_index_urls)),
+        find_links=tuple(dict.fromkeys(request.find_links + sources.find_links)),
+    )
+
+
+def run_uv(
+    arguments: Sequence[str | Path],
+    folders: Folders,
+    reporter: Reporter,
+    *,
+    what: Text,
+    sources: Sources | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Run uv to its end. `what` is the title of the problem that is raised where it fails. Raises `Cancelled`."""
+    environment = {
+        "UV_CACHE_DIR": str(folders.cache / "uv"),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+        "UV_HTTP_RETRIES": "1",
+        "NO_COLOR": "1",
+    }
+    if sources is not None and sources.certificate:
+        environment["SSL_CERT_FILE"] = sources.certificate
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()  # they come in other threads, the reporter belongs to this one
+    logged = "compile" not in arguments  # the resolver's output is the lock
+
+    def poll() -> bool:
+        while not lines.empty():
+            reporter.log(lines.get())
+        meanwhile()
+        return reporter.cancelled
+
+    try:
+        folders.cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise writing_failed(error, folders.cache / "uv") from error
+    outcome = run(
+        [uv_program(), *arguments],
+        timeout_s=_LIMIT_S,
+        environment=clean_environment(environment),
+        folder=folders.cache,
+        on_line=lines.put if logged else None,
+        cancelled=poll,
+    )
+    poll()
+    if outcome.cancelled:
+        raise Cancelled
+    if outcome.timed_out:
+        raise Problem(
+            what,
+            cause=tr("It took more than {limit}.", limit=duration(_LIMIT_S)),
+            cure=tr("Check the internet connection and try again."),
+            details=outcome.stderr[-4000:],
+            code="timed_out",
+        )
+    if outcome.code != 0:
+        raise explain(outcome.stderr or outcome.stdout, what=what)
+    return outcome

@@ -1,0 +1,250 @@
+"""Finds the exact files of a pip environment with uv's resolver, and the build of PyTorch that suits the machine."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments import accelerators, download
+from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
+from aienv_gui.environments.pylock import local_wheels, parse_lock
+from aienv_gui.environments.records import PlannedFile, Request, Sources
+from aienv_gui.environments.uv_command import joined, run_uv, source_arguments
+
+_PYTORCH: Final = {"torch", "torchvision", "torchaudio"}
+
+
+def choose_interpreter(version: str) -> BaseInterpreter:
+    """The interpreter of this machine for a Python version (``3.11`` or ``3.11.7``). Raises `Problem` without one."""
+    available = base_interpreters()
+    for base in available:
+        if base.version == version or base.minor == version or version == base.version.rsplit(".", 1)[0]:
+            return base
+    raise Problem(
+        tr("Python {version} is not on this computer.", version=version),
+        cause=tr("Found are: {versions}.", versions=", ".join(base.version for base in available)),
+        cure=tr("Choose one of these versions, or install Python {version}.", version=version),
+        code="no_python",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a resolver run found: the exact files, the lock's text, and what the user should know about it."""
+
+    files: tuple[PlannedFile, ...]
+    lock: str
+    notes: tuple[Text, ...] = ()
+
+
+def resolve(
+    request: Request,
+    requirements: Sequence[str],
+    interpreter: BaseInterpreter,
+    sources: Sources,
+    folders: Folders,
+    reporter: Reporter,
+    *,
+    python_version: str = "",
+    excluded: tuple[str, ...] = (),
+) -> Resolution:
+    """Find the exact files for requirements, with the accelerator's build of PyTorch. Raises `Problem` and `Cancelled`.
+
+    `request` gives the accelerator, the constraints, the hashes and further places; it may be a conda request whose pip
+    part is resolved: then `python_version` is the Python that will be there (the interpreter only tells the
+    machine) and `excluded` are packages that are there already. Blocks for seconds; the files' sizes may be unknown,
+    see `measured`.
+    """
+    reporter.status(tr("Working out which packages are needed"))
+    sources = joined(sources, request)
+    names = {canonicalize_name(_requirement_name(text)) for text in requirements}
+    resolver = _Resolver(
+        request, tuple(requirements), interpreter, sources, folders, reporter, python_version, excluded
+    )
+    if names & _PYTORCH:
+        return resolver.with_pytorch(None)
+    plain = resolver.compile(_Variant())
+    # PyTorch may come along with something else (transformers does not name it, accelerate does).
+    return resolver.with_pytorch(plain) if any(file.package == "torch" for file in plain.files) else plain
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """One way to ask for PyTorch: uv's further arguments, further constraints, and what to tell."""
+
+    arguments: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    note: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolver:
+    request: Request
+    requirements: tuple[str, ...]
+    interpreter: BaseInterpreter
+    sources: Sources
+    folders: Folders
+    reporter: Reporter
+    python_version: str = ""
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def _minor(self) -> str:
+        return ".".join((self.python_version or self.interpreter.version).split(".")[:2])
+
+    def with_pytorch(self, plain: Resolution | None) -> Resolution:
+        """Try the ways to get the right build, best first. `plain` is what the index gives by itself, where known."""
+        variants = list(self._variants())
+        for position, variant in enumerate(variants):
+            last = position == len(variants) - 1
+            try:
+                return plain if plain is not None and variant == _Variant() else self.compile(variant)
+            except Problem as problem:
+                # Without the ordinary index nothing works; PyTorch's own may be missing alone.
+                if last or (problem.code == "no_network" and not variant.arguments):
+                    raise
+        raise AssertionError("there is always one way")
+
+    def _variants(self) -> Iterator[_Variant]:
+        accelerator = self.request.accelerator
+        limits = accelerators.constraints(accelerator)
+        linux = sys.platform == "linux"
+        if accelerator == accelerators.CPU:
+            for version in self._local_cpu_builds():
+                yield _Variant(
+                    constraints=(f"torch=={version}",),
+                    note=tr("PyTorch {version} is the CPU-only build found on this computer.", version=version),
+                )
+            if linux and not self.sources.no_index:
+                yield _Variant(("--torch-backend", "cpu"), note=tr("PyTorch is the CPU-only build."))
+            heavy = linux and not self.sources.no_index
+            yield _Variant(note=_heavy_note() if heavy else None)
+            return
+        not_cpu = tuple(f"torch!={version}" for version in self._local_cpu_builds())
+        newest = accelerator == accelerators.choices()[1].id if len(accelerators.choices()) > 1 else True
+        if linux and newest:  # what the ordinary index has for Linux is the newest CUDA build
+            yield _Variant(constraints=(*limits, *not_cpu))
+        if not self.sources.no_index:
+            yield _Variant(
+                ("--torch-backend", accelerator),
+                (*limits, *not_cpu),
+                note=tr("PyTorch is the build for {accelerator}.", accelerator=accelerator),
+            )
+        elif not (linux and newest):
+            yield _Variant(constraints=(*limits, *not_cpu))
+
+    def _local_cpu_builds(self) -> list[str]:
+        """Versions of CPU-only torch wheels in the folders of the sources that suit the interpreter, newest first."""
+        return local_wheels("torch", "cpu", self.sources.find_links, self._minor)
+
+    def compile(self, variant: _Variant) -> Resolution:
+        """One run of the resolver; a second where a package exists as source code only."""
+        note = (variant.note,) if variant.note is not None else ()
+        try:
+            found = self._run(variant, only_wheels=True)
+        except Problem as problem:
+            if problem.code != "source_only":
+                raise
+            found = self._run(variant, only_wheels=False)
+        return replace(found, notes=note)
+
+    def _run(self, variant: _Variant, *, only_wheels: bool) -> Resolution:
+        with tempfile.TemporaryDirectory(prefix="aienv-plan-", ignore_cleanup_errors=True) as folder:
+            asked = Path(folder) / "requirements.in"
+            asked.write_text("\n".join(self.requirements) + "\n", encoding="utf-8")
+            limits = Path(folder) / "constraints.txt"
+            limits.write_text("\n".join((*self.request.constraints, *variant.constraints)) + "\n", encoding="utf-8")
+            command: list[str | Path] = ["pip", "compile", "--quiet", "--no-header", "--format", "pylock.toml"]
+            command += ["--python", self.interpreter.path, "--constraint", limits]
+            command += ["--python-version", self.python_version] if self.python_version else []
+            if self.excluded:
+                excludes = Path(folder) / "excludes.txt"
+                excludes.write_text("\n".join(self.excluded) + "\n", encoding="utf-8")
+                command += ["--excludes", excludes]
+            command += ["--only-binary", ":all:"] if only_wheels else []
+            command += [*variant.arguments, *source_arguments(self.sources), asked]
+            outcome = run_uv(
+                command,
+                self.folders,
+                self.reporter,
+                what=tr("The packages could not be planned."),
+                sources=self.sources,
+            )
+            files = parse_lock(outcome.stdout, Path(folder), self._minor)
+        _check_hashes(files, self.request)
+        return Resolution(files, outcome.stdout)
+
+
+def _heavy_note() -> Text:
+    return tr(
+        "PyTorch's CPU-only build could not be reached; the ordinary build brings NVIDIA's libraries along, about 3 GB."
+    )
+
+
+def measured(files: Sequence[PlannedFile], sources: Sources, folders: Folders) -> tuple[PlannedFile, ...]:
+    """The same files with their sizes where they can be learned, and whether they need no download."""
+    result: list[PlannedFile] = []
+    for file in files:
+        local = download.local_path(file.url)
+        here = download.cached(file, folders) or (local if local is not None and local.is_file() else None)
+        length = here.stat().st_size if here is not None else file.size_bytes
+        result.append(replace(file, size_bytes=length, cached=here is not None))
+    unknown = [file for file in result if file.size_bytes is None]
+    sizes = download.remote_sizes(unknown, sources) if unknown else {}
+    return tuple(replace(file, size_bytes=sizes[file]) if file in sizes else file for file in result)
+
+
+def _requirement_name(text: str) -> str:
+    try:
+        return Requirement(text).name
+    except InvalidRequirement as error:
+        raise Problem(
+            tr("“{text}” is not a package's name.", text=text),
+            cause=tr("A package is named as in numpy, numpy>=2 or numpy==2.1, several with commas between."),
+            cure=tr("Correct or remove it."),
+            code="bad_package",
+        ) from error
+
+
+def _check_hashes(files: Sequence[PlannedFile], request: Request) -> None:
+    """Hold the files against the hashes a requirements file insists on."""
+    wanted: dict[str, set[str]] = {}
+    for package, digest in request.hashes:
+        wanted.setdefault(canonicalize_name(package), set()).add(digest)
+    for file in files:
+        allowed = {digest for digest in wanted.get(canonicalize_name(file.package), set()) if "sha256:" in digest}
+        if allowed and f"sha256:{file.sha256}" not in allowed:
+            raise Problem(
+                tr("{package} is not the file that was asked for.", package=file.package),
+                cause=tr(
+                    "None of the hashes in {file} is that of {found}.", file=request.source_file, found=file.filename
+                ),
+                cure=tr("Take the hashes from a source you trust, or take them away."),
+                code="hash",
+            )
+
+
+def remarks(request: Request, files: Sequence[PlannedFile]) -> Iterator[Text]:
+    """What the user should know about the files."""
+    if request.index_urls:
+        hosts = ", ".join(sorted({urlsplit(url).hostname or url for url in request.index_urls}))
+        yield tr("{file} asks for packages from {hosts}.", file=Path(request.source_file).name, hosts=hosts)
+    from_source = [file.package for file in files if not file.filename.endswith(".whl")]
+    if from_source:
+        yield tr("Built here from source code, which may take long: {packages}.", packages=", ".join(from_source))
+    builds = {file.package: file.version.partition("+")[2] for file in files if file.package in _PYTORCH}
+    for package in ("torchvision", "torchaudio"):
+        if package in builds and builds[package] != builds.get("torch", ""):
+            yield tr("{package} is another build than PyTorch and may not work with it.", package=package)
