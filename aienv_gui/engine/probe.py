@@ -4,7 +4,7 @@ Steps, in the order they are asked for: ``interpreter``, ``import:<module>``, ``
 ``computation:<library>``, ``agree:numpy-torch``. Each writes one JSON line to standard output before it begins and one
 after it, so that a crash (a truncated library kills the process) or a standstill tells where it was:
 ``{"step": ..., "event": "begin"}`` and ``{"step": ..., "event": "end", "ok": ..., "seconds": ..., ...}``. What
-libraries print goes to standard error. It must also run in old interpreters (Python 3.8).
+needs a module that could not be imported is ``skipped``. What libraries print goes to standard error. It must also run in old interpreters (Python 3.8).
 """
 # ruff: noqa: B905, UP032 (Python 3.8 knows no zip(strict=...))
 
@@ -31,13 +31,20 @@ def main() -> int:
     """Do the steps of the first argument."""
     out = os.dup(1)
     os.dup2(2, 1)  # a library that prints does not get between the lines
+    failed: set[str] = set()
     for step in json.loads(sys.argv[1])["steps"]:
         _write(out, {"step": step, "event": "begin"})
         began = time.perf_counter()
+        kind, _, subject = step.partition(":")
         try:
-            answer = _do(step)
+            if kind != "import" and failed & set(subject.split("-")):
+                answer: Answer = {"ok": False, "skipped": True}
+            else:
+                answer = _do(kind, subject)
         except BaseException as error:  # an import may call sys.exit
             answer = _failure(error)
+        if kind == "import" and not answer["ok"]:
+            failed.add(subject)
         _write(out, {"step": step, "event": "end", "seconds": round(time.perf_counter() - began, 4), **answer})
     return 0
 
@@ -48,14 +55,13 @@ def _write(out: int, line: Answer) -> None:
         data = data[os.write(out, data) :]
 
 
-def _do(step: str) -> Answer:
-    kind, _, subject = step.partition(":")
+def _do(kind: str, subject: str) -> Answer:
     if kind == "interpreter":
         return _interpreter()
     if kind == "import":
         module = importlib.import_module(subject)
         return {"ok": True, "version": str(getattr(module, "__version__", ""))}
-    return _WORK[step]()
+    return _WORK[f"{kind}:{subject}"]()
 
 
 def _failure(error: BaseException) -> Answer:

@@ -130,6 +130,7 @@ def test_broken_pictures_are_named_with_their_reasons(tmp_path: Path) -> None:
     assert agreed["fingerprint"] == answer["fingerprint"]
 
 
+@pytest.mark.slow
 def test_training_names_broken_pictures_and_begins_only_with_consent(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "shapes", classes=("across", "down"), each=12)
     names = [f"down/{name}" for name in broken_files(folder / "down")]

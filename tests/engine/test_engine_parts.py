@@ -1,0 +1,324 @@
+"""The engine's parts by themselves: seeds, schedules, shifts, events, pace, retention, recipes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aienv_gui.engine import protocol
+from aienv_gui.engine.checkpoint import Store
+from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
+from aienv_gui.engine.evaluation import evaluate
+from aienv_gui.engine.events import Events, Metrics, Pace
+from aienv_gui.engine.failures import Failure
+from aienv_gui.engine.loop import learning_rate
+from aienv_gui.engine.models.convolutional import build
+from aienv_gui.engine.protocol import Event
+from aienv_gui.engine.recipe import options_of, preset_of, read_recipe
+from aienv_gui.engine.seeds import derive
+from aienv_gui.engine.tasks.image_classification import Data, mean_and_std, shifted
+
+
+def recipe_with(folder: Path, **changes: Any) -> Path:
+    data = {
+        "version": protocol.VERSION,
+        "task": "image_classification",
+        "data": {"folder": "/pictures"},
+        **changes,
+    }
+    protocol.write_json(folder / protocol.RECIPE, data)
+    return folder
+
+
+def test_seeds_differ_by_purpose_and_fit_a_generator() -> None:
+    seeds = {derive(1, "order", epoch) for epoch in range(100)} | {derive(1, "step", 0, 7), derive(2, "order", 0)}
+    assert len(seeds) == 102
+    assert derive(1, "order", 3) == derive(1, "order", 3)
+    torch.Generator().manual_seed(max(seeds))
+
+
+def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
+    data = protocol.read_json(Path(protocol.__file__).with_name("presets.json"))
+    assert data["default"] in {preset["id"] for preset in data["presets"]}
+    for preset in data["presets"]:
+        recipe = read_recipe(recipe_with(tmp_path, preset=preset["id"]))
+        assert recipe.architecture == preset["model"]["architecture"]
+        assert recipe.settings.as_dict() == preset["settings"]
+        assert 0 < preset["measured"]["test_accuracy"] <= 1
+        sizes = {name: value for name, value in recipe.options.items() if value != "auto"}
+        build(recipe.architecture, {"channels": 1, "size": 28, **sizes}, 10)
+
+
+def test_the_books_network_is_that_of_the_book() -> None:
+    options = preset_of("book")["model"]["options"]
+    network = build("book_convnet", options, 10)
+    shapes = [tuple(value.shape) for name, value in network.named_parameters() if name.endswith("weight")]
+    assert shapes == [(32, 1, 3, 3), (64, 32, 3, 3), (128, 64, 3, 3), (1000, 128 * 6 * 6), (10, 1000)]
+    assert network(torch.zeros(2, 1, 64, 64)).shape == (2, 10)
+
+
+def test_settings_of_the_recipe_replace_those_of_the_preset(tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_with(tmp_path, preset="book", settings={"epochs": 3, "later": 1}, threads=2))
+    assert (recipe.settings.epochs, recipe.settings.learning_rate, recipe.threads) == (3, 0.001, 2)
+    assert options_of(preset_of("book"), {"architecture": "compact_convnet", "options": {"size": 28}}) == {"size": 28}
+    assert options_of(preset_of("book"), {"options": {"hidden": 10}})["widths"] == [32, 64, 128]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"version": 99}, "version"),
+        ({"task": "singing"}, "singing"),
+        ({"data": {}}, "folder"),
+        ({"preset": "unheard"}, "unheard"),
+        ({"settings": {"epochs": 0}}, "epochs"),
+        ({"settings": {"batch_size": "many"}}, "batch_size"),
+        ({"settings": {"learning_rate": float("nan")}}, "learning_rate"),
+        ({"settings": {"optimiser": "magic"}}, "optimiser"),
+        ({"settings": {"schedule": "sometimes"}}, "schedule"),
+        ({"threads": 0}, "threads"),
+    ],
+)
+def test_a_bad_recipe_is_named(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Failure) as caught:
+        read_recipe(recipe_with(tmp_path, **changes))
+    assert caught.value.code == "bad_recipe"
+    assert reason in caught.value.values["reason"]
+
+
+def test_one_cycle_rises_and_falls(tmp_path: Path) -> None:
+    settings = read_recipe(recipe_with(tmp_path)).settings
+    rates = [learning_rate(settings, step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(settings.learning_rate / 25)
+    assert max(rates) == pytest.approx(settings.learning_rate, rel=1e-3)
+    assert rates.index(max(rates)) == 30
+    assert rates[-1] < settings.learning_rate / 100
+    constant = read_recipe(recipe_with(tmp_path, preset="book")).settings
+    assert {learning_rate(constant, step, 100) for step in range(100)} == {0.001}
+
+
+def test_shifts_move_by_at_most_so_many_points_and_repeat_the_edge() -> None:
+    picture = torch.zeros(1, 1, 9, 9, dtype=torch.uint8)
+    picture[0, 0, 4, 4] = 255
+    moved = shifted(picture.repeat(200, 1, 1, 1), 2, seed=1)
+    places = {tuple(place.tolist()[2:]) for place in moved.nonzero()}
+    assert places == {(row, column) for row in range(2, 7) for column in range(2, 7)}
+    assert torch.equal(moved, shifted(picture.repeat(200, 1, 1, 1), 2, seed=1))
+    white = torch.full((20, 1, 9, 9), 255, dtype=torch.uint8)
+    assert torch.equal(shifted(white, 2, seed=3), white)
+
+
+def test_mean_and_std_are_those_of_the_points() -> None:
+    images = torch.randint(0, 256, (40, 3, 5, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    mean, std = mean_and_std(images, torch.arange(30))
+    reference = images[:30].double().transpose(0, 1).flatten(1) / 255
+    assert mean == pytest.approx(reference.mean(dim=1).tolist())
+    assert std == pytest.approx(reference.std(dim=1, correction=0).tolist())
+    assert mean_and_std(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4))[1] == [0.01]
+
+
+def toy_data() -> Data:
+    images = torch.randint(0, 256, (30, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return Data(
+        classes=("a", "b"),
+        paths=tuple(f"{'ab'[index % 2]}/{index}" for index in range(30)),
+        images=images,
+        labels=torch.arange(30) % 2,
+        splits={"test": torch.arange(10, 30)},
+        counts={},
+        fingerprint="",
+        remarks=[],
+    )
+
+
+def test_judging_gives_way_between_batches_and_leaves_the_network_as_it_was() -> None:
+    network = build("compact_convnet", {"channels": 1, "size": 8, "widths": [4], "dropout": 0.5}, 2)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.train()
+    calls = []
+    result = evaluate(network, toy_data(), "test", torch.device("cpu"), 8, lambda: calls.append(1))
+    assert len(calls) == 3
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert sum(map(sum, result.confusion)) == 20
+    certainties = [one["probability"] for one in result.worst]
+    assert certainties == sorted(certainties, reverse=True)
+    assert all(one["truth"] != one["answer"] for one in result.worst)
+
+    def give_up() -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        evaluate(network, toy_data(), "test", torch.device("cpu"), 8, give_up)
+    assert network.training
+
+
+def test_events_wait_while_they_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Events(tmp_path)
+    real = os.write
+    room = [25]
+
+    def tight(file: int, data: bytes) -> int:
+        if room[0] <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = real(file, data[: room[0]])
+        room[0] -= written
+        return written
+
+    monkeypatch.setattr(os, "write", tight)
+    log.emit(Event.PHASE, name="training")
+    log.emit(Event.PHASE, name="validating")
+    failure = log.flush()
+    assert failure is not None
+    assert failure.errno == errno.ENOSPC
+    assert list(protocol.EventReader(tmp_path).read()) == []
+    room[0] = 10_000
+    assert log.flush() is None
+    assert [event["name"] for event in protocol.EventReader(tmp_path).read()] == ["training", "validating"]
+
+
+def test_names_that_are_no_text_survive_in_events_and_answers(tmp_path: Path) -> None:
+    odd = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    Events(tmp_path).emit(Event.WARNING, code="x", values={"path": odd})
+    assert next(protocol.EventReader(tmp_path).read())["values"]["path"] == odd
+    protocol.write_json(tmp_path / "answer.json", {"path": odd})
+    assert protocol.read_json(tmp_path / "answer.json") == {"path": odd}
+
+
+def test_pace_counts_only_the_time_spent_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("aienv_gui.engine.events.time.monotonic", lambda: now[0])
+    pace = Pace(Events(tmp_path), total_steps=100, steps_per_epoch=50)
+    for step in range(1, 21):
+        now[0] += 0.25
+        pace.step(step, 1, 8)
+        if step == 10:
+            now[0] += 1000  # a pause
+            pace.resume()
+    told = list(protocol.EventReader(tmp_path).read())
+    assert [event["step"] for event in told] == [4, 8, 12, 16, 20]
+    assert {event["examples_per_second"] for event in told} == {32.0}
+    assert told[-1]["seconds_left"] == pytest.approx(80 * 0.25)
+    assert told[-1]["seconds_left_high"] > told[-1]["seconds_left"]
+
+
+def test_metrics_are_flushed_in_columns(tmp_path: Path) -> None:
+    metrics = Metrics(Events(tmp_path))
+    for step in (1, 2, 3):
+        metrics.add(step, 1, 1 / step, 0.5)
+    metrics.flush()
+    metrics.flush()
+    told = list(protocol.EventReader(tmp_path).read())
+    assert [loss for event in told for loss in event["columns"]["loss"]] == [1.0, 0.5, 1 / 3]
+    assert len(told) <= 2
+
+
+def test_the_latest_the_best_and_those_by_hand_are_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for step in range(1, 10):
+        store.write({"step": step}, step=step, epoch=1, manual=step == 3, best=step in (2, 4))
+    kept = [entry.step for entry in store.entries]
+    assert kept == [3, 4, 7, 8, 9]
+    assert store.best() == store.entries[1]
+    again = Store(tmp_path)
+    assert again.entries == store.entries
+    assert [again.read(entry)["step"] for entry in again.entries] == kept
+    names = {path.name for path in again.folder.iterdir()}
+    assert names == {protocol.INDEX, *(entry.file for entry in again.entries)}
+
+
+def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write({"step": 1}, step=1, epoch=1, manual=False, best=False)
+    (store.folder / ".00000002.pt.17.tmp").write_bytes(b"half")
+    (store.folder / "00000002.pt").write_bytes(b"whole, but not in the index")
+    Store(tmp_path)
+    assert {path.name for path in store.folder.iterdir()} == {protocol.INDEX, "00000001.pt"}
+
+
+def test_older_checkpoints_make_room_for_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    for step in (1, 2, 3):
+        store.write({"step": step}, step=step, epoch=1, manual=False, best=step == 1)
+    real, refused = protocol.write_atomic, []
+
+    def full(path: Path, data: bytes | memoryview) -> None:
+        if path.suffix == ".pt" and len(list(store.folder.glob("*.pt"))) > 2:
+            refused.append(path.name)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    monkeypatch.setattr(protocol, "write_atomic", full)
+    store.write({"step": 4}, step=4, epoch=1, manual=False, best=False)
+    assert refused == ["00000004.pt"]
+    assert [entry.step for entry in store.entries] == [1, 3, 4]  # 1 is the best, 3 was the last good one
+    monkeypatch.setattr(
+        protocol,
+        "write_atomic",
+        lambda path, data: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")) if path.suffix == ".pt" else None,
+    )
+    with pytest.raises(OSError, match="full"):
+        store.write({"step": 5}, step=5, epoch=1, manual=False, best=False)
+    assert Store(tmp_path).read(store.entries[-1])["step"] == 4
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "altered", "not a checkpoint"])
+def test_a_damaged_checkpoint_is_recognised(tmp_path: Path, damage: str) -> None:
+    store = Store(tmp_path)
+    entry = store.write({"step": 1, "x": torch.zeros(100)}, step=1, epoch=1, manual=False, best=False)
+    path = store.folder / entry.file
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "short":
+        path.write_bytes(content[:-1])
+    elif damage == "altered":
+        path.write_bytes(content[:-200] + bytes([content[-200] ^ 1]) + content[-199:])
+    else:
+        path.write_bytes(b"something else")
+        (store.folder / protocol.INDEX).unlink()
+        store = Store(tmp_path)
+        (entry,) = store.entries
+    with pytest.raises(ValueError, match=r"."):
+        store.read(entry)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.write_text, (tmp_path / "ran", "yes"))
+
+    store = Store(tmp_path)
+    entry = store.write({"step": 1, "evil": Evil()}, step=1, epoch=1, manual=False, best=False)
+    with pytest.raises(ValueError, match=r"."):
+        store.read(entry)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_run_is_locked_while_it_is_worked_on(tmp_path: Path) -> None:
+    first = Lock(tmp_path)
+    with pytest.raises(AlreadyRunningError):
+        Lock(tmp_path)
+    first.release()
+    Lock(tmp_path).release()
+
+
+def test_a_command_cut_short_is_refused_and_taken_away(tmp_path: Path) -> None:
+    log = Events(tmp_path)
+    desk = Desk(tmp_path, log, born=0)
+    (tmp_path / protocol.COMMANDS / "99-1.json").write_text('{"comm', encoding="utf-8")
+    assert desk.take() == []
+    assert next(protocol.EventReader(tmp_path).read())["reason"] == "unknown"
+    assert list((tmp_path / protocol.COMMANDS).iterdir()) == []
+
+
+def test_events_are_plain_json_lines(tmp_path: Path) -> None:
+    Events(tmp_path).emit(Event.PHASE, name="训练 😀")
+    line = (tmp_path / protocol.EVENTS).read_text(encoding="ascii")
+    assert json.loads(line)["name"] == "训练 😀"
