@@ -246,7 +246,7 @@ STATES: Mapping[RunState, Text] = {
     RunState.STARTING: tr("Starting"),
     RunState.TRAINING: tr("Training"),
     RunState.PAUSED: tr("Paused"),
-    RunState.COMPLETED: tr("Completed"),
+    RunState.COMPLETED: tr("Finished"),
     RunState.STOPPED: tr("Stopped"),
     RunState.FAILED: tr("Failed"),
     RunState.INTERRUPTED: tr("Interrupted"),

@@ -23,6 +23,11 @@ _OPTIMISERS = (("adamw", tr("AdamW")), ("adam", tr("Adam")), ("sgd", tr("SGD")))
 class _Number(QSpinBox):
     """A whole number; the wheel scrolls the page unless the user is on it."""
 
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.lineEdit().setTextMargins(8, 0, 0, 0)  # a style sheet's padding does not reach it
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         if self.hasFocus():
             super().wheelEvent(event)
