@@ -328,10 +328,12 @@ class EnvironmentDetails(Card):
         environment = self.environment
         if environment is None:
             return
+        self._problems.pop(environment.prefix, None)
         training = self._training_in(environment.prefix)
         if training is not None:
             self._problems[environment.prefix] = _in_use(environment.name, training)
-            self._show_problem()
+        self._show_problem()
+        if training is not None:
             return
         use = self._uses.get(environment.prefix)
         count = len(environment.packages)

@@ -72,14 +72,10 @@ class EnvironmentsPage(Page):
         self._wanted: Path | None = None  # to be selected as soon as it is in the list
         self._gone: set[Path] = set()  # what we deleted ourselves needs no explanation
         self._banners: list[UnfinishedBanner] = []
-        self._discards: dict[QObject, Unfinished] = {}
         self._stack = CurrentStack(self)
         self.body.addWidget(self._stack, 1)
         self._stack.addWidget(self._make_overview())
-        self.wizard = NewEnvironment(services, self._stack)
-        self.wizard.closed.connect(self._on_wizard_closed)
-        self.wizard.changed.connect(self._show_wizard_banner)
-        self._stack.addWidget(self.wizard)
+        self._wizard: NewEnvironment | None = None
         services.environments.changed.connect(self._on_list_changed)
         services.environments.failed.connect(self._on_list_failed)
         self.open_list()
@@ -134,6 +130,16 @@ class EnvironmentsPage(Page):
         self._splitter.setSizes([_LIST_WIDTH, 600])
         column.addWidget(self._splitter, 1)
         return overview
+
+    @property
+    def wizard(self) -> NewEnvironment:
+        """The wizard, made when it is first asked for: most visits to this page do not need its five views."""
+        if self._wizard is None:
+            self._wizard = NewEnvironment(self.services, self._stack)
+            self._wizard.closed.connect(self._on_wizard_closed)
+            self._wizard.changed.connect(self._show_wizard_banner)
+            self._stack.addWidget(self._wizard)
+        return self._wizard
 
     @property
     def banners(self) -> tuple[UnfinishedBanner, ...]:
@@ -191,13 +197,13 @@ class EnvironmentsPage(Page):
 
     @Slot()
     def _show_wizard_banner(self) -> None:
-        wizard = self.wizard.wizard
+        wizard = self._wizard.wizard if self._wizard is not None else None
         in_list = self._stack.currentIndex() == 0
         self.build_banner.setVisible(in_list and wizard is not None)
         if wizard is not None:
             self.build_banner.words.say(_progress_words(wizard.step, wizard.draft.name, wizard.busy))
         for banner in self._banners:
-            banner.resume.setEnabled(not self.wizard.active)
+            banner.resume.setEnabled(self._wizard is None or not self._wizard.active)
 
     @Slot(object)
     def _on_wizard_closed(self, prefix: Path | None) -> None:
