@@ -4,7 +4,9 @@ Steps, in the order they are asked for: ``interpreter``, ``import:<module>``, ``
 ``computation:<library>``, ``agree:numpy-torch``. Each writes one JSON line to standard output before it begins and one
 after it, so that a crash (a truncated library kills the process) or a standstill tells where it was:
 ``{"step": ..., "event": "begin"}`` and ``{"step": ..., "event": "end", "ok": ..., "seconds": ..., ...}``. What
-needs a module that could not be imported is ``skipped``. What libraries print goes to standard error. It must also run in old interpreters (Python 3.8).
+needs a module that could not be imported is ``skipped``. What libraries print goes to standard error.
+
+It must also run in old interpreters (Python 3.8).
 """
 # ruff: noqa: B905, UP032 (Python 3.8 knows no zip(strict=...))
 

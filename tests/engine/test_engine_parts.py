@@ -59,7 +59,7 @@ def test_the_books_network_is_that_of_the_book() -> None:
     options = preset_of("book")["model"]["options"]
     network = build("book_convnet", options, 10)
     shapes = [tuple(value.shape) for name, value in network.named_parameters() if name.endswith("weight")]
-    assert shapes == [(32, 1, 3, 3), (64, 32, 3, 3), (128, 64, 3, 3), (1000, 128 * 6 * 6), (10, 1000)]
+    assert shapes == [(32, 1, 3, 3), (64, 32, 3, 3), (128, 64, 3, 3), (1000, 128 * 8 * 8), (10, 1000)]
     assert network(torch.zeros(2, 1, 64, 64)).shape == (2, 10)
 
 

@@ -41,12 +41,11 @@ class BookConvNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not look
         super().__init__()
         self.normalise = Normalise(channels)
         layers: list[nn.Module] = []
-        side = size
-        for entering, leaving in zip((channels, *widths), widths, strict=False):
-            layers += [nn.Conv2d(entering, leaving, 3), nn.ReLU(), nn.MaxPool2d(2)]
-            side = (side - 2) // 2
+        side = size // 2 ** len(widths)
         if side < 1:
-            raise ValueError(f"pictures of {size} x {size} are too small for {len(widths)} convolutions with pooling")
+            raise ValueError(f"pictures of {size} x {size} are too small for {len(widths)} poolings")
+        for entering, leaving in zip((channels, *widths), widths, strict=False):
+            layers += [nn.Conv2d(entering, leaving, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
         layers += [nn.Flatten(), nn.Linear(widths[-1] * side * side, hidden), nn.ReLU()]
         if dropout:
             layers.append(nn.Dropout(dropout))
