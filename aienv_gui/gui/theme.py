@@ -9,7 +9,7 @@ from functools import cache
 from string import Template
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QDir, QObject, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QByteArray, QDir, QObject, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QWidget
@@ -73,18 +73,10 @@ def _put_icon(target: QObject, setter: str, name: str, role: str) -> None:
     icon = _render(name, _colours.get(role) or palette_of("light")[role]) if name else QIcon()
     if setter == "setPixmap":
         ratio = target.devicePixelRatioF() if isinstance(target, QWidget) else 1.0
-        icon_size = target.property("icon_size") or 16
-        getattr(target, setter)(
-            icon.pixmap(icon_size, icon_size) if ratio == 1.0 else _pixmap_of(icon, icon_size, ratio)
-        )
+        edge = target.property("icon_size") or 16
+        getattr(target, setter)(icon.pixmap(QSize(edge, edge), ratio))
     else:
         getattr(target, setter)(icon)
-
-
-def _pixmap_of(icon: QIcon, size: int, ratio: float) -> QPixmap:
-    pixmap = icon.pixmap(round(size * ratio), round(size * ratio))
-    pixmap.setDevicePixelRatio(ratio)
-    return pixmap
 
 
 @cache

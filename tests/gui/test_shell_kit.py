@@ -25,6 +25,7 @@ from aienv_gui.gui.widgets.badge import STATES, StateBadge
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.choice import Choice
 from aienv_gui.gui.widgets.confirm import confirm
+from aienv_gui.gui.widgets.empty_state import EmptyState
 from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.log_view import LogView
 from aienv_gui.gui.widgets.problem_view import ProblemPanel
@@ -254,6 +255,19 @@ def test_a_job_row_follows_its_job(qtbot: QtBot, theme: Theme) -> None:
     assert not row.bar.isVisible()
     assert {"Failed", "The disk is full."} <= {label.text() for label in row.findChildren(QLabel)}
     jobs.shut_down()
+
+
+@pytest.mark.parametrize("width", [420, 800])
+def test_an_empty_page_says_all_of_what_it_is_for(qtbot: QtBot, theme: Theme, width: int) -> None:
+    state = EmptyState(verbatim("What this page is for, and what to do first. " * 5), tr("Open"), icon="models")
+    qtbot.addWidget(state)
+    state.resize(width, 600)
+    state.show()
+    label = next(label for label in state.findChildren(QLabel) if label.text())
+    assert label.height() >= label.heightForWidth(label.width())
+    assert label.width() > 240
+    with qtbot.waitSignal(state.clicked):
+        state.findChildren(QPushButton)[0].click()
 
 
 def test_a_button_has_its_name_and_its_hint(qtbot: QtBot, theme: Theme) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text
 from aienv_gui.gui.theme import show_icon
@@ -27,9 +27,13 @@ class EmptyState(QWidget):
             column.addWidget(picture, 0, Qt.AlignmentFlag.AlignHCenter)
         self._label = Label(text, role="muted", parent=self)
         self._label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._label.setMinimumWidth(360)
         self._label.setMaximumWidth(560)
-        column.addWidget(self._label, 0, Qt.AlignmentFlag.AlignHCenter)
+        # Between stretches, not aligned: an aligned label is not asked how high it is at its width, and would be cut.
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self._label, 6)
+        row.addStretch(1)
+        column.addLayout(row)
         self.button: Button | None = None
         if button_text is not None:
             self.button = Button(button_text, parent=self)
