@@ -26,7 +26,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import conda_integrity, download, uv_backend
 from aienv_gui.environments.integrity import site_packages
-from aienv_gui.environments.manifest import plan_from_json, request_to_json, sources_to_json
+from aienv_gui.environments.manifest import folders_to_json, plan_from_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
 
 
@@ -34,7 +34,6 @@ class CondaBackend:
     """Implements `backend.Backend` with py-rattler."""
 
     def plan(self, request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
-        from aienv_gui.environments.worker import folders_to_json  # it imports the engines
         from aienv_gui.environments.worker_call import call
 
         task = {

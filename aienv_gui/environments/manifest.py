@@ -1,8 +1,8 @@
 """What is written about an environment: ``aienv.json`` in each one we made, and dated verdicts for all.
 
 ``aienv.json`` holds what was asked (`Request`), the exact files (the lock) and when it was built. The verdicts of the
-last validation stand in the data folder: `write_health`, `read_health`. Also here: `Request`, `Plan`, `Sources` and
-`Verdict` as JSON data, for journals and for the worker process.
+last validation stand in the data folder: `write_health`, `read_health`. Also here: `Request`, `Plan`, `Sources`,
+`Folders` and `Verdict` as JSON data, for journals and for the worker process.
 """
 
 from __future__ import annotations
@@ -98,6 +98,14 @@ def sources_from_json(data: Mapping[str, Any]) -> Sources:
         channels=tuple(data["channels"]),
         no_index=data.get("no_index", False),
     )
+
+
+def folders_to_json(folders: Folders) -> dict[str, str]:
+    return {name: str(getattr(folders, name)) for name in ("config", "data", "cache", "logs")}
+
+
+def folders_from_json(data: Mapping[str, str]) -> Folders:
+    return Folders(**{name: Path(path) for name, path in data.items()})
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:

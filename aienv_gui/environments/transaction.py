@@ -28,6 +28,7 @@ from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import (
     Manifest,
+    folders_to_json,
     health_file,
     plan_from_json,
     plan_to_json,
@@ -38,7 +39,6 @@ from aienv_gui.environments.manifest import (
 from aienv_gui.environments.plan import check_room, make_plan
 from aienv_gui.environments.recipes import check_name, folder_name
 from aienv_gui.environments.records import Environment, Maker, Plan, Sources, Unfinished
-from aienv_gui.environments.worker import folders_to_json
 from aienv_gui.environments.worker_call import DIED, call
 
 _VERSION: Final = 1

@@ -23,10 +23,15 @@ import psutil
 
 from aienv_gui.core.errors import Problem, unexpected
 from aienv_gui.core.processes import end_tree
-from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.manifest import plan_from_json, plan_to_json, request_from_json, sources_from_json
+from aienv_gui.environments.manifest import (
+    folders_from_json,
+    plan_from_json,
+    plan_to_json,
+    request_from_json,
+    sources_from_json,
+)
 from aienv_gui.environments.plan import backend_of
 from aienv_gui.environments.records import PackageProgress
 
@@ -95,14 +100,6 @@ def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
 
 
 _VERBS: Final[Mapping[str, Callable[[Mapping[str, Any], _Lines], dict[str, Any]]]] = {"build": build, "plan": plan}
-
-
-def folders_to_json(folders: Folders) -> dict[str, str]:
-    return {name: str(getattr(folders, name)) for name in ("config", "data", "cache", "logs")}
-
-
-def folders_from_json(data: Mapping[str, str]) -> Folders:
-    return Folders(**{name: Path(path) for name, path in data.items()})
 
 
 def _end_with_the_application(stdin: BinaryIO) -> None:

@@ -12,10 +12,16 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text
-from aienv_gui.environments.manifest import plan_from_json, plan_to_json, sources_from_json, sources_to_json
+from aienv_gui.environments.manifest import (
+    folders_from_json,
+    folders_to_json,
+    plan_from_json,
+    plan_to_json,
+    sources_from_json,
+    sources_to_json,
+)
 from aienv_gui.environments.records import Plan, Sources
 from aienv_gui.environments.transaction import build
-from aienv_gui.environments.worker import folders_from_json, folders_to_json
 
 
 class _Printing(Silent):
