@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -138,8 +139,19 @@ def resume(run: Path) -> str:
 
 
 def stop(run: Path) -> str:
-    """Ask the engine to save a checkpoint and end; it takes less than three seconds."""
-    return _ask(run, Command.STOP)
+    """Ask the engine to save a checkpoint and end; it takes less than three seconds.
+
+    Where the disk is too full for the question, the system's own signal asks (not on Windows, where it would kill);
+    then the id is empty.
+    """
+    try:
+        return _ask(run, Command.STOP)
+    except Problem as problem:
+        if problem.code != "disk_full" or sys.platform == "win32":
+            raise
+        with contextlib.suppress(OSError, ValueError, KeyError, psutil.NoSuchProcess):
+            psutil.Process(int(protocol.read_json(run / PROCESS)["pid"])).terminate()
+        return ""
 
 
 def save(run: Path) -> str:

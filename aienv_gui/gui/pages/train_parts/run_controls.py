@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, size, tr
@@ -17,7 +17,8 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
-from aienv_gui.training.records import Run, RunState
+from aienv_gui.training.problems import problem_of
+from aienv_gui.training.records import Checkpoint, Run, RunState
 
 _HARDER_MS = 3000  # how long a stop may take before it may be forced
 
@@ -33,9 +34,10 @@ class RunControls(QWidget):
         self._services = services
         self._run: Run | None = None
         self._job: Job | None = None  # a command under way
-        self._saving = ""  # the id of a SAVE that has not been answered
+        self._sent: dict[QObject, str] = {}  # commands on their way to the engine: job -> verb
+        self._asked: dict[str, str] = {}  # commands not answered yet: id -> verb
+        self._saving = self._stopping = False
         self._waiting: RunState | None = None  # pressed pause (or resume), not answered
-        self._stopping = False
         self._environments: tuple[Environment, ...] = ()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -80,8 +82,9 @@ class RunControls(QWidget):
     def forget(self) -> None:
         """Another run is shown."""
         self._run = self._job = self._waiting = self._saved_file = None
-        self._saving = ""
-        self._stopping = False
+        self._saving = self._stopping = False
+        self._sent.clear()
+        self._asked.clear()
         self._harder.stop()
         self.answer.hide()
         self._show_saved.hide()
@@ -94,7 +97,7 @@ class RunControls(QWidget):
         if not run.state.live or (before is not None and not before.live):
             self._stopping = False
             self._harder.stop()
-        self._look_for_answer(run)
+        self._look_for_answers(run)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -131,32 +134,26 @@ class RunControls(QWidget):
         assert self._run is not None
         paused = self._run.state is RunState.PAUSED
         self._waiting = RunState.TRAINING if paused else RunState.PAUSED
-        self._send(tr("Resume") if paused else tr("Pause"), run_work.resume if paused else run_work.pause)
+        if paused:
+            self._send("resume", tr("Resume"), run_work.resume)
+        else:
+            self._send("pause", tr("Pause"), run_work.pause)
 
     @Slot()
     def _on_save(self) -> None:
         self.answer.hide()
         self._show_saved.hide()
-        self._saving = "?"
-        job = self._send(tr("Save checkpoint"), run_work.save)
-        job.succeeded.connect(self._on_save_sent)
-
-    @Slot(object)
-    def _on_save_sent(self, command: str) -> None:
-        if self._saving:
-            self._saving = command
-            if self._run is not None:
-                self._look_for_answer(self._run)
-                self._refresh()
+        self._saving = True
+        self._send("save", tr("Save checkpoint"), run_work.save)
 
     @Slot()
     def _on_stop(self) -> None:
         if self._stopping:
-            self._send(tr("Stop now"), run_work.stop_now)
+            self._send("kill", tr("Stop now"), run_work.stop_now)
             return
         self._stopping = True
         self._harder.start()
-        self._send(tr("Stop the training"), run_work.stop)
+        self._send("stop", tr("Stop the training"), run_work.stop)
 
     @Slot()
     def _offer_harder(self) -> None:
@@ -165,16 +162,28 @@ class RunControls(QWidget):
             self.stop.say(tr("Stop now"))
             self.stop.hint(tr("Ends the process at once; what came after the last checkpoint is done again later."))
 
-    def _send(self, title: Text, function: Callable[..., Any]) -> Job:
+    def _send(self, verb: str, title: Text, function: Callable[..., Any]) -> None:
         assert self._run is not None
         job = self._services.jobs.start(title, function, self._run.folder, quiet=True)
+        self._sent[job] = verb
+        job.succeeded.connect(self._on_sent)
         job.failed.connect(self._on_failed)
         self._refresh()
-        return job
+
+    @Slot(object)
+    def _on_sent(self, command: str) -> None:
+        verb = self._sent.pop(self.sender(), "")
+        if command and verb:
+            self._asked[command] = verb
+            if self._run is not None:
+                self._look_for_answers(self._run)
+                self._refresh()
 
     @Slot(object)
     def _on_failed(self, problem: object) -> None:
-        self._saving, self._waiting, self._stopping = "", None, False
+        self._sent.pop(self.sender(), None)
+        self._saving = self._stopping = False
+        self._waiting = None
         self._harder.stop()
         self._refresh()
         self.failed.emit(problem)
@@ -210,24 +219,49 @@ class RunControls(QWidget):
 
     # Answers.
 
-    def _look_for_answer(self, run: Run) -> None:
-        if not self._saving or self._saving == "?":
-            return
-        checkpoint, refused = run.checkpoint_of(self._saving), run.answer_to(self._saving)
-        if checkpoint is not None:
-            self._saving = ""
-            self._saved_file = checkpoint.file
-            self.answer.set_role("good")
-            self.answer.say(tr("Saved: {size}, {path}", size=size(checkpoint.bytes), path=checkpoint.file))
-            self.answer.show()
-            self._show_saved.show()
-        elif refused is not None or not run.state.live:
-            self._saving = ""
-            self.answer.set_role("warn")
+    def _look_for_answers(self, run: Run) -> None:
+        for command, verb in list(self._asked.items()):
+            saved, answer = run.checkpoint_of(command), run.answer_to(command)
+            if verb == "save" and saved is not None:
+                self._saved(saved)
+            elif answer is not None and not answer.ok:
+                self._refused(verb, answer.reason)
+            elif not run.state.live and verb == "save":
+                self._refused(verb, "ended")
+            elif answer is None and run.state.live:
+                continue
+            del self._asked[command]
+
+    def _saved(self, checkpoint: Checkpoint) -> None:
+        self._saving = False
+        self._saved_file = checkpoint.file
+        self.answer.set_role("good")
+        self.answer.say(tr("Saved: {size}, {path}", size=size(checkpoint.bytes), path=checkpoint.file))
+        self.answer.show()
+        self._show_saved.show()
+
+    def _refused(self, verb: str, reason: str) -> None:
+        if verb == "save":
+            self._saving = False
+        elif verb == "stop":
+            self._stopping = False
+            self._harder.stop()
+        else:
+            self._waiting = None
+        self.answer.set_role("warn")
+        if reason == "ended":
+            self.answer.say(tr("The checkpoint was not saved: the training has ended."))
+        elif verb == "stop":
             self.answer.say(
-                run.warnings[-1] if run.warnings else tr("The checkpoint was not saved: the training has ended.")
+                tr(
+                    "Not stopped, since the last steps cannot be saved: {why} Stop again to end without them.",
+                    why=_why(reason),
+                )
             )
-            self.answer.show()
+        else:
+            self.answer.say(tr("That did not work: {why}", why=_why(reason)))
+        self.answer.show()
+        self._show_saved.hide()
 
     # Environments.
 
@@ -246,3 +280,8 @@ class RunControls(QWidget):
             for item in able:
                 self.place.addItem(item.name)
         self._refresh()
+
+
+def _why(reason: str) -> Text:
+    problem = problem_of(reason, {})
+    return tr("{title} {cure}", title=problem.title, cure=problem.cure)
