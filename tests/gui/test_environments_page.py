@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QPushButton, QTabWidget, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.errors import Problem
@@ -353,3 +353,21 @@ def test_an_environment_with_a_training_in_it_is_not_deleted(
     shown = " ".join(label.text() for label in details.findChildren(QLabel) if label.isVisible())
     assert "“digits” runs in it" in shown
     assert mine.exists()
+
+
+def test_the_keyboard_stays_in_the_wizard(driver: WizardDriver) -> None:
+    driver.open()
+    driver.choose("empty")
+    driver.qtbot.waitUntil(driver.wizard.options.name.hasFocus)
+    driver.name("by keyboard")
+    driver.qtbot.keyClick(driver.wizard.options.name, Qt.Key.Key_Return)
+    assert driver.wizard.step is Step.PLAN
+
+    def inside() -> None:
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        assert driver.wizard.isAncestorOf(focus)
+
+    driver.qtbot.waitUntil(inside)
+    driver.qtbot.keyClick(driver.wizard, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    driver.qtbot.waitUntil(driver.wizard.options.name.hasFocus)

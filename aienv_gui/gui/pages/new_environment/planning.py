@@ -105,6 +105,9 @@ class PlanStep(StepView):
         super().leave()
         self._drop_row()
 
+    def first_field(self) -> QWidget | None:
+        return self._row.cancel if self._row is not None else None
+
     def make_plan(self, *, own: bool = False) -> None:
         """Begin to plan; with `own` from the application's own packages, without network."""
         wizard = self.wizard

@@ -71,6 +71,9 @@ class ValidateStep(StepView):
         super().leave()
         self._drop_row()
 
+    def first_field(self) -> QWidget | None:
+        return self._row.cancel if self._row is not None else None
+
     @Slot()
     def start(self) -> None:
         """Begin to validate."""
