@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 class Presenter(QObject):
     """Lives in the GUI thread; `show` may be called there only (`crash_hooks` brings errors of other threads here)."""
 
+    anywhere = frozenset({"open_folder", "open_page", "open_settings", "show_log"})  # what `carry_out` can do
+
     def __init__(self, folders: Folders, navigator: Navigator, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._folders = folders
@@ -95,7 +97,8 @@ class _ProblemDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
-        self.panel = ProblemPanel(presenter, self)
+        self.panel = ProblemPanel(presenter, self, only_anywhere=True)
+        self.panel.carried_out.connect(self.accept)
         self.panel.show_problem(problem)
         column.addWidget(self.panel)
         row = QHBoxLayout()

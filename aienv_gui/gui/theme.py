@@ -153,9 +153,11 @@ class Theme(QObject):
     def _on_system_changed(self) -> None:
         self._apply()
 
+    def _system_is_dark(self) -> bool:
+        return self._application.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
     def _apply(self) -> None:
-        dark = self._application.styleHints().colorScheme() == Qt.ColorScheme.Dark
-        name = self._mode if self._mode != "system" else ("dark" if dark else "light")
+        name = self._mode if self._mode != "system" else ("dark" if self._system_is_dark() else "light")
         if name == self._name:
             return
         self._name = name

@@ -20,6 +20,8 @@ _PACKAGES = tuple(Package(name, "1.0") for name in ("torch", "numpy", "pillow", 
 _READY = Environment(Path("/e/vision"), Path("/e/vision/bin/python"), "vision", Maker.AIENV, "3.11.7", _PACKAGES)
 _EMPTY = Environment(Path("/e/empty"), Path("/e/empty/bin/python"), "empty", Maker.AIENV, "3.11.7")
 
+_OWN = Environment(Path("/e/own"), Path("/e/own/bin/python"), "AIEnv", Maker.BUILT_IN, "3.11.7", _PACKAGES)
+
 
 def _run(name: str, state: RunState, created: float, model: Path | None = None) -> RunSummary:
     return RunSummary(
@@ -79,6 +81,7 @@ _BROKEN_OFF = _run("leaves", RunState.INTERRUPTED, 4.0)
     [
         ((_EMPTY,), (), [False, False, False, False], "Set up an environment", ("environments", "new")),
         ((_READY, _EMPTY), (), [True, False, False, False], "Train a sample model", ("train", "new")),
+        ((_OWN,), (), [True, False, False, False], "Train a sample model", ("train", "new")),
         ((_READY,), (_LIVE,), [True, True, False, False], "Show the training", ("train", _LIVE.folder)),
         ((), (_LIVE,), [False, True, False, False], "Show the training", ("train", _LIVE.folder)),
         (

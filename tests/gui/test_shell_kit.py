@@ -70,6 +70,24 @@ def test_the_theme_switches_live_and_says_so(qtbot: QtBot, theme: Theme, qapp: Q
         theme.set_mode("purple")
 
 
+def test_the_system_is_followed_until_the_user_chooses(
+    qtbot: QtBot, theme: Theme, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = qapp.styleHints().colorSchemeChanged
+    theme.set_mode("system")
+    monkeypatch.setattr(theme, "_system_is_dark", lambda: True)
+    changed.emit(Qt.ColorScheme.Dark)
+    assert theme.dark
+    theme.set_mode("light")
+    changed.emit(Qt.ColorScheme.Dark)
+    assert not theme.dark
+    theme.set_mode("system")
+    assert theme.dark
+    monkeypatch.setattr(theme, "_system_is_dark", lambda: False)
+    changed.emit(Qt.ColorScheme.Light)
+    assert not theme.dark
+
+
 def test_every_role_of_the_kit_exists_in_both_themes() -> None:
     roles = (
         "window surface raised border text muted accent on_accent good warn bad grid series_train series_validation "
@@ -166,6 +184,18 @@ def test_the_presenter_shows_one_dialog_and_no_storm(qtbot: QtBot, presenter: Pr
     assert presenter.last is not None
     assert "another" in presenter.last.details
     first.accept()
+    assert presenter._dialog is None
+
+
+def test_a_dialog_offers_only_what_it_can_do(qtbot: QtBot, presenter: Presenter, theme: Theme) -> None:
+    actions = (Action("retry", tr("Open")), Action("open_page", tr("Hardware"), "hardware"))
+    presenter.show(Problem(tr("The disk is full."), actions=actions))
+    dialog = presenter._dialog
+    assert dialog is not None
+    buttons = {button.text(): button for button in dialog.findChildren(QPushButton)}
+    assert "Open" not in buttons
+    with qtbot.waitSignal(presenter._navigator.requested):
+        buttons["Hardware"].click()
     assert presenter._dialog is None
 
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, percent, tr, tr_count, verbatim
+from aienv_gui.environments.records import Maker
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
@@ -148,7 +149,9 @@ class HomePage(Page):
         runs = [run for run in self.services.runs.items if run.damaged is None]
         finished = [run for run in runs if run.model is not None]
         live = next((run for run in runs if run.state.live), None)
-        if environments:
+        if len(environments) == 1 and environments[0].maker is Maker.BUILT_IN:
+            self.environment.set_done(True, tr("AIEnv's own environment can train."))
+        elif environments:
             ready = tr_count(
                 "{name} can train.", "{count} environments can train.", len(environments), name=environments[0].name
             )

@@ -20,6 +20,9 @@ from aienv_gui.gui.widgets.log_view import LogView
 class Reports(Protocol):
     """What the panel needs of the presenter."""
 
+    @property
+    def anywhere(self) -> frozenset[str]: ...
+
     def report(self, problem: Problem) -> str: ...
 
     def carry_out(self, action: Action) -> bool: ...
@@ -29,13 +32,16 @@ class ProblemPanel(QFrame):
     """The panel itself, which needs a presenter only. Hidden while there is nothing to show.
 
     What can be done from anywhere (open a folder or a page, show the log) it does itself; `action` is emitted for
-    everything else: ``retry`` and names of the page's own.
+    everything else: ``retry`` and names of the page's own. Where nobody listens to it (`only_anywhere`), such actions
+    are not offered.
     """
 
     action = Signal(object)  # Action
+    carried_out = Signal()
 
-    def __init__(self, presenter: Reports, parent: QWidget | None = None) -> None:
+    def __init__(self, presenter: Reports, parent: QWidget | None = None, *, only_anywhere: bool = False) -> None:
         super().__init__(parent)
+        self._only_anywhere = only_anywhere
         self._presenter = presenter
         self.problem: Problem | None = None
         self.setProperty("role", "problem")
@@ -85,7 +91,8 @@ class ProblemPanel(QFrame):
             if text is not None:
                 label.say(text)
         self._drop_buttons()
-        for index, action in enumerate(problem.actions):
+        offered = [a for a in problem.actions if a.name in self._presenter.anywhere or not self._only_anywhere]
+        for index, action in enumerate(offered):
             button = Button(action.label, parent=self)
             self._actions[button] = action
             button.clicked.connect(self._on_action)
@@ -125,7 +132,9 @@ class ProblemPanel(QFrame):
     @Slot()
     def _on_action(self) -> None:
         action = self._actions[self.sender()]
-        if not self._presenter.carry_out(action):
+        if self._presenter.carry_out(action):
+            self.carried_out.emit()
+        else:
             self.action.emit(action)
 
 
