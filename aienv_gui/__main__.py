@@ -90,11 +90,12 @@ class Session(QObject):
         if self.services.settings.problem is not None:
             self.services.presenter.show(self.services.settings.problem, self.window)
 
-    def end(self) -> None:
-        """Stop every thread. Blocks until the last one has ended."""
+    def end(self) -> bool:
+        """Stop every thread. Blocks until the last one has ended; False where one did not in time."""
         self.services.hardware.stop()
-        self.services.jobs.shut_down()
+        ended = self.services.jobs.shut_down()
         self.window.deleteLater()
+        return ended
 
 
 def _parse(arguments: Sequence[str]) -> Options:
@@ -165,12 +166,17 @@ def _run(application: QApplication, folders: Folders, options: Options) -> int:
             from aienv_gui.gui.tour import tour  # only for those who ask for it
 
             tour.start(session.services, session.window, options.tour)
-        return application.exec()
+        code = application.exec()
     finally:
-        session.end()
+        ended = session.end()
         hooks.remove()
         signals.remove()
         single.release()
+    if not ended:
+        # A thread that still runs cannot be taken down in order: Qt would abort, and the system report a crash.
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ function would run in the worker's thread (see the package's README).
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -17,6 +18,8 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 from aienv_gui.core.errors import Cancelled, Problem, unexpected
 from aienv_gui.core.tasks import JobState
 from aienv_gui.core.wording import Text
+
+_log = logging.getLogger(__name__)
 
 _LOG_LINES = 5000
 _PROGRESS_INTERVAL_S = 0.05
@@ -258,13 +261,19 @@ class Jobs(QObject):
             job.deleteLater()
             self.changed.emit()
 
-    def shut_down(self) -> None:
-        """Cancel all but what survives the window, and wait for every thread. For the end of the program; blocks."""
+    def shut_down(self, timeout_s: float = 20.0) -> bool:
+        """Cancel all but what survives the window, and wait for every thread. For the end of the program; blocks.
+
+        False where a function did not stop in time: its thread still runs, and may be ended with the process only.
+        """
         for job in list(self._running):
             job.leave()
-        for job in list(self._running):
-            job.wait()
-        self._running.clear()
+        deadline = time.monotonic() + timeout_s
+        stuck = [job for job in self._running if not job.wait(max(0, round(1000 * (deadline - time.monotonic()))))]
+        for job in stuck:
+            _log.error("did not stop: %s", job.title)
+        self._running = stuck
+        return not stuck
 
     @Slot()
     def _on_finished(self) -> None:

@@ -13,6 +13,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.tasks import JobState, Reporter
 from aienv_gui.core.wording import tr, verbatim
 from aienv_gui.gui.jobs import Job, Jobs
+from tests.conftest import LogWatch
 
 _TITLE = verbatim("A job")
 
@@ -249,10 +250,26 @@ def test_an_ended_job_can_be_forgotten_a_running_one_cannot(qtbot: QtBot, jobs: 
     assert jobs.visible == []
 
 
+def test_a_function_that_does_not_stop_is_named(qtbot: QtBot, jobs: Jobs, expected_logs: LogWatch) -> None:
+    expected_logs.expect("ERROR .*did not stop: A job")
+    started, go = threading.Event(), threading.Event()
+
+    def deaf(reporter: Reporter) -> None:
+        started.set()
+        go.wait(10)
+
+    job = jobs.start(_TITLE, deaf)
+    qtbot.waitUntil(started.is_set)
+    assert not jobs.shut_down(timeout_s=0.05)
+    go.set()
+    assert jobs.shut_down()
+    assert job.wait(0)
+
+
 def test_shutting_down_ends_every_thread(qtbot: QtBot, jobs: Jobs) -> None:
     events = [threading.Event() for _ in range(3)]
     for event in events:
         jobs.start(_TITLE, _until_cancelled, event)
     qtbot.waitUntil(lambda: all(event.is_set() for event in events))
-    jobs.shut_down()
+    assert jobs.shut_down()
     assert all(job.wait(0) for job in jobs.visible)
