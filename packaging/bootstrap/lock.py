@@ -13,7 +13,7 @@ from bootstrap.failures import Stop
 from bootstrap.places import LOCKS, PYPROJECT, ROOT
 
 # What torch itself needs. torch is not locked: which build suits depends on the machine (see torch_wheel).
-_NEEDED_BY_TORCH: Final = ("filelock", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec")
+_NEEDED_BY_TORCH: Final = ("filelock", "setuptools", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec")
 _HEAD: Final = "# Made by packaging/dev.py lock from pyproject.toml. Not to be edited.\n"
 
 
