@@ -17,6 +17,7 @@ from PySide6.QtCore import (
     QObject,
     QSocketNotifier,
     Qt,
+    QTimer,
     QtMsgType,
     Signal,
     Slot,
@@ -121,6 +122,11 @@ class TerminalSignals(QObject):
         self._write.close()
 
     def _on_signal(self, _number: int, _frame: object) -> None:
+        # Later: before the event loop runs, `quit` would be forgotten.
+        QTimer.singleShot(0, self._quit)
+
+    @Slot()
+    def _quit(self) -> None:
         QCoreApplication.quit()
 
     @Slot()

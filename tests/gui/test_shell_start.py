@@ -169,6 +169,24 @@ def test_another_home_is_another_program(qtbot: QtBot, tmp_path: Path) -> None:
     two.release()
 
 
+if sys.platform != "win32":
+
+    def test_a_signal_before_the_event_loop_is_not_forgotten(tmp_path: Path) -> None:
+        code = (
+            "import os, signal\n"
+            "from PySide6.QtCore import QCoreApplication\n"
+            "from aienv_gui.gui.crash_hooks import TerminalSignals\n"
+            "application = QCoreApplication([])\n"
+            "signals = TerminalSignals(application)\n"
+            "os.kill(os.getpid(), signal.SIGINT)\n"
+            "raise SystemExit(application.exec())\n"
+        )
+        command = [sys.executable, "-c", code]
+        assert (
+            subprocess.run(command, env=_environment(), cwd=tmp_path, timeout=_PATIENCE_S, check=False).returncode == 0
+        )
+
+
 class Thrower(QObject):
     thrown = Signal()
 
