@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from pathlib import Path
 
 from conda_package_streaming.create import conda_builder
 from rattler import Subdir
-from rattler.index.index import index_fs
 
 THIS_SUBDIR = str(Subdir.current())
 
@@ -115,10 +115,18 @@ def _add(archive: tarfile.TarFile, name: str, member: Member) -> None:
     archive.addfile(info, io.BytesIO(member.content))
 
 
+_INDEX = """
+import asyncio, os, pathlib, sys
+from rattler.index.index import index_fs
+asyncio.run(index_fs(pathlib.Path(sys.argv[1]), write_zst=True, write_shards=False, force=True))
+os._exit(0)  # py-rattler's threads may crash an ordinary exit
+"""
+
+
 def index_channel(channel: Path) -> None:
     """Write the channel's repodata from the packages that lie in it."""
     (channel / "noarch").mkdir(parents=True, exist_ok=True)
-    asyncio.run(index_fs(channel, write_zst=True, write_shards=False, force=True))
+    subprocess.run([sys.executable, "-c", _INDEX, channel], check=True, timeout=60)
 
 
 def python_package(name: str, version: str, modules: Mapping[str, str], **more: object) -> CondaPackage:

@@ -16,6 +16,7 @@ from tests.fakes.channel.packing import CondaPackage, Member
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 VERSION = ".".join(str(number) for number in sys.version_info[:3])
 _LEFT_OUT = {
+    "EXTERNALLY-MANAGED",
     "__pycache__",
     "dist-packages",
     "ensurepip",
