@@ -87,8 +87,8 @@ def channels_of(request: Request, sources: Sources) -> tuple[tuple[str, ...], tu
 
     Anaconda's “defaults” are not for everyone to use; where a file names them, the settings' channels stand in.
     """
-    if not request.source_file or not request.channels:
-        return sources.channels or request.channels, ()
+    if not request.channels:
+        return sources.channels, ()
     names: list[str] = []
     notes: tuple[Text, ...] = ()
     for name in request.channels:
@@ -104,7 +104,7 @@ def channels_of(request: Request, sources: Sources) -> tuple[tuple[str, ...], tu
                 ),
             )
         else:
-            names.append(_beside(request.source_file, name))
+            names.append(_beside(request.source_file, name) if request.source_file else name)
     return tuple(dict.fromkeys(names)) or sources.channels, notes
 
 

@@ -107,7 +107,6 @@ def request_of_template(
         requirements=template.requirements(engine, accelerator) + extra,
         template=template.id,
         accelerator=accelerator,
-        channels=("conda-forge",) if engine is Engine.CONDA else (),
         imports=template.imports,
     )
 
@@ -158,7 +157,6 @@ def request_of_file(path: Path, *, name: str, engine: Engine | None = None, pyth
         python=version,
         requirements=("pip",) if as_conda else asked,
         source_file=str(path),
-        channels=("conda-forge",) if as_conda else (),
         pip_requirements=asked if as_conda else (),
         constraints=tuple(read.constraints),
         hashes=tuple(read.hashes),
@@ -182,7 +180,7 @@ def _request_of_conda_file(path: Path, name: str, engine: Engine | None, python:
         python=python or read.python or default_python(),
         requirements=tuple(spec for spec in read.dependencies if not re.match(r"([^\s:]+::)?python\b(?![-_.])", spec)),
         source_file=str(path),
-        channels=tuple(read.channels) or ("conda-forge",),
+        channels=tuple(read.channels),
         pip_requirements=tuple(read.pip.requirements),
         constraints=tuple(read.pip.constraints),
         hashes=tuple(read.pip.hashes),

@@ -98,7 +98,7 @@ class Request:
     template: str = ""  # a template's id, where one was chosen
     source_file: str = ""  # the file it was read from, where it was
     accelerator: str = "cpu"  # an id of `accelerators`
-    channels: tuple[str, ...] = ()  # conda
+    channels: tuple[str, ...] = ()  # conda; empty: those of the settings
     imports: tuple[str, ...] = ()  # modules that validation imports
     pip_requirements: tuple[str, ...] = ()  # the pip: part of an environment.yml
     constraints: tuple[str, ...] = ()  # PEP 508; limit versions without asking for the package (-c files)
