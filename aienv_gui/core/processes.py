@@ -61,7 +61,7 @@ def detached() -> dict[str, object]:
 
 
 def end_tree(pid: int, *, patience_s: float = 3.0) -> None:
-    """End a process and all its descendants: ask, wait `patience_s` in total, then kill. Blocks; never on the GUI thread."""
+    """End a process and all its descendants: ask, wait `patience_s`, then kill. Blocks; never on the GUI thread."""
     try:
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]
@@ -79,7 +79,7 @@ def end_tree(pid: int, *, patience_s: float = 3.0) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a child ended. `code` is its exit code (negative: the signal that killed it), `timed_out` that we ended it."""
+    """How a child ended. `code`: its exit code (negative: the signal that killed it); `timed_out`: we ended it."""
 
     code: int
     stdout: str
@@ -111,8 +111,8 @@ def run(
 ) -> Outcome:
     """Run a program to its end and return how it ended; its standard output and error are decoded with replacement.
 
-    `on_line` receives every line of either stream as it comes (from a reader thread; a carriage return counts as a line's
-    end). Blocks for at most `timeout_s` seconds, or until `cancelled()` is true; then the whole tree is ended.
+    `on_line` receives every line of either stream as it comes (from a reader thread; a carriage return counts as a
+    line's end). Blocks for at most `timeout_s` seconds, or until `cancelled()` is true; then the whole tree is ended.
     Raises OSError where the program cannot be started.
     """
     process = subprocess.Popen(
@@ -153,14 +153,15 @@ def run(
         stopped = timed_out = False
     for reader in readers:
         reader.join(timeout=5)
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     process.stdout.close()
     process.stderr.close()
     return Outcome(process.returncode, "".join(streams["stdout"]), "".join(streams["stderr"]), timed_out, stopped)
 
 
 def is_alive(pid: int, started: float) -> bool:
-    """Whether the process `pid` that started at `started` (seconds since the epoch) still runs; a reused id is not it."""
+    """Whether the process `pid` that started at `started` (seconds since the epoch) runs; a reused id is not it."""
     try:
         process = psutil.Process(pid)
         return abs(process.create_time() - started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE

@@ -90,7 +90,7 @@ def resource(relative: str) -> Path:
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path` whole or not at all. Raises `Problem` for a full disk or a folder without permission."""
+    """Write `content` to `path` whole or not at all. Raises `Problem` for a full disk or a missing permission."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

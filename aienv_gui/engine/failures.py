@@ -10,7 +10,7 @@ from typing import Any
 from .protocol import Code
 
 
-class Failure(Exception):  # noqa: N818  a word of the protocol
+class Failure(Exception):
     """Ends the work with a code and values; raised before anything has changed."""
 
     def __init__(self, code: str, **values: Any) -> None:

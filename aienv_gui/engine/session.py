@@ -22,7 +22,7 @@ _SHARE = 20  # checkpoints that are not needed may cost 1/20 of the time
 _WAIT = 0.05  # seconds between looks while paused
 
 
-class Stopped(Exception):  # noqa: N818  a wish, not an error
+class Stopped(Exception):
     """The user asked for an end; what was trained is saved unless `saved` is False."""
 
     def __init__(self, command: str | None, saved: bool) -> None:

@@ -199,7 +199,8 @@ class Story:
         self._clock.begin(time)
         self._spoken = self._begun = self._paused = False
         self._end = self._end_problem = None
-        self._run = replace(self._run, phase="", seconds_left=None, examples_per_second=None, failure=None)
+        # Warnings are of their attempt: the next one says again what still holds.
+        self._run = replace(self._run, phase="", seconds_left=None, examples_per_second=None, failure=None, warnings=())
 
     def _on_launched(self, _event: Mapping[str, Any]) -> None:
         self._launched = True

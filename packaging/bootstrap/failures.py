@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Stop(Exception):  # noqa: N818 - the end of a verb, not a mistake
+class Stop(Exception):
     """Cannot go on; the message says what happened and what to do.
 
     `harmless`: nothing had been changed yet when it came to that.

@@ -23,7 +23,7 @@ _NO_SPACE: Final = re.compile(r"No space left on device|not enough space on the 
 _SHOWN: Final = re.compile(r"\s*(Downloading|Installing collected packages|Building wheel|Successfully installed)")
 
 
-class Failed(Exception):  # noqa: N818 - an answer of pip
+class Failed(Exception):
     """A run of pip that did not do what it was asked to."""
 
     def __init__(self, output: str) -> None:

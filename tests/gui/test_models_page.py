@@ -19,10 +19,10 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.engine import protocol
 from aienv_gui.environments.records import Environment, Maker, Package
+from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.pages.models import ModelsPage
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.widgets.picture_drop import PictureDrop
-from aienv_gui.gui.widgets.try_it import TryIt
 from tests.engine import engine_runs
 from tests.fakes.pictures import SHAPES, write_pictures
 from tests.fakes.session import open_session

@@ -54,7 +54,7 @@ Progress = Callable[[int, int], None]
 _Result = TypeVar("_Result")
 
 
-class Broken(Exception):  # noqa: N818  said of a picture
+class Broken(Exception):
     """A file that cannot be read as a picture: `reason` is one of the protocol's, `detail` the library's words."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QStacke
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import percent, tr
 from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.model_parts.model_details import ModelDetails
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.empty_state import EmptyState
-from aienv_gui.gui.widgets.model_details import ModelDetails
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say

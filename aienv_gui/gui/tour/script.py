@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractButton
 from aienv_gui.core.storage import resource
 from aienv_gui.core.wording import language, percent, size, use_language
 from aienv_gui.environments.records import Environment, VerdictState
+from aienv_gui.gui.environment_work import OWN_PACKAGES
 from aienv_gui.gui.main_window import MainWindow
 from aienv_gui.gui.pages.environments import EnvironmentsPage
 from aienv_gui.gui.pages.models import ModelsPage
@@ -29,6 +30,7 @@ from aienv_gui.training.records import Run, RunState
 _TEMPLATE = "pictures"
 _BUILD_S = 1800.0  # a slow line needs this long for PyTorch
 _TRAIN_S = 1800.0
+_PLAN_S = 300.0
 _PICTURES_TRIED = 5
 
 P = TypeVar("P", bound=Page)
@@ -93,13 +95,13 @@ class Script:
         self._open("environments", "new")
         wizard = self._wizard()
         yield Wait("the wizard's templates", lambda: wizard.wizard is not None)
-        _press(wizard.purpose.card(_TEMPLATE))
+        yield from _press(wizard.purpose.card(_TEMPLATE))
         yield from self._camera.take("wizard-purpose")
-        yield from self._next(wizard)
+        yield from _press(wizard.next)
         yield Wait("a good name", lambda: wizard.next.isEnabled())
         yield from self._camera.take("wizard-options")
-        yield from self._next(wizard)
-        yield Wait("a plan", lambda: self._planned(wizard), 300, lambda: wizard.planning.problem)
+        yield from _press(wizard.next)
+        source = yield from self._make_plan(wizard)
         yield from self._camera.take("wizard-plan")
         assert wizard.wizard is not None
         assert wizard.wizard.plan is not None
@@ -109,12 +111,12 @@ class Script:
         _check(plan.fits, f"it does not fit: {size(plan.installed_bytes)} needed, {size(plan.free_bytes)} free")
         return (
             f"{len(plan.files)} packages, {size(plan.download_bytes)} to download, {size(plan.installed_bytes)} on the "
-            f"disk, {size(plan.free_bytes)} free"
+            f"disk, {size(plan.free_bytes)} free{source}"
         )
 
     def build(self) -> Steps:
         wizard = self._wizard()
-        yield from self._next(wizard)
+        yield from _press(wizard.next)
         yield Wait("the build to begin", lambda: wizard.building.job is not None or wizard.building.problem)
         yield from self._camera.take("wizard-build")
         self._open("activity")
@@ -147,7 +149,7 @@ class Script:
             _check(not failed, "; ".join(f"{verdict.title}: {verdict.detail}" for verdict in failed))
             lines = ", ".join(f"{verdict.check} {verdict.state}" for verdict in verdicts)
         prefix = self._built().prefix
-        yield from self._next(wizard)
+        yield from _press(wizard.next)
         yield Wait("the environment in the list", lambda: self._services.environments.get(prefix) is not None)
         yield from self._camera.take("environment")
         return lines
@@ -165,7 +167,7 @@ class Script:
         chosen = new.place.chosen
         _check(chosen is not None and chosen.prefix == prefix, "the new environment is not chosen")
         yield from self._camera.take("new-training")
-        _press(new.start_button)
+        yield from _press(new.start_button)
         yield Wait("the run to be shown", lambda: page.run is not None and page.run.run is not None, 60)
         view = self._view()
         yield Wait(
@@ -175,12 +177,12 @@ class Script:
             lambda: view.problem.problem,
         )
         yield from self._camera.take("run-training")
-        _press(view.controls.pause)
+        yield from _press(view.controls.pause)
         yield Wait("the pause", lambda: _run(view).state is RunState.PAUSED, 30, lambda: view.problem.problem)
         paused = _run(view).step
         yield from self._camera.take("run-paused")
         _check(_run(view).step == paused, "the training went on while paused")
-        _press(view.controls.pause)
+        yield from _press(view.controls.pause)
         yield Wait("the training to go on", lambda: _run(view).step > paused, 30, lambda: view.problem.problem)
         training = _run(view).training
         return f"{len(training)} steps drawn, loss from {training.loss[0]:.2f} to {training.loss[-1]:.2f}"
@@ -188,8 +190,7 @@ class Script:
     def checkpoint(self) -> Steps:
         view = self._view()
         before = {checkpoint.file for checkpoint in _run(view).checkpoints}
-        yield Wait("the button", lambda: view.controls.save.isEnabled())
-        _press(view.controls.save)
+        yield from _press(view.controls.save)
         yield Wait("the answer", lambda: view.controls.answer.isVisible(), 30, lambda: view.problem.problem)
         yield from self._camera.take("run-checkpoint")
         saved = [c for c in _run(view).checkpoints if c.reason == "manual" and c.file not in before]
@@ -201,7 +202,7 @@ class Script:
     def stop(self) -> Steps:
         view = self._view()
         _check(_run(view).state is RunState.TRAINING, f"the training is {_run(view).state} before it is stopped")
-        _press(view.controls.stop)
+        yield from _press(view.controls.stop)
         yield Wait("the stop, in less than 3 s", lambda: _run(view).state is RunState.STOPPED, 3.0)
         step = _run(view).step
         yield from self._camera.take("run-stopped")
@@ -211,8 +212,7 @@ class Script:
     def resume(self) -> Steps:
         view = self._view()
         step, drawn = _run(view).step, len(_run(view).training)
-        yield Wait("the button", lambda: view.controls.carry_on.isEnabled() and view.controls.carry_on.isVisible())
-        _press(view.controls.carry_on)
+        yield from _press(view.controls.carry_on)
         yield Wait("steps beyond the stop", lambda: _run(view).step > step, 60, lambda: view.problem.problem)
         start = _run(view).start
         assert start is not None
@@ -297,9 +297,25 @@ class Script:
             raise TourError("no environment was built")
         return self._environment
 
-    def _next(self, wizard: NewEnvironment) -> Iterator[Wait]:
-        yield Wait("the button Next", lambda: wizard.next.isEnabled() and wizard.next.isVisible(), 60)
-        _press(wizard.next)
+    def _make_plan(self, wizard: NewEnvironment) -> Generator[Wait, None, str]:
+        """Wait for the plan; without network, take what the wizard offers then: the application's own packages."""
+
+        def answered() -> bool:
+            return self._planned(wizard) or wizard.planning.problem is not None
+
+        yield Wait("a plan", answered, _PLAN_S)
+        problem = wizard.planning.problem
+        if problem is None:
+            return ""
+        offer = next((action for action in problem.actions if action.name == OWN_PACKAGES), None)
+        if offer is None:
+            raise TourError(f"a plan: {problem}\n{problem.details}")
+        yield from self._camera.take("wizard-no-network")
+        yield from _press(
+            next(b for b in wizard.planning.findChildren(QAbstractButton) if b.text() == str(offer.label))
+        )
+        yield Wait("a plan without network", lambda: self._planned(wizard), _PLAN_S, lambda: wizard.planning.problem)
+        return "; no package index could be reached: built from the packages of AIEnv itself"
 
     @staticmethod
     def _planned(wizard: NewEnvironment) -> bool:
@@ -311,9 +327,9 @@ def _check(holds: bool, words: str) -> None:
         raise TourError(words)
 
 
-def _press(button: QAbstractButton) -> None:
-    """Click as the user would: only what is there and enabled."""
-    _check(button.isVisible() and button.isEnabled(), f"the button “{button.text()}” cannot be pressed")
+def _press(button: QAbstractButton) -> Generator[Wait, None, None]:
+    """Click as the user would: what is there and enabled, once it is."""
+    yield Wait(f"the button “{button.text()}”", lambda: button.isVisible() and button.isEnabled(), 60)
     button.click()
 
 

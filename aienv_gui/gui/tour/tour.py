@@ -15,6 +15,7 @@ from aienv_gui.gui.tour.runner import TourRunner
 from aienv_gui.gui.tour.script import Script
 
 REPORT = "report.json"
+_SIZE = (1280, 820)  # of the pictures, whatever the screen would give the window
 
 
 class Tour(QObject):
@@ -46,6 +47,7 @@ class Tour(QObject):
 
 def start(services: Services, window: MainWindow, folder: Path) -> Tour:
     """Begin the tour; it goes on by itself and ends the program."""
+    window.resize(*_SIZE)
     tour = Tour(services, window, folder)
     tour.start()
     return tour

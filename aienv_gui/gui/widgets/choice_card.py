@@ -1,4 +1,4 @@
-"""A choice as a card: an icon, a title and a sentence; behaves as a radio button does."""
+"""A choice as a card: an icon, a title, a sentence and perhaps more lines; behaves as a radio button does."""
 
 from __future__ import annotations
 
@@ -30,20 +30,24 @@ class ChoiceCard(QPushButton):
         self._icon.setProperty("icon_size", 24)
         if icon:
             row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
-        column = QVBoxLayout()
-        column.setSpacing(2)
-        row.addLayout(column, 1)
-        self._title = Label(title, role="strong", parent=self)
-        self._description = Label(description, role="caption", parent=self)
-        column.addWidget(self._title)
-        column.addWidget(self._description)
-        column.addStretch(1)
-        for label in (self._icon, self._title, self._description):
-            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(2)
+        self._lines.setAlignment(Qt.AlignmentFlag.AlignTop)
+        row.addLayout(self._lines, 1)
+        self._icon.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.add_line(title, "strong")
+        self._description = self.add_line(description)
         say(self, "setAccessibleName", title)
         say(self, "setAccessibleDescription", description)
         self.toggled.connect(self._on_toggled)
         self._on_toggled(False)
+
+    def add_line(self, text: Text, role: str = "caption") -> Label:
+        """Another line below the others."""
+        label = Label(text, role=role, parent=self)
+        label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._lines.addWidget(label)
+        return label
 
     def describe(self, description: Text) -> None:
         """Change the sentence below the title."""

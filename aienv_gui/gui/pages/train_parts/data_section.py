@@ -19,12 +19,12 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr, tr_count, verbatim
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
-from aienv_gui.gui.pages.train_parts.choice_card import ChoiceCard
 from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
 from aienv_gui.gui.pages.train_parts.example_row import ExampleRow
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say
@@ -51,10 +51,14 @@ class DataSection(Card):
 
         choices = QHBoxLayout()
         choices.setSpacing(12)
-        self.sample_card = ChoiceCard(tr("Handwritten digits"), self)
-        self.sample_card.add_line(tr("A sample of 5,000 scanned digits (MNIST), ready to use"))
-        self.folder_card = ChoiceCard(tr("A folder of my own pictures"), self)
-        self.folder_card.add_line(tr("Inside it one folder for each class, for example “cat” and “dog”"))
+        self.sample_card = ChoiceCard(
+            tr("Handwritten digits"), tr("A sample of 5,000 scanned digits (MNIST), ready to use"), parent=self
+        )
+        self.folder_card = ChoiceCard(
+            tr("A folder of my own pictures"),
+            tr("Inside it one folder for each class, for example “cat” and “dog”"),
+            parent=self,
+        )
         self._group = QButtonGroup(self)
         for card in (self.sample_card, self.folder_card):
             self._group.addButton(card)

@@ -9,10 +9,10 @@ from PySide6.QtGui import QDoubleValidator, QWheelEvent
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
 
 from aienv_gui.core.wording import Text, duration, percent, tr, verbatim
-from aienv_gui.gui.pages.train_parts.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice import Choice
+from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.training.presets import Preset, presets
@@ -127,8 +127,7 @@ class ModelSection(Card):
         row.setSpacing(12)
         best = max((p.measured.test_accuracy for p in self._presets if p.measured), default=None)
         for preset in self._presets:
-            card = ChoiceCard(preset.title, self)
-            card.add_line(preset.description, "body")
+            card = ChoiceCard(preset.title, preset.description, parent=self)
             card.add_line(preset.architecture_words)
             if preset.measured is not None:
                 good = preset.measured.test_accuracy == best

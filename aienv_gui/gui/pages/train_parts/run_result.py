@@ -6,12 +6,12 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import percent, tr, tr_count
+from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.widgets.mistake_strip import MistakeStrip
 from aienv_gui.training.records import Evaluation, Run
 
 

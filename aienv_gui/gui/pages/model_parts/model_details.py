@@ -12,15 +12,15 @@ from PySide6.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QPlainTextE
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, percent, size, tr, tr_count, verbatim
+from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
+from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.confirm import confirm
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.widgets.mistake_strip import MistakeStrip
 from aienv_gui.gui.widgets.problem_view import ProblemView
-from aienv_gui.gui.widgets.try_it import TryIt
 from aienv_gui.gui.words import say
 from aienv_gui.training import model_store
 from aienv_gui.training.model_store import Model
@@ -85,6 +85,7 @@ class ModelDetails(QWidget):
         self.delete_button.clicked.connect(self._on_delete)
         for button in (self.keep_button, self.save_button, self.open_button, self.delete_button):
             buttons.addWidget(button)
+        self.delete_button.hide()  # never beside `keep_button`
         buttons.addStretch(1)
         self.result.body.addLayout(buttons)
         self.saved = Label(role="good", parent=self)
