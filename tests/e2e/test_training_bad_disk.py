@@ -17,6 +17,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.gui import run_work
+from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.training import run_store, samples, supervisor
 from aienv_gui.training.records import Recipe, RunState
 from tests.engine.engine_runs import TINY
@@ -105,7 +106,10 @@ def test_a_disk_that_fills_up_while_training_is_told_on_the_page(
         try:
             session.services.runs.refresh()
             session.services.navigator.open("train", folder)
-            view = session.window.page.run  # type: ignore[union-attr]
+            page = session.window.page
+            assert isinstance(page, TrainPage)
+            view = page.run
+            assert view is not None
             qtbot.waitUntil(lambda: view.run is not None and view.run.step > 5, timeout=PATIENCE_MS)
             filler = fill(small_disk)
             view.controls.save.click()
