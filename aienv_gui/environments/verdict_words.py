@@ -44,7 +44,8 @@ def death_words(step: Step) -> Text:
         )
     lines = [line.strip() for line in step.words.splitlines() if line.strip()]
     if lines:
-        return tr("The interpreter ended with: {words}", words=lines[-1][:300])
+        telling = next((line for line in reversed(lines) if re.search(r"[Ee]rror|cannot|not found", line)), lines[-1])
+        return tr("The interpreter ended with: {words}", words=telling[:300])
     return tr("The interpreter ended without a word.")
 
 

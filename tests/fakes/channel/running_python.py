@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,5 +88,7 @@ def _stripped(path: Path) -> bytes:
     tool = shutil.which("strip")
     if tool is None or sys.platform != "linux":
         return path.read_bytes()
-    result = subprocess.run([tool, "-o", "/dev/stdout", path], capture_output=True, check=False)
-    return result.stdout if result.returncode == 0 and result.stdout else path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        smaller = Path(folder) / "stripped"
+        result = subprocess.run([tool, "-o", smaller, path], capture_output=True, check=False)
+        return smaller.read_bytes() if result.returncode == 0 else path.read_bytes()

@@ -1,0 +1,132 @@
+"""The probe as it runs: started by path in isolated mode, in old interpreters too, telling where it died."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROBE = Path(__file__).parents[2] / "aienv_gui" / "engine" / "probe.py"
+
+
+def probed(*steps: str, python: str | Path = sys.executable, prelude: str = "") -> tuple[list[dict[str, Any]], int]:
+    """Run the probe; with `prelude`, source that runs first in the same interpreter."""
+    command: list[str | Path] = [python, "-I", PROBE, json.dumps({"steps": steps})]
+    if prelude:
+        source = f"{prelude}\nimport runpy\nrunpy.run_path({str(PROBE)!r}, run_name='__main__')"
+        command = [python, "-I", "-c", source, json.dumps({"steps": steps})]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines()], done.returncode
+
+
+def test_each_step_is_told_before_and_after() -> None:
+    lines, code = probed("interpreter", "import:json")
+    assert code == 0
+    assert [(line["step"], line["event"]) for line in lines] == [
+        ("interpreter", "begin"),
+        ("interpreter", "end"),
+        ("import:json", "begin"),
+        ("import:json", "end"),
+    ]
+    assert all(line["ok"] and line["seconds"] >= 0 for line in lines if line["event"] == "end")
+
+
+def test_interpreter_tells_its_markers_and_search_path() -> None:
+    from packaging.markers import default_environment
+
+    (_, answer), _ = probed("interpreter")
+    assert answer["prefix"] == sys.prefix
+    assert answer["markers"] == {key: value for key, value in default_environment().items() if key != "extra"}
+    assert any(Path(entry).name == "site-packages" for entry in answer["path"])
+    assert str(PROBE.parent) not in answer["path"]
+
+
+def test_import_that_fails_says_what_is_missing_and_what_needs_it_is_skipped() -> None:
+    lines, code = probed("import:numpy", "computation:numpy", prelude="import sys; sys.modules['numpy'] = None")
+    imported, computed = (line for line in lines if line["event"] == "end")
+    assert code == 0
+    assert imported["ok"] is False
+    assert imported["error"] == "ModuleNotFoundError"
+    assert imported["missing"] == "numpy"
+    assert "Traceback" in imported["traceback"]
+    assert computed["skipped"] is True
+
+
+def test_module_that_exits_or_prints_does_not_stop_the_probe() -> None:
+    hook = "import sys; sys.path.insert(0, {folder!r})"
+    folder = Path(__file__).parent / "probe_modules"
+    lines, code = probed("import:exits", "import:prints", prelude=hook.format(folder=str(folder)))
+    assert code == 0
+    exits, prints = (line for line in lines if line["event"] == "end")
+    assert exits["error"] == "SystemExit"
+    assert prints["ok"] is True
+
+
+def test_crash_leaves_the_step_it_happened_in() -> None:
+    lines, code = probed("import:json", "import:dies", prelude=_DIES)
+    assert code < 0
+    assert lines[-1] == {"step": "import:dies", "event": "begin"}
+    assert lines[-2]["ok"] is True
+
+
+_DIES = """
+import importlib.abc, importlib.machinery, os, signal, sys
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "dies":
+            os.kill(os.getpid(), signal.SIGBUS)
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.slow
+def test_right_computations_pass() -> None:
+    steps = ("import:numpy", "import:torch", "computation:numpy", "computation:torch", "agree:numpy-torch")
+    lines, code = probed(*steps, "accelerator:torch")
+    assert code == 0
+    ends = {line["step"]: line for line in lines if line["event"] == "end"}
+    assert all(ends[step]["ok"] for step in steps)
+    assert isinstance(ends["accelerator:torch"]["available"], bool)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("step", "sabotage"),
+    [
+        (
+            "computation:numpy",
+            "import numpy; s = numpy.linalg.solve; numpy.linalg.solve = lambda a, b: s(a, b) * 1.001",
+        ),
+        (
+            "computation:torch",
+            "from torch.nn import functional as f; c = f.conv2d; f.conv2d = lambda a, b: c(a, b) + 0.01",
+        ),
+        (
+            "computation:torch",
+            "from torch.nn import functional as f; m = f.mse_loss; f.mse_loss = lambda a, b: m(a, b) * 1.01",
+        ),
+        ("agree:numpy-torch", "import torch; e = torch.exp; torch.exp = lambda a: e(a) * 1.001"),
+    ],
+    ids=["numpy_solve", "torch_convolution", "torch_gradient", "libraries_differ"],
+)
+def test_wrong_computations_are_found(step: str, sabotage: str) -> None:
+    lines, _ = probed(step, prelude=sabotage)
+    assert lines[-1]["ok"] is False
+
+
+def test_old_interpreters_can_run_it() -> None:
+    """The oldest Python found here; where there is only this one, at least its grammar is that of 3.8."""
+    import ast
+
+    ast.parse(PROBE.read_text(encoding="utf-8"), feature_version=(3, 8))
+    for name in ("python3.8", "python3.9", "python3.10", "python3.12", "python3.13", "python3.14"):
+        other = shutil.which(name)
+        if other is not None and subprocess.run([other, "--version"], capture_output=True, check=False).returncode == 0:
+            lines, code = probed("interpreter", "import:json", python=other)
+            assert code == 0
+            assert lines[1]["markers"]["python_version"] == name.removeprefix("python")

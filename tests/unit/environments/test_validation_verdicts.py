@@ -1,0 +1,345 @@
+"""Validation of real environments, healthy and damaged in each way that people meet."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aienv_gui.core.errors import Cancelled
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Silent
+from aienv_gui.environments import probe_run, transaction, validation
+from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.manifest import health_file, read_manifest, write_manifest
+from aienv_gui.environments.plan import make_plan
+from aienv_gui.environments.records import Engine, Environment, Maker, Request, Sources, Verdict, VerdictState
+from tests.fakes.channel.running_python import MINOR, VERSION
+from tests.fakes.channel.samples import sample_channel
+from tests.fakes.reporters import Keeping
+
+CHECKS = (
+    "interpreter",
+    "integrity",
+    "agreement",
+    "surroundings",
+    "imports",
+    "accelerator",
+    "computation",
+    "libraries",
+)
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """One environment, built once; tests work on copies."""
+    folder = tmp_path_factory.mktemp("master")
+    channel = sample_channel(folder / "channel")
+    sources = Sources(channels=(str(channel),))
+    folders = Folders.under(folder / "home")
+    request = Request("first", Engine.CONDA, MINOR, ("colours", "many"), imports=("colours", "paint"))
+    return transaction.build(make_plan(request, sources, folders, Silent()), sources, folders, Silent())
+
+
+@pytest.fixture
+def environment(master: Environment, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """A copy of its own, with nothing leaking into it; its files are no links."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.delenv("PYTHONHOME", raising=False)
+    prefix = folders.environments / "first"
+    shutil.copytree(master.prefix, prefix, symlinks=True)
+    return read_environment(prefix, Maker.AIENV, folders)
+
+
+def site_of(environment: Environment) -> Path:
+    return environment.prefix / f"lib/python{MINOR}/site-packages"
+
+
+def verdicts_of(environment: Environment, folders: Folders) -> dict[str, Verdict]:
+    return {verdict.check: verdict for verdict in validation.validate(environment, folders, Silent())}
+
+
+def importing(environment: Environment, *modules: str) -> None:
+    """Have these modules imported by the validation."""
+    manifest = read_manifest(environment.prefix)
+    assert manifest is not None
+    request = replace(manifest.request, imports=modules)
+    write_manifest(environment.prefix, replace(manifest, request=request))
+
+
+def add_package(environment: Environment, name: str, version: str, metadata: Iterable[str] = ()) -> None:
+    info = site_of(environment) / f"{name}-{version}.dist-info"
+    info.mkdir()
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *metadata]
+    (info / "METADATA").write_text("\n".join(lines) + "\n")
+    (info / "INSTALLER").write_text("pip\n")
+    (info / "RECORD").write_text(f"{info.name}/METADATA,,\n")
+
+
+def states_of(verdicts: dict[str, Verdict]) -> dict[str, str]:
+    return {check: verdict.state.value for check, verdict in verdicts.items()}
+
+
+HEALTHY = {
+    "interpreter": "passed",
+    "integrity": "passed",
+    "agreement": "passed",
+    "surroundings": "passed",
+    "imports": "passed",
+    "accelerator": "skipped",
+    "computation": "skipped",
+    "libraries": "skipped",
+}
+
+
+def test_healthy_environment_passes_and_its_verdicts_are_kept(environment: Environment, folders: Folders) -> None:
+    reporter = Keeping()
+    before = time.time()
+    verdicts = validation.validate(environment, folders, reporter)
+    assert tuple(verdict.check for verdict in verdicts) == CHECKS
+    assert states_of({verdict.check: verdict for verdict in verdicts}) == HEALTHY
+    assert tuple(reporter.partials) == verdicts
+    assert reporter.amounts[-1] == (len(CHECKS), len(CHECKS))
+    assert str(verdicts[0].detail) == f"Python {VERSION}"
+    again = read_environment(environment.prefix, Maker.AIENV, folders)
+    assert again.health == verdicts
+    assert again.validated is not None
+    assert before <= again.validated <= time.time()
+
+
+def test_deleted_file_is_named_with_a_cure(environment: Environment, folders: Folders) -> None:
+    (environment.prefix / "share/many/7.txt").unlink()
+    (environment.prefix / "share/many/8.txt").unlink()
+    verdicts = verdicts_of(environment, folders)
+    assert states_of(verdicts) == {**HEALTHY, "integrity": "failed"}
+    assert str(verdicts["integrity"].detail) == "many: share/many/7.txt is missing. (and 1 more)"
+    assert "make it again" in str(verdicts["integrity"].cure)
+
+
+def test_truncated_library_is_told_as_a_crash_and_the_rest_goes_on(environment: Environment, folders: Folders) -> None:
+    libraries = list((environment.prefix / f"lib/python{MINOR}/lib-dynload").glob("_decimal.*.so"))
+    assert libraries, "the running Python has its decimal module as a library of its own"
+    content = libraries[0].read_bytes()
+    libraries[0].write_bytes(content[: len(content) // 4])
+    importing(environment, "_decimal", "paint")
+    verdicts = verdicts_of(environment, folders)
+    assert verdicts["integrity"].state is VerdictState.FAILED
+    assert verdicts["imports"].state is VerdictState.FAILED
+    detail = str(verdicts["imports"].detail)
+    assert detail.startswith("_decimal: ")
+    assert "damaged or cut short" in detail
+    assert "more" not in detail  # paint, which came after it, works
+
+
+def test_missing_dependency_is_named_where_it_is_needed(environment: Environment, folders: Folders) -> None:
+    for path in (site_of(environment) / "paint.py", environment.prefix / "conda-meta/paint-2.4-0.json"):
+        path.unlink()
+    shutil.rmtree(site_of(environment) / "paint-2.4.dist-info")
+    verdicts = verdicts_of(environment, folders)
+    assert states_of(verdicts) == {**HEALTHY, "agreement": "failed", "imports": "failed"}
+    assert str(verdicts["agreement"].detail).startswith("colours needs paint >=2, which is not installed.")
+    assert "Install what is missing." in str(verdicts["agreement"].cure)
+    assert str(verdicts["imports"].detail) == "colours needs paint, which is not installed. (and 1 more)"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        (["Requires-Dist: paint<2"], "extra needs paint<2, but 2.4 is installed."),
+        (["Requires-Dist: varnish>=1; python_version >= '3'"], "extra needs varnish>=1, which is not installed."),
+        (["Requires-Python: <3"], f"extra needs Python <3, but this is {VERSION}."),
+    ],
+    ids=["version", "missing", "python"],
+)
+def test_packages_that_do_not_fit_are_named(
+    environment: Environment, folders: Folders, metadata: list[str], words: str
+) -> None:
+    add_package(environment, "extra", "1.0", metadata)
+    verdicts = verdicts_of(environment, folders)
+    assert states_of(verdicts) == {**HEALTHY, "agreement": "failed"}
+    assert str(verdicts["agreement"].detail) == words
+
+
+def test_what_other_systems_or_extras_need_is_no_fault(environment: Environment, folders: Folders) -> None:
+    metadata = ["Requires-Dist: varnish; extra == 'all'", "Requires-Dist: wax; sys_platform == 'nowhere'"]
+    add_package(environment, "extra", "1.0", [*metadata, "Requires-Dist: not a requirement ((("])
+    assert states_of(verdicts_of(environment, folders)) == HEALTHY
+
+
+def test_package_installed_twice_is_found(environment: Environment, folders: Folders) -> None:
+    add_package(environment, "extra", "1.0")
+    add_package(environment, "extra", "2.0")
+    assert str(verdicts_of(environment, folders)["agreement"].detail) == "extra is installed twice: 1.0, 2.0."
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import nowhere_to_be_found", "colours needs nowhere_to_be_found, which is not installed."),
+        ("raise RuntimeError('no luck today')", "colours cannot be imported. RuntimeError: no luck today"),
+        ("def broken(:\n", "colours: one of its files is damaged."),
+        ("import os; os._exit(7)", "colours: The interpreter ended without a word."),
+        ("import os; os.kill(os.getpid(), 11)", "colours: The interpreter crashed (SIGSEGV)"),
+    ],
+    ids=["missing", "error", "syntax", "exit", "crash"],
+)
+def test_failed_import_says_why(environment: Environment, folders: Folders, source: str, words: str) -> None:
+    (site_of(environment) / "colours.py").write_text(source)
+    verdicts = verdicts_of(environment, folders)
+    assert verdicts["imports"].state is VerdictState.FAILED
+    assert str(verdicts["imports"].detail).startswith(words)
+    assert verdicts["imports"].cure is not None
+
+
+def test_import_that_stands_still_is_ended(
+    environment: Environment, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_run, "LIMIT_S", 1.0)
+    (site_of(environment) / "colours.py").write_text("import time; time.sleep(600)")
+    began = time.monotonic()
+    verdicts = verdicts_of(environment, folders)
+    assert time.monotonic() - began < 15
+    assert states_of(verdicts) == {**HEALTHY, "integrity": "failed", "imports": "failed"}
+    assert "colours: It took more than" in str(verdicts["imports"].detail)
+
+
+def test_code_at_every_start_that_stands_still_is_told(
+    environment: Environment, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_run, "LIMIT_S", 1.0)
+    (site_of(environment) / "slow.pth").write_text("import time; time.sleep(600)\n")
+    verdicts = verdicts_of(environment, folders)
+    assert verdicts["interpreter"].state is VerdictState.FAILED
+    assert ".pth" in str(verdicts["interpreter"].cure)
+    assert verdicts["imports"].state is VerdictState.SKIPPED
+
+
+def _no_permission(python: Path) -> None:
+    python.unlink()
+    python.write_bytes(b"")
+    python.chmod(0o644)
+
+
+def _no_program(python: Path) -> None:
+    python.unlink()
+    python.write_bytes(b"\x7fELF nonsense")
+    python.chmod(0o755)
+
+
+def _gone(python: Path) -> None:
+    for name in ("python", "python3", f"python{MINOR}"):
+        (python.parent / name).unlink()
+
+
+def _no_standard_library(python: Path) -> None:
+    shutil.rmtree(python.parent.parent / f"lib/python{MINOR}/encodings")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (_no_permission, "may not be run"),
+        (_no_program, "Exec format error"),
+        (_no_standard_library, "encodings"),
+        (_gone, "no Python interpreter"),
+    ],
+    ids=["permission", "program", "standard_library", "gone"],
+)
+def test_interpreter_that_does_not_run(
+    environment: Environment, folders: Folders, damage: Callable[[Path], None], words: str
+) -> None:
+    damage(environment.python)
+    verdicts = verdicts_of(environment, folders)
+    assert verdicts["interpreter"].state is VerdictState.FAILED
+    assert words in str(verdicts["interpreter"].detail)
+    assert verdicts["interpreter"].cure is not None
+    assert {verdicts[check].state for check in CHECKS[2:]} == {VerdictState.SKIPPED}
+
+
+def test_deleted_environment_is_told_and_nothing_is_kept_of_it(environment: Environment, folders: Folders) -> None:
+    shutil.rmtree(environment.prefix)
+    verdicts = verdicts_of(environment, folders)
+    assert states_of(verdicts)["interpreter"] == "failed"
+    assert str(verdicts["interpreter"].detail) == "Its folder is gone."
+    assert not health_file(environment.prefix, folders).exists()
+
+
+def test_cancel_ends_the_interpreter_and_keeps_no_verdict(environment: Environment, folders: Folders) -> None:
+    import psutil
+
+    (site_of(environment) / "colours.py").write_text("import time; time.sleep(600)")
+    reporter = Keeping(lambda told: len(told.partials) >= 4 and bool(psutil.Process().children()))
+    with pytest.raises(Cancelled):
+        validation.validate(environment, folders, reporter)
+    assert not psutil.Process().children()
+    assert not health_file(environment.prefix, folders).exists()
+
+
+def test_leaking_variable_is_a_warning_and_does_not_leak(
+    environment: Environment, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leak").mkdir()
+    (tmp_path / "leak" / "paint.py").write_text("raise RuntimeError('the wrong one')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "leak"))
+    verdicts = verdicts_of(environment, folders)
+    assert states_of(verdicts) == {**HEALTHY, "surroundings": "warning"}
+    assert "PYTHONPATH" in str(verdicts["surroundings"].detail)
+
+
+@pytest.mark.parametrize(
+    ("packages", "state"),
+    [
+        ([("pynvml", "11.5.0")], "warning"),
+        ([("pynvml", "13.0.1"), ("nvidia_ml_py", "13.590.44")], "passed"),
+        ([("nvidia_ml_py3", "7.352.0")], "warning"),
+        ([("torch", "2.13.0+cpu"), ("torchvision", "0.28.0")], "warning"),
+        ([("torch", "2.13.0+cpu"), ("torchvision", "0.28.0+cpu")], "passed"),
+    ],
+    ids=["old_pynvml", "new_pynvml", "nvidia_ml_py3", "torchvision_differs", "torchvision_agrees"],
+)
+def test_known_troublemakers_are_warned_of(
+    environment: Environment, folders: Folders, packages: list[tuple[str, str]], state: str
+) -> None:
+    for name, version in packages:
+        add_package(environment, name, version)
+    assert states_of(verdicts_of(environment, folders))["surroundings"] == state
+
+
+def test_environment_of_others_is_left_as_it_is(environment: Environment, folders: Folders) -> None:
+    for cache in environment.prefix.rglob("__pycache__"):
+        shutil.rmtree(cache)
+    (environment.prefix / "aienv.json").unlink()
+    (site_of(environment) / "numpy-0.1.dist-info").mkdir()
+    before = sorted(environment.prefix.rglob("*"))
+    theirs = replace(environment, maker=Maker.CONDA)
+    verdicts = verdicts_of(theirs, folders)
+    assert verdicts["imports"].state is VerdictState.FAILED  # numpy is tried because it is known
+    assert "program that made it" in str(verdicts["imports"].cure)
+    assert sorted(environment.prefix.rglob("*")) == before
+    assert read_environment(environment.prefix, Maker.CONDA, folders).health
+
+
+def test_modules_of_what_was_asked_for_are_imported(environment: Environment, folders: Folders) -> None:
+    importing(environment)
+    detail = str(verdicts_of(environment, folders)["imports"].detail)
+    assert detail == "colours"
+
+
+@pytest.mark.slow
+def test_own_environment_with_torch_calculates_rightly(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert importlib.util.find_spec("torch") is not None, "the test environment holds torch"
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    own = read_environment(Path(sys.prefix), Maker.BUILT_IN)
+    verdicts = verdicts_of(own, folders)
+    assert states_of(verdicts)["computation"] == "passed"
+    assert states_of(verdicts)["libraries"] == "passed"
+    assert "torch" in str(verdicts["imports"].detail)
+    card = bool(os.environ.get("AIENV_TEST_GPU"))
+    assert card or states_of(verdicts)["accelerator"] in ("skipped", "passed", "warning")
