@@ -270,18 +270,18 @@ def test_killed_application_leaves_no_half_environment(channel: Path, folders: F
 
 
 @pytest.mark.parametrize(
-    ("limit", "code"),
-    [(10_000_000, "write_failed"), (2_000_000, "disk_full")],
+    ("fetched", "code"),
+    [(False, "write_failed"), (True, "disk_full")],
     ids=["while_downloading", "while_unpacking"],
 )
 def test_disk_that_takes_no_more_is_told(
-    channel: Path, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, code: str
+    channel: Path, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetched: bool, code: str
 ) -> None:
     with ChannelServer(channel) as server:
         plan = planned(server.url, folders, "paint")
-        if limit == 2_000_000:
+        if fetched:
             backend_of(Engine.CONDA).fetch(plan, sources_of(server.url), folders, Silent())
-        monkeypatch.setenv("TEST_FILE_LIMIT", str(limit))
+        monkeypatch.setenv("TEST_FILE_LIMIT", "2000000")
         process = building.start(plan, sources_of(server.url), folders, tmp_path / "scratch")
         out, _ = process.communicate(timeout=60)
     assert out.strip().splitlines()[-1] == f"problem {code}"
