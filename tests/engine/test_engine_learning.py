@@ -1,0 +1,107 @@
+"""That it really learns, on the sample that ships; and that a training which cannot work says so."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from aienv_gui.core.storage import resource
+from aienv_gui.engine import protocol
+from aienv_gui.engine.devices import choose_device, prepare
+from aienv_gui.engine.events import Events
+from aienv_gui.engine.failures import Failure
+from aienv_gui.engine.protocol import Event
+from aienv_gui.engine.tasks import pictures as task
+from tests.engine.engine_runs import events, make_run, train
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("digits")
+    with zipfile.ZipFile(resource("samples/digits.zip")) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_the_sample_is_whole_and_licensed(digits: Path) -> None:
+    found = task.scan(digits)
+    seen = task.survey(found)
+    assert seen.counts == {str(digit): 500 for digit in range(10)}
+    assert seen.broken == ()
+    assert {(one.width, one.height, one.colour) for one in seen.looks} == {(28, 28, False)}
+    assert task.remarks(found, seen.counts, [one.digest for one in seen.looks]) == []
+    assert "CC BY-SA 3.0" in (digits / "LICENCE").read_text(encoding="utf-8")
+    assert protocol.read_json(digits / "sample.json")["pictures"] == 5000
+
+
+@pytest.mark.slow
+def test_the_balanced_preset_reads_digits_after_a_few_epochs(digits: Path, tmp_path: Path) -> None:
+    left_out = [path for path in task.scan(digits).paths if int(Path(path).stem) >= 150]
+    run = make_run(
+        tmp_path / "run",
+        digits,
+        data={"folder": str(digits), "skip": left_out},
+        model={},
+        preset="balanced",
+        settings={"epochs": 5, "batch_size": 32, "learning_rate": 0.01, "shift": 2},
+    )
+    assert train(run) == 0
+    (started,) = events(run, Event.STARTED)
+    assert started["options"]["size"] == 28
+    assert started["total_steps"] == 5 * 38
+    assert sum(started["data"]["counts"]["train"].values()) == 1200
+    assert events(run, Event.EVALUATED)[-1]["accuracy"] > 0.85
+    losses = [event["loss"] for event in events(run, Event.VALIDATION)]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.slow
+def test_losses_that_are_no_numbers_end_the_training_and_spare_the_checkpoints(tmp_path: Path, pictures: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, settings={"optimiser": "sgd", "learning_rate": 1e38, "epochs": 50})
+    assert train(run) == 1
+    failure = events(run, Event.FAILED)[-1]
+    assert failure["code"] == "nan"
+    assert failure["values"]["learning_rate"] == 1e38
+    assert failure["values"]["step"] >= 1
+    for path in (run / protocol.CHECKPOINTS).glob("*.pt"):
+        state = torch.load(path, weights_only=True)
+        assert state["position"]["step"] < failure["values"]["step"]
+
+
+@pytest.mark.slow
+def test_a_card_that_is_not_there_is_said_and_auto_does_without(tmp_path: Path, pictures: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, device="cuda:7")
+    assert train(run) == 1
+    failure = events(run, Event.FAILED)[-1]
+    assert (failure["code"], failure["values"]["device"]) == ("no_device", "cuda:7")
+    assert failure["values"]["reason"]
+
+
+def test_auto_takes_the_processor_where_the_card_does_not_compute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # as with a card that is too old: and the first
+    log = Events(tmp_path)  # computation fails, here because this PyTorch has no CUDA at all
+    if torch.version.cuda is None:
+        assert choose_device("auto", log) == torch.device("cpu")
+        (warning,) = protocol.EventReader(tmp_path).read()
+        assert warning["code"] == "gpu_unusable"
+        assert warning["values"]["reason"]
+        with pytest.raises(Failure, match="no_device"):
+            choose_device("cuda", log)
+    assert choose_device("cpu", log) == torch.device("cpu")
+
+
+def test_a_card_is_chosen_by_its_uuid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    assert prepare("cuda:1") == "cuda:1"
+    assert prepare("auto") == "auto"
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert prepare("cuda:GPU-1234") == "cuda:0"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-1234"
