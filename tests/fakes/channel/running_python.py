@@ -55,6 +55,8 @@ def running_python() -> CondaPackage:
     standard = Path(sysconfig.get_path("stdlib"))
     for path in _kept(standard):
         content = _stripped(path) if path.suffix == ".so" else path.read_bytes()
+        if path.name == "sysconfig.py":  # Debian's installs elsewhere, which no conda Python does
+            content = content.replace(b"prefix_scheme = 'posix_local'", b"prefix_scheme = 'posix_prefix'")
         member = Member(content)
         if path.name.startswith("_sysconfigdata") and prefix in content:
             member.placeholder = sys.base_prefix
