@@ -1,10 +1,10 @@
 """Looks at an environment from inside: ``<its python> -I probe.py '{"steps": [...]}'``. Standard library only.
 
 Steps, in the order they are asked for: ``interpreter``, ``import:<module>``, ``accelerator:<framework>``,
-``computation:<library>``, ``agree:numpy-torch``. Each writes one JSON line to standard output before it begins and one
-after it, so that a crash (a truncated library kills the process) or a standstill tells where it was:
-``{"step": ..., "event": "begin"}`` and ``{"step": ..., "event": "end", "ok": ..., "seconds": ..., ...}``. What
-needs a module that could not be imported is ``skipped``. What libraries print goes to standard error.
+``computation:<library>``, ``agree:numpy-<framework>``. Each writes one JSON line to standard output before it begins
+and one after it, so that a crash (a truncated library kills the process) or a standstill tells where it was:
+``{"step": ..., "event": "begin"}`` and ``{"step": ..., "event": "end", "ok": ..., "seconds": ..., ...}``. What needs a
+module that could not be imported is ``skipped``. What libraries print goes to standard error.
 
 It must also run in old interpreters (Python 3.8).
 """
@@ -232,6 +232,18 @@ def _numpy_torch_agree() -> Answer:
     return {"ok": _near(theirs.ravel().tolist(), (a @ b).ravel().tolist(), 1e-4) and _near(sums, expected, 1e-5)}
 
 
+def _numpy_tensorflow_agree() -> Answer:
+    numpy: Any = importlib.import_module("numpy")
+    tf: Any = importlib.import_module("tensorflow")
+    a = numpy.array(_matrix(48, 64, 0), dtype=numpy.float32)
+    b = numpy.array(_matrix(64, 32, 5), dtype=numpy.float32)
+    with tf.device("/CPU:0"):
+        theirs = tf.matmul(tf.constant(a), tf.constant(b)).numpy()
+        mean = [float(tf.reduce_mean(tf.exp(tf.constant(a))))]
+    expected = [float(numpy.exp(a).astype(float).mean())]
+    return {"ok": _near(theirs.ravel().tolist(), (a @ b).ravel().tolist(), 1e-4) and _near(mean, expected, 1e-5)}
+
+
 _WORK: dict[str, Callable[[], Answer]] = {
     "accelerator:torch": _torch_accelerator,
     "accelerator:tensorflow": _tensorflow_accelerator,
@@ -239,6 +251,7 @@ _WORK: dict[str, Callable[[], Answer]] = {
     "computation:torch": _torch_computation,
     "computation:tensorflow": _tensorflow_computation,
     "agree:numpy-torch": _numpy_torch_agree,
+    "agree:numpy-tensorflow": _numpy_tensorflow_agree,
 }
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ class _Examination:
         groups: list[tuple[list[str], Callable[[Sequence[Step]], None]]] = [(list(steps), self._judge_imports)]
         accelerator = [f"accelerator:{name}" for name in present if name in _FRAMEWORKS]
         computation = [f"computation:{name}" for name in present]
-        libraries = ["agree:numpy-torch"] if {"numpy", "torch"} <= set(present) else []
+        libraries = [f"agree:numpy-{name}" for name in present if name in _FRAMEWORKS and "numpy" in present]
         groups.append((accelerator, self._judge_accelerator))
         groups.append((computation, self._judge_computation))
         groups.append((libraries, self._judge_libraries))
@@ -240,15 +240,17 @@ class _Examination:
             self._say("computation", VerdictState.FAILED, _computation_words(wrong[0]), rebuild(self._environment))
 
     def _judge_libraries(self, steps: Sequence[Step]) -> None:
-        if not steps:
-            self._say("libraries", VerdictState.SKIPPED, tr("It holds fewer than two numeric libraries."))
-        elif not _was_tried(steps[0]):
+        tried = [step for step in steps if _was_tried(step)]
+        wrong = [step for step in tried if not step.ok]
+        if not tried:
             words = tr("Not checked, because its libraries could not be imported.")
-            self._say("libraries", VerdictState.SKIPPED, words)
-        elif steps[0].ok:
-            self._say("libraries", VerdictState.PASSED, verbatim("numpy, PyTorch"))
+            nothing = tr("It holds fewer than two numeric libraries.")
+            self._say("libraries", VerdictState.SKIPPED, words if steps else nothing)
+        elif not wrong:
+            names = ["numpy", *(step.name.rpartition("-")[2] for step in tried)]
+            self._say("libraries", VerdictState.PASSED, verbatim(", ".join(names)))
         else:
-            self._say("libraries", VerdictState.FAILED, _computation_words(steps[0]), rebuild(self._environment))
+            self._say("libraries", VerdictState.FAILED, _computation_words(wrong[0]), rebuild(self._environment))
 
 
 def _was_tried(step: Step) -> bool:
