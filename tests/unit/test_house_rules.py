@@ -80,6 +80,8 @@ def test_every_module_says_what_it_is() -> None:
         [
             place(path, tree(path))
             for path in _EVERYTHING
+            # Modules that tests only hand to a child process may be as short as they like.
+            if "probe_modules" not in path.parts
             if path.name != "__init__.py" and ast.get_docstring(tree(path)) is None
         ]
     )
