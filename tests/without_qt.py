@@ -24,8 +24,8 @@ class _Refuser(MetaPathFinder, Loader):
         spec = PathFinder.find_spec(fullname, path, target)
         return spec and ModuleSpec(fullname, self, origin=spec.origin, is_package=spec.loader is not None)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        raise ImportError(f"{spec.name} is refused in the unit tests: only gui knows Qt, only the engine knows torch")
+    def exec_module(self, module: ModuleType) -> None:
+        raise ImportError(f"{module.__name__} is refused in the unit tests: only gui knows Qt, only the engine torch")
 
 
 sys.meta_path.insert(0, _Refuser())
