@@ -311,3 +311,22 @@ def test_a_button_has_its_name_and_its_hint(qtbot: QtBot, theme: Theme) -> None:
     )
     Language().use("zh_CN")
     assert button.text() == "关闭"
+
+
+def test_many_answers_to_a_problem_wrap_and_do_not_widen_the_page(
+    qtbot: QtBot, theme: Theme, presenter: Presenter
+) -> None:
+    panel = ProblemPanel(presenter)
+    qtbot.addWidget(panel)
+    actions = tuple(
+        Action(f"answer{number}", verbatim(f"A rather long answer, number {number}")) for number in range(6)
+    )
+    panel.show_problem(Problem(tr("The disk is full."), actions=actions, details="line"))
+    assert panel.minimumSizeHint().width() < 500
+    panel.resize(600, panel.heightForWidth(600))
+    buttons = [button for button in panel.findChildren(QPushButton) if not button.isHidden()]
+    panel.layout().activate()
+    assert len({button.y() for button in buttons}) > 1
+    assert all(button.geometry().right() <= 600 and button.geometry().bottom() <= panel.height() for button in buttons)
+    assert next(b.text() for b in sorted(buttons, key=lambda b: (b.y(), b.x()))).endswith("number 0")
+    assert buttons[0].width() >= buttons[0].sizeHint().width()

@@ -6,13 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QStackedWidget, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import percent, tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.model_parts.model_details import ModelDetails
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.current_stack import CurrentStack
 from aienv_gui.gui.widgets.empty_state import EmptyState
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.widgets.problem_view import ProblemView
@@ -32,7 +33,7 @@ class ModelsPage(Page):
         self._wanted: Path | None = None
         self._look: Job | None = None
         self.set_primary(tr("New training"), self._on_new_training, icon="plus")
-        self.stack = QStackedWidget(self)
+        self.stack = CurrentStack(self)
         self.body.addWidget(self.stack, 1)
         self.empty = EmptyState(
             tr("Finished models appear here: test them on your own files, save them, use them in your programs."),

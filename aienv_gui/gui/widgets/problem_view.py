@@ -13,6 +13,7 @@ from aienv_gui.core.wording import tr
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.log_view import LogView
 
@@ -62,8 +63,7 @@ class ProblemPanel(QFrame):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             column.addWidget(label)
-        self._buttons = QHBoxLayout()
-        self._buttons.setSpacing(8)
+        self._buttons = FlowLayout()  # several answers must not make the page wider than the window
         column.addLayout(self._buttons)
         self._actions: dict[QObject, Action] = {}
         self._fold = Button(tr("Details"), kind="link", icon="chevron", parent=self)
@@ -76,7 +76,6 @@ class ProblemPanel(QFrame):
         self._copy.clicked.connect(self._on_copy)
         self._buttons.addWidget(self._fold)
         self._buttons.addWidget(self._copy)
-        self._buttons.addStretch(1)
         self._details = LogView(self)
         self._details.setMinimumHeight(140)
         self._details.hide()
@@ -96,7 +95,7 @@ class ProblemPanel(QFrame):
             button = Button(action.label, parent=self)
             self._actions[button] = action
             button.clicked.connect(self._on_action)
-            self._buttons.insertWidget(index, button)
+            self._buttons.insert_widget(index, button)
         self._copy.say(tr("Copy report"))
         self._fold.setChecked(False)
         self._fold.setVisible(bool(problem.details))
