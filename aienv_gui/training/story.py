@@ -35,6 +35,9 @@ from aienv_gui.training.records import (
 )
 
 _LOG_TAIL_BYTES = 4000
+_SETTLED_STEPS = 20  # steps of an attempt before its speed is believed
+_USEFUL_RANGE = 3.0  # "2 to 20 minutes" helps nobody
+_SHORT_S = 30.0  # ... but at the end any range is near enough
 _CURVE = ("seconds", "step", "loss", "accuracy")
 _LOAD = ("seconds", "cpu", "memory", "gpu", "gpu_memory")
 
@@ -250,15 +253,24 @@ class Story:
             self._run = replace(self._run, step=int(rows[1, -1]), epoch=int(columns["epoch"][-1]))
 
     def _on_progress(self, event: Mapping[str, Any]) -> None:
-        low, high = event.get("seconds_left"), event.get("seconds_left_high")
+        step = int(event.get("step", self._run.step))
         self._run = replace(
             self._run,
-            step=int(event.get("step", self._run.step)),
+            step=step,
             epoch=int(event.get("epoch", self._run.epoch)),
             total_steps=int(event.get("total_steps", self._run.total_steps)),
             examples_per_second=event.get("examples_per_second"),
-            seconds_left=None if low is None else (float(low), float(low if high is None else high)),
+            seconds_left=self._seconds_left(event, step),
         )
+
+    def _seconds_left(self, event: Mapping[str, Any], step: int) -> tuple[float, float] | None:
+        """The engine's estimate, once it says something: the first steps are slow, and so they would mislead."""
+        low, high = event.get("seconds_left"), event.get("seconds_left_high")
+        begun = self._run.start.step if self._run.start is not None else 0
+        if low is None or step - begun < _SETTLED_STEPS:
+            return None
+        least, most = float(low), float(low if high is None else high)
+        return (least, most) if most <= _USEFUL_RANGE * max(least, 1.0) or most < _SHORT_S else None
 
     def _on_validation(self, event: Mapping[str, Any]) -> None:
         seconds = self._clock.seconds(float(event["time"]))

@@ -25,7 +25,7 @@ from aienv_gui.core import processes, storage
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import COMMANDS, ENGINE, EVENTS, LOG, PROCESS, RECIPE, Code, Command, Event
 from aienv_gui.training import problems, run_store
@@ -231,16 +231,9 @@ def _tell(run: Run, reporter: Reporter) -> None:
 
 
 def status_of(run: Run) -> Text:
-    """What the run does now, in one line."""
+    """What the run does now, in one line. Without the time left, which is shown beside it."""
     if run.state is RunState.TRAINING and run.phase in _PHASES:
         return _PHASES[run.phase]
-    if run.state is RunState.TRAINING and run.seconds_left:
-        return tr(
-            "Epoch {epoch} of {epochs}, {left} left",
-            epoch=run.epoch,
-            epochs=run.epochs,
-            left=duration(run.seconds_left[1]),
-        )
     if run.state is RunState.TRAINING:
         return tr("Epoch {epoch} of {epochs}", epoch=max(1, run.epoch), epochs=run.epochs)
     if run.state is RunState.STARTING and run.phase_total:

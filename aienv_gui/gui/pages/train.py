@@ -78,7 +78,7 @@ class TrainPage(Page):
         """Show the page for a new training."""
         if self.new is None:
             self.new = NewTraining(self.services, self)
-            self.new.started.connect(self.open_run)
+            self.new.started.connect(self._on_started)
             self.stack.addWidget(self.new)
             layout = self.layout()
             assert layout is not None
@@ -99,6 +99,11 @@ class TrainPage(Page):
         self.set_title(verbatim(summary.name if summary else "…"))
         self.run.open(folder)
         self._show(self.run)
+
+    @Slot(object)
+    def _on_started(self, folder: Path) -> None:
+        self.open_run(folder)
+        self.back.setFocus()  # the button that was pressed is gone, and with it the keyboard's place
 
     def _show(self, widget: QWidget) -> None:
         self.problem.clear()

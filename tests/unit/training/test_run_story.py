@@ -202,3 +202,18 @@ def test_the_answer_to_a_command_is_found(folder: Folder) -> None:
     assert refused is not None
     assert not refused.ok
     assert run.checkpoint_of("three") is None
+
+
+def test_a_time_left_that_says_nothing_yet_is_not_shown(folder: Folder) -> None:
+    """The first steps are slow, so that the engine's first estimates are far too long or too wide."""
+    folder.say("started", 100.0, step=40, epochs=10, total_steps=2000)
+
+    def left(step: int, low: float, high: float) -> tuple[float, float] | None:
+        folder.say("progress", 101.0, step=step, epoch=1, seconds_left=low, seconds_left_high=high)
+        folder.story.update(alive=True)
+        return folder.story.run.seconds_left
+
+    assert left(45, 540, 567) is None
+    assert left(70, 100, 900) is None
+    assert left(80, 200, 400) == (200, 400)
+    assert left(1990, 2, 9) == (2, 9)
