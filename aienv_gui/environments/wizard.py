@@ -156,6 +156,18 @@ class Wizard:
         wizard.step = Step.BUILD
         return wizard
 
+    @property
+    def may_offer_anew(self) -> bool:
+        """Whether nothing has been planned yet, so that what is offered may change."""
+        return self.unfinished is None and self.step in (Step.PURPOSE, Step.OPTIONS)
+
+    def offer_anew(self, offer: Offer) -> None:
+        """The cards were seen late: advise the build for them, and take it unless the user chose another."""
+        followed = self.draft.accelerator == self.offer.advised.id
+        self.offer = offer
+        if followed:
+            self._change(accelerator=offer.advised.id)
+
     # What the user says.
 
     def use_template(self, identity: str) -> None:

@@ -257,3 +257,20 @@ def test_the_offer_holds_what_this_machine_has() -> None:
 def test_more_bytes_take_longer() -> None:
     request = Request("x", Engine.UV, "3.11", ())
     assert estimated_seconds(plan_of(request, download=10**9)) > estimated_seconds(plan_of(request)) + 60
+
+
+def test_cards_that_are_seen_late_change_the_advice_but_not_the_users_choice(wizard: Wizard) -> None:
+    late = offer_of("3.13", "3.11", recipes.default_python(), advised=CUDA)
+    assert wizard.draft.accelerator == "cpu"
+    wizard.offer_anew(late)
+    assert wizard.draft.accelerator == "cu128"
+    wizard.change_accelerator("cpu")
+    wizard.offer_anew(late)
+    assert wizard.draft.accelerator == "cpu"
+    assert wizard.may_offer_anew
+    wizard.use_template("pictures")
+    wizard.forward()
+    wizard.name_checked(wizard.draft.name, None)
+    wizard.forward()
+    assert wizard.step is Step.PLAN
+    assert not wizard.may_offer_anew

@@ -26,6 +26,7 @@ from aienv_gui.gui.widgets.card import line
 from aienv_gui.gui.widgets.current_stack import CurrentStack
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.hardware.readings import Snapshot
 
 
 class NewEnvironment(QWidget):
@@ -42,7 +43,9 @@ class NewEnvironment(QWidget):
         self.services = services
         self.wizard: Wizard | None = None
         self._offer_job: Job | None = None
+        self._new_offer_job: Job | None = None  # looks again, for cards that were seen late
         self._unfinished: Unfinished | None = None
+        self._cards = environment_work.Cards()  # what the last offer was made for
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(16)
@@ -77,6 +80,7 @@ class NewEnvironment(QWidget):
         outer.addWidget(self._stack, 1)
         outer.addWidget(line(self))
         outer.addLayout(self._make_footer())
+        services.hardware.sampled.connect(self._on_sampled)
         for keys, slot in (("Ctrl+Return", self._on_next), ("Alt+Left", self._on_back)):
             QShortcut(QKeySequence(keys), self, slot)
         self._show_state()
@@ -116,8 +120,8 @@ class NewEnvironment(QWidget):
     @Slot()
     def _look(self) -> None:
         self._problem.clear()
-        cards = environment_work.Cards.of(self.services.hardware.latest)
-        self._offer_job = self.services.jobs.start(tr("Prepare"), environment_work.offer, cards, quiet=True)
+        self._cards = environment_work.Cards.of(self.services.hardware.latest)
+        self._offer_job = self.services.jobs.start(tr("Prepare"), environment_work.offer, self._cards, quiet=True)
         self._offer_job.succeeded.connect(self._on_offer)
         self._offer_job.failed.connect(self._on_no_offer)
         self._show_state()
@@ -133,6 +137,31 @@ class NewEnvironment(QWidget):
             taken = tuple(e.name for e in self.services.environments.items if e.maker is Maker.AIENV)
             self.wizard = Wizard(offer, taken)
         self._enter()
+
+    @Slot(object)
+    def _on_sampled(self, snapshot: Snapshot) -> None:
+        """The wizard may be opened before the driver has answered: what it advises follows."""
+        if self.wizard is None or not self.wizard.may_offer_anew or self._new_offer_job is not None:
+            return
+        cards = environment_work.Cards.of(snapshot)
+        if cards != self._cards:
+            self._cards = cards
+            job = self.services.jobs.start(tr("Prepare"), environment_work.offer, cards, quiet=True)
+            self._new_offer_job = job
+            job.succeeded.connect(self._on_new_offer)
+            job.finished.connect(self._on_new_offer_end)
+
+    @Slot(object)
+    def _on_new_offer(self, offer: Offer) -> None:
+        if self.sender() is self._new_offer_job and self.wizard is not None and self.wizard.may_offer_anew:
+            self.wizard.offer_anew(offer)
+            if self.wizard.step is Step.OPTIONS:
+                self.options.fill()
+            self._show_state()
+
+    @Slot()
+    def _on_new_offer_end(self) -> None:
+        self._new_offer_job = None
 
     @Slot(object)
     def _on_no_offer(self, problem: Problem) -> None:

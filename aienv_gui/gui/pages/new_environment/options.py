@@ -108,7 +108,7 @@ class OptionsStep(StepView):
         super().enter(wizard)
         self.name.setText(wizard.draft.name)
         self.extra.setText(wizard.draft.extra)
-        self._fill()
+        self.fill()
         self._check_name()
 
     def leave(self) -> None:
@@ -118,7 +118,7 @@ class OptionsStep(StepView):
     def first_field(self) -> QWidget | None:
         return self.name
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
         """Show what may be chosen and what is."""
         wizard = self.wizard
         assert wizard is not None
@@ -241,7 +241,7 @@ class OptionsStep(StepView):
     def _on_engine(self, card: QAbstractButton) -> None:
         assert self.wizard is not None
         self.wizard.change_engine(Engine(card.objectName()))
-        self._fill()
+        self.fill()
         self.changed.emit()
 
     @Slot(int)
@@ -272,4 +272,4 @@ class OptionsStep(StepView):
     @Slot()
     def _on_language(self) -> None:
         if self.wizard is not None:
-            self._fill()
+            self.fill()
