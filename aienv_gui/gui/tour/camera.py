@@ -69,5 +69,9 @@ def _settle() -> Generator[Wait, None, None]:
 
 
 def _write(image: QImage, path: Path, _reporter: Reporter) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise writing_failed(error, path.parent) from error
     if not image.save(str(path)):
         raise writing_failed(OSError("the picture could not be written"), path)
