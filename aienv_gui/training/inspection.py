@@ -18,7 +18,7 @@ class Broken:
     """A file that cannot be read as a picture."""
 
     path: str  # relative to the folder, with /
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,10 @@ def inspection_of(folder: Path, answer: Mapping[str, Any]) -> Inspection:
         folder=folder,
         pictures=int(answer["pictures"]),
         classes=tuple((str(item["name"]), int(item["pictures"])) for item in answer["classes"]),
-        broken=tuple(Broken(str(item["path"]), str(item.get("reason", ""))) for item in answer.get("broken", ())),
+        broken=tuple(
+            Broken(str(item["path"]), problems.picture_fault(str(item.get("reason", ""))))
+            for item in answer.get("broken", ())
+        ),
         examples=tuple(
             Example(folder.joinpath(*str(item["path"]).split("/")), str(item["class"]))
             for item in answer.get("examples", ())

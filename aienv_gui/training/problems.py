@@ -100,9 +100,18 @@ def _broken_pictures(v: Mapping[str, Any]) -> Problem:
 def _broken_picture(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("This picture cannot be read."),
-        cause=tr("{name} is damaged or not a picture ({reason}).", name=Path(str(v["path"])).name, reason=v["reason"]),
+        cause=tr(
+            "{name} is damaged or not a picture ({reason}).",
+            name=Path(str(v["path"])).name,
+            reason=picture_fault(str(v["reason"])),
+        ),
         cure=tr("Open it in a picture program and save it again, or choose another one."),
     )
+
+
+def picture_fault(reason: str) -> Text:
+    """What is wrong with a picture, in words for the engine's `reason`; an unknown one is said as it is."""
+    return _PICTURE_FAULTS.get(reason) or verbatim(reason)
 
 
 def _data_changed(v: Mapping[str, Any]) -> Problem:
@@ -326,6 +335,15 @@ def _unlike_training(_v: Mapping[str, Any]) -> Text:
     return tr("This picture is much lighter or darker than those trained on: dark and light may be swapped.")
 
 
+_PICTURE_FAULTS = {
+    "not_a_picture": tr("it is no picture of a kind that AIEnv reads"),
+    "cut_short": tr("a part of the file is missing"),
+    "too_large": tr("it is too large"),
+    "no_permission": tr("the system does not let you read it"),
+    "missing": tr("it is no longer there"),
+    "empty": tr("the file is empty"),
+    "unreadable": tr("its content is damaged"),
+}
 _FAILED_WRITES = {
     Code.DISK_FULL: tr("the disk is full. Free some space on it."),
     Code.READ_ONLY: tr("the folder cannot be written to."),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Code
 from aienv_gui.training import presets, problems
 from aienv_gui.training.diagnosis import advice
@@ -51,6 +52,17 @@ def test_broken_pictures_are_named_but_not_all() -> None:
     assert "4.png" in text
     assert "9.png" not in text
     assert "35 more" in text
+
+
+def test_the_engines_reasons_for_a_broken_picture_are_not_shown_as_codes() -> None:
+    documented = str(protocol.__doc__).split("Reasons of a broken picture:")[1].split(".")[0]
+    for reason in documented.replace("\n", " ").split(","):
+        code = reason.strip()
+        words = str(problems.picture_fault(code))
+        assert words != code
+        assert "_" not in words
+        broken = str(problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": code}))
+        assert words in broken
 
 
 def test_presets_have_words_and_measurements() -> None:

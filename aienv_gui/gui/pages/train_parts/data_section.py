@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.wording import Text, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
@@ -316,11 +316,14 @@ class DataSection(Card):
         self._broken.setVisible(bool(found.broken))
         self.consent.setVisible(bool(found.broken))
         if found.broken:
-            shown = "\n".join(f"{broken.path}: {broken.reason}" for broken in found.broken[:_BROKEN_SHOWN])
             count = len(found.broken)
             more = count - min(count, _BROKEN_SHOWN)
             heading = tr_count("One picture cannot be read:", "{count} pictures cannot be read:", count)
-            parts = [heading, verbatim(shown)]
+            parts = [heading]
+            parts += [
+                tr("{path}: {reason}", path=broken.path, reason=broken.reason)
+                for broken in found.broken[:_BROKEN_SHOWN]
+            ]
             if more:
                 parts.append(tr_count("and one more", "and {count} more", more))
             self._broken.say(_lines(parts))
