@@ -76,14 +76,14 @@ def has_screen() -> bool:
 def provide_for_run(*, screen: bool) -> None:
     """Check what the application needs. Raises `Stop` with the packages to install."""
     if linux():
-        provide(_missing_libraries(_QT + (_X11 if screen else ())), why="to open a window")
+        provide([*missing_python_parts(), *_missing_libraries(_QT + (_X11 if screen else ()))], why="to open a window")
 
 
 def provide_for_tests() -> None:
     """Check what the tests need beside Qt: an X server of their own and a C compiler. Raises `Stop`."""
     if not linux():
         return
-    missing = _missing_libraries(_QT + _X11)
+    missing = [*missing_python_parts(), *_missing_libraries(_QT + _X11)]
     if not os.environ.get("DISPLAY") and shutil.which("Xvfb") is None:
         missing.append(_SCREEN)
     if shutil.which("gcc") is None and shutil.which("cc") is None:
@@ -91,6 +91,13 @@ def provide_for_tests() -> None:
     if _in_ci() and not _has_chinese_font():
         missing.append(_CHINESE)
     provide(missing, why="to run the tests")
+
+
+def missing_python_parts() -> list[Need]:
+    """What Debian keeps in a package of its own and a virtual environment is made with."""
+    if all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+        return []
+    return [Need("Python's venv module", f"python3.{sys.version_info.minor}-venv", "python3")]
 
 
 def provide(missing: Sequence[Need], *, why: str) -> None:

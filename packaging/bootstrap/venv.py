@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from bootstrap import torch_wheel
 from bootstrap.failures import Stop
 from bootstrap.pip_runs import Failed, child_environment, pip, stop_of
 from bootstrap.places import LOCKS, PYPROJECT, ROOT, VENV
-from bootstrap.system import Need, provide
+from bootstrap.system import missing_python_parts, provide
 
 _STAMP: Final = VENV / "aienv-bootstrap.json"  # what is installed; written last
 _MAKING: Final = VENV / "aienv-being-made"  # there while something is being installed
@@ -157,9 +156,7 @@ def _distributions(venv: Path) -> set[str]:
 
 
 def _make() -> None:
-    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        provide([Need("Python's venv module", f"python{version}-venv", "python3")], why="to make a virtual environment")
+    provide(missing_python_parts(), why="to make a virtual environment")
     VENV.mkdir()
     _MAKING.touch()
     done = subprocess.run(

@@ -32,8 +32,8 @@ def run(arguments: Sequence[str]) -> int:
             "There is no screen here (neither DISPLAY nor WAYLAND_DISPLAY is set). Start this in a desktop session; "
             "without one, `run --tour FOLDER` works and leaves pictures of every page in FOLDER."
         )
-    python = prepare("run")
     provide_for_run(screen=not offscreen)
+    python = prepare("run")
     extra = {"QT_QPA_PLATFORM": "offscreen"} if offscreen else {}
     return _call([python, "-P", "-m", "aienv_gui", *arguments], extra)
 
@@ -106,8 +106,8 @@ def bench(arguments: Sequence[str]) -> int:
     names = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py") if path.stem != "harness")
     if not arguments or arguments[0] not in names:
         raise Stop(f"Name a benchmark: {', '.join(names)}. For example: dev.py bench {names[0]} --json figures.json")
-    python = prepare("test")
     provide_for_run(screen=False)
+    python = prepare("test")
     program = (
         "import runpy, sys; root, name = sys.argv[1:3]; sys.path.insert(0, root); del sys.argv[1:3];"
         "runpy.run_module('tests.benchmarks.' + name, run_name='__main__')"
