@@ -58,7 +58,7 @@ def aienv(began: float, home: str) -> float:
             super().__init__(arguments)
             watches.append(FirstPaint(self, began))
 
-    program.QApplication = Watched  # type: ignore[attr-defined,misc,assignment]
+    program.QApplication = Watched  # type: ignore[attr-defined,assignment]
     program.main(["--home", home])
     return watches[0].seconds
 
