@@ -5,6 +5,7 @@ A model is a folder (see `engine.protocol`): weights as safetensors, the network
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from aienv_gui.core.storage import Folders, sync_folder, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
+
+_TRASH = ".trash-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Model:
 
 
 def models(folders: Folders, reporter: Reporter) -> tuple[Model, ...]:
-    """Every finished model, the newest first. Reads cards only."""
+    """Every finished model, the newest first. Reads cards only; sweeps what deleting left behind."""
     found: list[Model] = []
     for parent, in_run in ((folders.models, False), (folders.runs, True)):
         if not parent.is_dir():
@@ -53,7 +56,9 @@ def models(folders: Folders, reporter: Reporter) -> tuple[Model, ...]:
         for entry in sorted(parent.iterdir()):
             reporter.checkpoint()
             folder = entry / protocol.MODEL if in_run else entry
-            if not entry.name.startswith(".") and (folder / protocol.CARD).is_file():
+            if not in_run and entry.name.startswith(_TRASH):
+                shutil.rmtree(entry, ignore_errors=True)
+            elif not entry.name.startswith(".") and (folder / protocol.CARD).is_file():
                 found.append(read(folder, run=entry if in_run else None))
     return tuple(sorted(found, key=lambda model: model.created, reverse=True))
 
@@ -125,31 +130,35 @@ def delete(model: Model, folders: Folders, _reporter: Reporter) -> None:
     if not model.kept or model.folder.parent != folders.models:
         raise ValueError(model.folder)
     # Renamed first: a listing never shows a half-deleted model.
-    trash = folders.models / f".{model.folder.name}.deleted"
+    trash = folders.models / f"{_TRASH}{secrets.token_hex(6)}"
     try:
         model.folder.rename(trash)
-        shutil.rmtree(trash)
     except OSError as error:
         raise writing_failed(error, model.folder) from error
+    shutil.rmtree(trash, ignore_errors=True)  # what stays is swept with the next list
+
+
+_PROGRAM = """\
+# python use.py PICTURE
+import json, runpy, sys
+import numpy, torch
+from PIL import Image
+from safetensors.torch import load_file
+
+folder = {folder!r}
+card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
+network = runpy.run_path(f"{{folder}}/network.py")["of_card"](card)
+network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+channels, height, width = card["input"]["shape"]
+image = Image.open(sys.argv[1]).convert("L" if channels == 1 else "RGB").resize((width, height))
+pixels = numpy.array(image, dtype="float32").reshape(1, height, width, channels) / 255
+print(card["classes"][network(torch.from_numpy(pixels).permute(0, 3, 1, 2)).argmax()])
+"""
 
 
 def sample_call(model: Model) -> str:
-    """A short Python program that loads the model with torch and safetensors alone."""
-    shape = model.card.get("input", {})
-    size = ", ".join(str(shape.get(key, 0)) for key in ("channels", "height", "width"))
-    return (
-        "import json, sys, torch\n"
-        "from pathlib import Path\n"
-        "from safetensors.torch import load_file\n\n"
-        f"folder = Path({str(model.folder)!r})\n"
-        "sys.path.insert(0, str(folder))\n"
-        "import network\n\n"
-        'card = json.loads((folder / "card.json").read_text(encoding="utf-8"))\n'
-        'model = network.build(card["architecture"], card["options"], len(card["classes"]))\n'
-        'model.load_state_dict(load_file(folder / "model.safetensors"))\n'
-        f"scores = model.eval()(torch.zeros(1, {size}))  # your pictures, from 0 to 1\n"
-        'print(card["classes"][scores.argmax(1).item()])\n'
-    )
+    """A short Python program that names the class of a picture with torch, safetensors and Pillow alone."""
+    return _PROGRAM.format(folder=str(model.folder))
 
 
 def _copy(source: Path, parent: Path, name: str) -> Path:

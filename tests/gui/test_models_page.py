@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
@@ -23,6 +24,7 @@ from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.pages.models import ModelsPage
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.widgets.picture_drop import PictureDrop
+from aienv_gui.training.records import Mistake
 from tests.engine import engine_runs
 from tests.fakes.pictures import SHAPES, write_pictures
 from tests.fakes.session import open_session
@@ -100,6 +102,18 @@ def test_a_picture_gets_the_answer_of_the_model(qtbot: QtBot, page: ModelsPage, 
         assert sum(probability for _, probability in answers) == pytest.approx(1, abs=1e-3)
         right += answers[0][0] == picture.parent.name
     assert right >= 3
+
+
+@pytest.mark.slow
+def test_the_program_that_is_shown_works(page: ModelsPage, trained: Path, tmp_path: Path) -> None:
+    program = tmp_path / "use.py"
+    program.write_text(page.details.program.toPlainText(), encoding="utf-8")
+    pictures = [trained.parent / "shapes" / shape / "003.png" for shape in SHAPES]
+    answers = [
+        subprocess.run([sys.executable, "-I", program, picture], capture_output=True, text=True, check=True).stdout
+        for picture in pictures
+    ]
+    assert sum(answer.strip() == picture.parent.name for answer, picture in zip(answers, pictures, strict=True)) >= 3
 
 
 @pytest.mark.slow
@@ -222,3 +236,17 @@ def test_dropping_a_file_tries_it(qtbot: QtBot, session: Session, tmp_path: Path
     with qtbot.waitSignal(place.chosen) as chosen:
         place.dropEvent(event)  # type: ignore[arg-type]
     assert chosen.args == [tmp_path / "a b.png"]
+
+
+@pytest.mark.parametrize("code", ["en", "zh_CN"])
+def test_a_model_fits_in_a_small_window(qtbot: QtBot, session: Session, page: ModelsPage, code: str) -> None:
+    session.services.language.use(code)
+    session.window.resize(1024, 700)
+
+    mistakes = [Mistake(f"{number}.png", "a cat", "a dog", 0.9) for number in range(12)]
+    page.details.mistakes_card.show()
+    page.details.mistakes.set_mistakes(Path(), mistakes)
+    qtbot.waitUntil(lambda: page.scroll_area.width() < 900)
+    QApplication.sendPostedEvents()
+    assert page.scroll_area.horizontalScrollBar().maximum() == 0
+    assert page.details.mistakes.height() > 1.5 * page.details.mistakes.layout().itemAt(0).sizeHint().height()

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QIcon, QImage, QPixmap
-from PySide6.QtWidgets import QGridLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QToolButton, QWidget
 
 from aienv_gui.core.wording import percent, tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.words import say
 from aienv_gui.training.records import Mistake
 
 _SIDE = 64
-_COLUMNS = 6
 _MOST = 12
 
 
@@ -31,24 +31,21 @@ class MistakeStrip(QWidget):
         self._services = services
         self._job: Job | None = None
         self._buttons: dict[Path, QToolButton] = {}
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(8)
-        self._grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._flow = FlowLayout(self)
 
     def set_mistakes(self, folder: Path, mistakes: Sequence[Mistake]) -> None:
         """Show mistakes; their paths are relative to `folder`. The pictures are read in the background."""
         if self._job is not None and not self._job.state.final:
             self._job.cancel()
         for button in self._buttons.values():
-            self._grid.removeWidget(button)
+            self._flow.removeWidget(button)
             button.hide()
             button.deleteLater()
         self._buttons = {}
-        for index, mistake in enumerate(mistakes[:_MOST]):
+        for mistake in mistakes[:_MOST]:
             button = self._button(mistake)
             self._buttons[folder / mistake.path] = button
-            self._grid.addWidget(button, index // _COLUMNS, index % _COLUMNS)
+            self._flow.addWidget(button)
         if self._buttons:
             jobs = self._services.jobs
             self._job = jobs.start(tr("Read pictures"), read_thumbnails, list(self._buttons), _SIDE * 2, quiet=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, percent, size, tr, tr_count, verbatim
@@ -19,6 +19,7 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.confirm import confirm
+from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say
@@ -72,8 +73,7 @@ class ModelDetails(QWidget):
             self._facts[key] = value
             self.facts.addRow(Label(title, role="muted", parent=self), value)
         self.result.body.addLayout(self.facts)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
+        buttons = FlowLayout()
         self.keep_button = Button(tr("Keep this model"), icon="save", parent=self)
         self.keep_button.hint(tr("Copy it to your models, so that it stays when its run is deleted."))
         self.keep_button.clicked.connect(self._on_keep)
@@ -86,7 +86,6 @@ class ModelDetails(QWidget):
         for button in (self.keep_button, self.save_button, self.open_button, self.delete_button):
             buttons.addWidget(button)
         self.delete_button.hide()  # never beside `keep_button`
-        buttons.addStretch(1)
         self.result.body.addLayout(buttons)
         self.saved = Label(role="good", parent=self)
         self.saved.hide()
@@ -117,7 +116,7 @@ class ModelDetails(QWidget):
 
     def _make_use(self) -> Card:
         self.use_card = Card(tr("Use it in your own program"), self)
-        hint = tr("Needs PyTorch and safetensors only, not AIEnv.")
+        hint = tr("Needs PyTorch, safetensors and Pillow only, not AIEnv.")
         self.use_card.body.addWidget(Label(hint, role="muted", parent=self))
         self.program = QPlainTextEdit(self)
         self.program.setReadOnly(True)
