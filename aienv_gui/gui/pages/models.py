@@ -13,7 +13,6 @@ from aienv_gui.core.wording import percent, tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.model_parts.model_details import ModelDetails
 from aienv_gui.gui.services import Services
-from aienv_gui.gui.widgets.current_stack import CurrentStack
 from aienv_gui.gui.widgets.empty_state import EmptyState
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.widgets.problem_view import ProblemView
@@ -33,8 +32,6 @@ class ModelsPage(Page):
         self._wanted: Path | None = None
         self._look: Job | None = None
         self.set_primary(tr("New training"), self._on_new_training, icon="plus")
-        self.stack = CurrentStack(self)
-        self.body.addWidget(self.stack, 1)
         self.empty = EmptyState(
             tr("Finished models appear here: test them on your own files, save them, use them in your programs."),
             tr("Train a model"),
@@ -42,13 +39,12 @@ class ModelsPage(Page):
             icon="models",
         )
         self.empty.clicked.connect(self._on_new_training)
-        self.stack.addWidget(self.empty)
         split = QWidget(self)
         row = QHBoxLayout(split)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(16)
         self.list = QListWidget(split)
-        self.list.setFixedWidth(248)
+        self.list.setFixedWidth(232)
         self.list.setUniformItemSizes(True)
         say(self.list, "setAccessibleName", tr("Models"))
         self.list.currentItemChanged.connect(self._on_chosen)
@@ -56,7 +52,11 @@ class ModelsPage(Page):
         self.details = ModelDetails(services, split)
         self.details.changed_on_disk.connect(self.refresh)
         row.addWidget(self.details, 1, Qt.AlignmentFlag.AlignTop)
-        self.stack.addWidget(split)
+        # One of the two is shown. No stack: it would be as high as the higher of them.
+        self._split = split
+        self.body.addWidget(self.empty, 1)
+        self.body.addWidget(split, 1)
+        split.hide()
         self.problem = ProblemView(services, self)
         self.body.insertWidget(0, self.problem)
         services.runs.changed.connect(self._on_runs_changed)
@@ -115,7 +115,8 @@ class ModelsPage(Page):
             if chosen is not None and chosen in (model.folder, model.run):
                 row = index
         self.list.blockSignals(False)
-        self.stack.setCurrentIndex(1 if self._models else 0)
+        self.empty.setVisible(not self._models)
+        self._split.setVisible(bool(self._models))
         if self._models:
             self.list.setCurrentRow(row)
             self.details.set_model(self._models[row])
