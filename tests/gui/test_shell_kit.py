@@ -330,3 +330,11 @@ def test_many_answers_to_a_problem_wrap_and_do_not_widen_the_page(
     assert all(button.geometry().right() <= 600 and button.geometry().bottom() <= panel.height() for button in buttons)
     assert next(b.text() for b in sorted(buttons, key=lambda b: (b.y(), b.x()))).endswith("number 0")
     assert buttons[0].width() >= buttons[0].sizeHint().width()
+
+
+def test_enter_presses_the_button_that_has_the_keyboard(qtbot: QtBot, theme: Theme) -> None:
+    button = Button(tr("Close"))
+    qtbot.addWidget(button)
+    for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+        with qtbot.waitSignal(button.clicked, timeout=1000):
+            qtbot.keyClick(button, key)

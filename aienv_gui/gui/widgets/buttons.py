@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from aienv_gui.core.wording import Text
@@ -29,6 +30,13 @@ class Button(QPushButton):
         self.say(text)
         if icon:
             self.set_icon(icon)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Qt leaves Enter to a dialog's default button, of which ours have none: the focused one is meant.
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat():
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def say(self, text: Text) -> None:
         """Change the label, which is the accessible name too."""
