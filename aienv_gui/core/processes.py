@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -28,6 +29,8 @@ _LEAKS = (
     "_PYI",
     "__PYVENV_LAUNCHER__",
 )
+
+_LAST_WORDS_S = 2.0  # how long a stream may stay open after its process has ended
 
 
 def clean_environment(extra: Mapping[str, str] | None = None, *, keep: Iterable[str] = ()) -> dict[str, str]:
@@ -58,6 +61,32 @@ def detached() -> dict[str, object]:
             | subprocess.CREATE_BREAKAWAY_FROM_JOB
         }
     return {"start_new_session": True}
+
+
+def start_detached(
+    command: Sequence[str | Path], *, environment: Mapping[str, str], folder: Path, output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a program that outlives us, with both its streams going to `output`. Raises OSError."""
+
+    def start(how: Mapping[str, object]) -> subprocess.Popen[bytes]:
+        child: subprocess.Popen[bytes] = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=folder,
+            **how,  # type: ignore[call-overload]
+        )
+        return child
+
+    try:
+        return start(detached())
+    except PermissionError:
+        if os.name != "nt":
+            raise
+        # What started us does not let its children out; the program then ends with that one at the latest.
+        return start(new_group())
 
 
 def end_tree(pid: int, *, patience_s: float = 3.0) -> None:
@@ -152,20 +181,34 @@ def run(
             break
         stopped = timed_out = False
     for reader in readers:
-        reader.join(timeout=5)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    process.stderr.close()
+        reader.join(timeout=_LAST_WORDS_S)
+    if any(reader.is_alive() for reader in readers) and hasattr(os, "killpg"):
+        # A child of the child lives on and holds a stream. It is of the same group, unless it left that.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for reader in readers:
+            reader.join(timeout=_LAST_WORDS_S)
+    for name, reader in zip(streams, readers, strict=True):
+        # Closing a stream that is being read would wait for the end of who holds it.
+        if not reader.is_alive():
+            getattr(process, name).close()
     return Outcome(process.returncode, "".join(streams["stdout"]), "".join(streams["stderr"]), timed_out, stopped)
 
 
-def is_alive(pid: int, started: float) -> bool:
-    """Whether the process `pid` that started at `started` (seconds since the epoch) runs; a reused id is not it."""
+def is_alive(pid: int, started: float, argument: str = "") -> bool:
+    """Whether the process `pid` that started at `started` (seconds since the epoch) runs; a reused id is not it.
+
+    A process that was started with `argument` is it, whatever the clock says.
+    """
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        # The system's clock may have been set meanwhile, and the starting times with it: then its arguments tell.
+        return abs(process.create_time() - started) < 2.0 or (bool(argument) and argument in process.cmdline())
     except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # another user's
         return False
 
 

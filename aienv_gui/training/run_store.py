@@ -84,7 +84,7 @@ def is_running(folder: Path) -> bool:
     """Whether the engine's process of this run is running."""
     try:
         process = protocol.read_json(folder / PROCESS)
-        return processes.is_alive(int(process["pid"]), float(process["started"]))
+        return processes.is_alive(int(process["pid"]), float(process["started"]), str(folder))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -64,14 +64,11 @@ def start(run: Path, python: Path) -> None:
             left.unlink(missing_ok=True)  # asked of a process that is gone
         _announce(run, python)
         with (run / LOG).open("ab") as log:
-            child = subprocess.Popen(
-                [str(python), *_STARTUP_OPTIONS, str(engine), "train", str(run)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=processes.clean_environment(),
-                cwd=run,
-                **processes.detached(),  # type: ignore[call-overload]
+            child = processes.start_detached(
+                [python, *_STARTUP_OPTIONS, engine, "train", run],
+                environment=processes.clean_environment(),
+                folder=run,
+                output=log,
             )
         _children[child.pid] = child
         protocol.write_json(run / PROCESS, {"pid": child.pid, "started": _started(child.pid)})
@@ -102,7 +99,7 @@ def is_running(run: Path) -> bool:
     """Whether the engine's process of this run is running."""
     for pid, child in list(_children.items()):
         if child.poll() is not None:
-            del _children[pid]
+            _children.pop(pid, None)  # another thread may have been quicker
     return run_store.is_running(run)
 
 
@@ -177,7 +174,7 @@ def kill(run: Path) -> None:
     """End the engine's process at once. What it did since the last checkpoint is done again when it continues."""
     with contextlib.suppress(OSError, ValueError, KeyError):
         process = protocol.read_json(run / PROCESS)
-        if processes.is_alive(int(process["pid"]), float(process["started"])):
+        if processes.is_alive(int(process["pid"]), float(process["started"]), str(run)):
             processes.end_tree(int(process["pid"]), patience_s=0.5)
     is_running(run)
 
