@@ -92,8 +92,8 @@ class Session(QObject):
 
     def end(self) -> bool:
         """Stop every thread. Blocks until the last one has ended; False where one did not in time."""
-        self.services.hardware.stop()
-        ended = self.services.jobs.shut_down()
+        quiet = self.services.hardware.stop()
+        ended = self.services.jobs.shut_down() and quiet
         self.window.deleteLater()
         return ended
 

@@ -64,14 +64,15 @@ def _private() -> list[tuple[str, str]]:
     if len(home) > 1:
         for form in dict.fromkeys((home, home.replace("\\", "/"), home.replace("\\", "\\\\"))):
             result.append((re.escape(form) + r"(?![\w.-])", "~"))
-    for name, replacement in ((_user(), "<user>"), (socket.gethostname(), "<machine>")):
+    for name, replacement in ((user_name(), "<user>"), (socket.gethostname(), "<machine>")):
         # Short and general names would mangle ordinary words.
         if len(name) > 2 and name.lower() not in {"root", "user", "admin", "home", "localhost", "runner"}:
             result.append((rf"(?<![\w]){re.escape(name)}(?![\w])", replacement))
     return result
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The name of the user who runs the program; empty where the system has none (a container)."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # no such user: a container

@@ -64,7 +64,7 @@ class CrashHooks(QObject):
 
     def _on_exception(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            QCoreApplication.quit()
+            QCoreApplication.exit(0)
             return
         _log.error("unexpected", exc_info=(kind, error, trace))
         self._caught.emit(error)
@@ -127,7 +127,7 @@ class TerminalSignals(QObject):
 
     @Slot()
     def _quit(self) -> None:
-        QCoreApplication.quit()
+        QCoreApplication.exit(0)  # `quit` asks the windows first, and ours would ask the user
 
     @Slot()
     def _on_woken(self) -> None:

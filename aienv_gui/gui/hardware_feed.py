@@ -96,13 +96,19 @@ class HardwareFeed(QObject):
         self._worker.sampled.connect(self._on_sampled, Qt.ConnectionType.QueuedConnection)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the sampling and its process. Blocks for milliseconds, at worst 2 s with a driver that hangs."""
+    def stop(self) -> bool:
+        """End the sampling and its process. Blocks for milliseconds, at worst 2 s with a driver that hangs.
+
+        False where the thread did not end in eight seconds (a disk that does not answer): it still runs, and may be
+        ended with the process only.
+        """
         if self._thread is None:
-            return
+            return True
         self._ending.emit()
-        self._thread.wait(_STOP_MS)
+        if not self._thread.wait(_STOP_MS):
+            return False
         self._thread = self._worker = None
+        return True
 
     @Slot(object)
     def _on_sampled(self, snapshot: Snapshot) -> None:

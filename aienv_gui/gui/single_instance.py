@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import logging
 
-from PySide6.QtCore import QLockFile, QObject, Signal, Slot
+from PySide6.QtCore import QDeadlineTimer, QLockFile, QObject, QThread, Signal, Slot
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
+from aienv_gui.core.report import user_name
 from aienv_gui.core.storage import Folders
 
 _RAISE = b"raise\n"
 _ANSWER = b"ok\n"
 _PATIENCE_MS = 5000
+_RETRY_MS = 50
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class SingleInstance(QObject):
 
     def __init__(self, folders: Folders, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        identity = f"{getpass.getuser()}\n{folders.config}\n{folders.data}"
+        identity = f"{user_name()}\n{folders.config}\n{folders.data}"
         self._name = "aienv-" + hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:20]
         self._folder = folders.config
         # The lock decides who is first, even between two starts at the same moment; the system forgets a dead owner's.
@@ -65,8 +66,13 @@ class SingleInstance(QObject):
 
     def _ask(self) -> bool:
         socket = QLocalSocket()
-        socket.connectToServer(self._name)
-        if not socket.waitForConnected(_PATIENCE_MS):
+        deadline = QDeadlineTimer(_PATIENCE_MS)
+        while True:  # the first may have been started a moment ago and not listen yet
+            socket.connectToServer(self._name)
+            if socket.waitForConnected(deadline.remainingTime()) or deadline.hasExpired():
+                break
+            QThread.msleep(_RETRY_MS)
+        if socket.state() != QLocalSocket.LocalSocketState.ConnectedState:
             _log.warning("the open window does not answer: %s", socket.errorString())
             return False
         socket.write(_RAISE)

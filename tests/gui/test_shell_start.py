@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, QTimer, Signal, Slot, qWarning
+from PySide6.QtNetwork import QLocalServer
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.processes import clean_environment
@@ -86,6 +87,28 @@ if sys.platform != "win32":  # Windows has no polite signal to another process
         assert b"Traceback" not in errors
         assert "ERROR" not in _log(tmp_path / "home with a space")
 
+    @pytest.mark.slow
+    def test_a_polite_kill_asks_no_question_while_something_runs(tmp_path: Path) -> None:
+        code = (
+            "import os, signal, sys, time\n"
+            "from aienv_gui import __main__ as program\n"
+            "from aienv_gui.core.wording import tr\n"
+            "def work(reporter):\n"
+            "    os.kill(os.getpid(), signal.SIGTERM)\n"
+            "    while True:\n"
+            "        reporter.checkpoint()\n"
+            "        time.sleep(0.05)\n"
+            "begin = program.Session._begin\n"
+            "def begin_with_work(session):\n"
+            "    begin(session)\n"
+            "    session.services.jobs.start(tr('Close'), work)\n"
+            "program.Session._begin = begin_with_work\n"
+            "sys.exit(program.main(['--home', sys.argv[1]]))\n"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path / "home")]
+        done = subprocess.run(command, env=_environment(), cwd=tmp_path, timeout=_PATIENCE_S, check=False)
+        assert done.returncode == 0
+
 
 @pytest.mark.slow
 def test_a_second_start_raises_the_first_and_ends(running: subprocess.Popen[bytes], tmp_path: Path) -> None:
@@ -146,6 +169,38 @@ def test_the_second_claim_is_refused_and_answered(qtbot: QtBot, folders: Folders
     third = SingleInstance(folders)
     assert third.claim()
     third.release()
+
+
+def test_a_second_start_waits_for_a_first_that_is_only_starting(
+    qtbot: QtBot, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = SingleInstance(folders), SingleInstance(folders)
+    assert first.claim()
+    assert first._server is not None
+    name = first._server.serverName()
+    first._server.close()
+    heard = threading.Event()
+
+    def listen_late() -> None:
+        server = QLocalServer()
+        server.listen(name)
+        if server.waitForNewConnection(10_000)[0]:
+            socket = server.nextPendingConnection()
+            socket.waitForReadyRead(5000)
+            socket.write(b"ok\n")
+            socket.waitForBytesWritten(5000)
+            heard.wait(10)
+        server.close()
+
+    late = threading.Timer(0.5, listen_late)
+    late.start()
+    try:
+        assert not second.claim()
+        assert second.answered
+    finally:
+        heard.set()
+        late.join()
+        first.release()
 
 
 def test_a_first_that_does_not_answer_is_told_apart(

@@ -181,7 +181,8 @@ class RunControls(QWidget):
 
     @Slot(object)
     def _on_failed(self, problem: object) -> None:
-        self._sent.pop(self.sender(), None)
+        if self._sent.pop(self.sender(), None) is None and self.sender() is not self._job:
+            return  # asked of a run that is not shown any more
         self._saving = self._stopping = False
         self._waiting = None
         self._harder.stop()
