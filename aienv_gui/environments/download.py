@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import queue
+import re
 import shutil
 import threading
 import time
@@ -55,8 +56,9 @@ def cached(file: PlannedFile, folders: Folders) -> Path | None:
 
 
 def _place(folder: Path, file: PlannedFile) -> Path:
-    key = file.sha256 or hashlib.sha256(file.url.encode()).hexdigest()
-    return folder / key[:24] / file.filename
+    # Both come from an index: neither may lead out of the folder.
+    key = file.sha256 if re.fullmatch(r"[0-9a-f]{64}", file.sha256) else hashlib.sha256(file.url.encode()).hexdigest()
+    return folder / key[:24] / (re.split(r"[/\\]", file.filename)[-1].lstrip(".") or "file")
 
 
 def local_path(url: str) -> Path | None:

@@ -164,7 +164,16 @@ def _look_into(place: Path, folders: Folders) -> Unfinished | None:
             _sweep(place, folders)  # it was killed between its rename and its end
             return None
         return Unfinished(folder=place, request=plan.request, started=float(journal["started"]), plan=plan)
-    except (Problem, OSError, KeyError, TypeError, ValueError):
+    except FileNotFoundError:
+        _sweep(place, folders)
+        return None
+    except OSError:
+        return None  # it cannot be read now; perhaps the next time
+    except Problem as problem:
+        if problem.code != "newer_file":  # that one belongs to another AIEnv
+            _sweep(place, folders)
+        return None
+    except (KeyError, TypeError, ValueError):
         _sweep(place, folders)
         return None
     finally:
@@ -271,8 +280,11 @@ def _remove(folder: Path) -> None:
     """Delete a folder as far as possible; what cannot be deleted now is swept at the next look."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        for parent, folders, files in os.walk(folder):
-            for name in (*folders, *files):
+        with suppress(OSError):
+            folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
+        for parent, below, files in os.walk(folder):
+            # Files only where the system wants it: their modes are shared with the cache they are linked from.
+            for name in (*below, *files) if sys.platform == "win32" else below:
                 with suppress(OSError):
                     path = Path(parent) / name
                     if not path.is_symlink():

@@ -22,7 +22,6 @@ from typing import Any, BinaryIO, Final
 import psutil
 
 from aienv_gui.core.errors import Problem, unexpected
-from aienv_gui.core.processes import end_tree
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.manifest import (
@@ -107,10 +106,9 @@ def _end_with_the_application(stdin: BinaryIO) -> None:
     with contextlib.suppress(OSError):
         while stdin.read(4096):
             pass
-    for child in psutil.Process().children():
+    for child in psutil.Process().children(recursive=True):  # before their parents' death parts them from us
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-            end_tree(child.pid, patience_s=1)
     os._exit(3)
 
 
