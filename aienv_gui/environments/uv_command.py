@@ -41,19 +41,21 @@ def uv_program() -> Path:
 
 
 def source_arguments(sources: Sources) -> list[str]:
-    """uv's arguments for where packages come from."""
-    arguments: list[str] = []
-    if sources.no_index:
-        arguments.append("--no-index")
-    elif sources.index_url:
-        arguments += ["--default-index", sources.index_url]
-    for url in () if sources.no_index else sources.extra_index_urls:
-        arguments += ["--index", url]
+    """uv's arguments for where packages come from; the addresses of indexes are not among them (`_addresses`)."""
+    arguments = ["--no-index"] if sources.no_index else []
     if sources.extra_index_urls and not sources.no_index:
         arguments += ["--index-strategy", "unsafe-best-match"]  # as pip does, whose configuration this mostly is
     for place in sources.find_links:
         arguments += ["--find-links", place]
     return arguments
+
+
+def _addresses(sources: Sources) -> dict[str, str]:
+    """The indexes as variables for uv: an address may hold a password, and every user can read a command line."""
+    if sources.no_index:
+        return {}
+    found = {"UV_DEFAULT_INDEX": sources.index_url, "UV_INDEX": " ".join(sources.extra_index_urls)}
+    return {name: value for name, value in found.items() if value}
 
 
 def joined(sources: Sources, request: Request) -> Sources:
@@ -82,8 +84,10 @@ def run_uv(
         "UV_HTTP_RETRIES": "1",
         "NO_COLOR": "1",
     }
-    if sources is not None and sources.certificate:
-        environment["SSL_CERT_FILE"] = sources.certificate
+    if sources is not None:
+        environment.update(_addresses(sources))
+        if sources.certificate:
+            environment["SSL_CERT_FILE"] = sources.certificate
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()  # they come in other threads, the reporter belongs to this one
     logged = "compile" not in arguments  # the resolver's output is the lock
 
