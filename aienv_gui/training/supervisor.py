@@ -7,6 +7,7 @@ the window, and the window can neither be frozen nor crashed by it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
