@@ -51,6 +51,7 @@ class _Worker(QObject):
         except Problem as problem:
             self.ended.emit(JobState.FAILED, problem)
         except BaseException as error:  # a bug in the function: the presenter shows it with its traceback
+            _log.error("unexpected in a job", exc_info=error)
             self.ended.emit(JobState.FAILED, unexpected(error))
         else:
             self.ended.emit(JobState.SUCCEEDED, result)

@@ -142,7 +142,11 @@ def test_a_problem_fails_the_job_with_its_words(qtbot: QtBot, jobs: Jobs) -> Non
     assert job.problem is problem
 
 
-def test_a_bug_fails_the_job_with_its_traceback(qtbot: QtBot, jobs: Jobs) -> None:
+def test_a_bug_fails_the_job_with_its_traceback_and_is_logged(
+    qtbot: QtBot, jobs: Jobs, expected_logs: LogWatch
+) -> None:
+    expected_logs.expect("ERROR aienv_gui.gui.jobs: unexpected in a job")
+
     def work(reporter: Reporter) -> None:
         raise ZeroDivisionError("of a bug")
 
