@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, QTimer, Signal, Slot, qWarning
-from PySide6.QtNetwork import QLocalServer
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.processes import clean_environment
@@ -171,36 +170,36 @@ def test_the_second_claim_is_refused_and_answered(qtbot: QtBot, folders: Folders
     third.release()
 
 
-def test_a_second_start_waits_for_a_first_that_is_only_starting(
-    qtbot: QtBot, folders: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = SingleInstance(folders), SingleInstance(folders)
+def test_a_second_start_waits_for_a_first_that_is_only_starting(qtbot: QtBot, folders: Folders) -> None:
+    first = SingleInstance(folders)
     assert first.claim()
-    assert first._server is not None
-    name = first._server.serverName()
-    first._server.close()
-    heard = threading.Event()
-
-    def listen_late() -> None:
-        server = QLocalServer()
-        server.listen(name)
-        if server.waitForNewConnection(10_000)[0]:
-            socket = server.nextPendingConnection()
-            socket.waitForReadyRead(5000)
-            socket.write(b"ok\n")
-            socket.waitForBytesWritten(5000)
-            heard.wait(10)
-        server.close()
-
-    late = threading.Timer(0.5, listen_late)
-    late.start()
-    try:
-        assert not second.claim()
-        assert second.answered
-    finally:
-        heard.set()
-        late.join()
-        first.release()
+    server = first._server
+    assert server is not None
+    name = server.serverName()
+    server.close()
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from PySide6.QtCore import QCoreApplication\n"
+        "from aienv_gui.core.storage import Folders\n"
+        "from aienv_gui.gui.single_instance import SingleInstance\n"
+        "application = QCoreApplication([])\n"
+        "print('asking', flush=True)\n"
+        "second = SingleInstance(Folders.under(Path(sys.argv[1])))\n"
+        "sys.exit(0 if second.claim() else 10 + second.answered)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(folders.config.parent)], env=clean_environment(), stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    with child.stdout as said:
+        assert said.readline().strip() == b"asking"
+        qtbot.wait(300)  # it has asked in vain by now
+        assert child.poll() is None
+        assert server.listen(name)
+        qtbot.waitUntil(lambda: child.poll() is not None, timeout=20_000)
+    assert child.returncode == 11
+    first.release()
 
 
 def test_a_first_that_does_not_answer_is_told_apart(
