@@ -106,6 +106,28 @@ def end_tree(pid: int, *, patience_s: float = 3.0) -> None:
     psutil.wait_procs(alive, timeout=patience_s)
 
 
+def end_group(leader: int, since: float) -> None:
+    """Kill what a child that was started with `new_group` and has ended has left behind. Blocks until it is gone.
+
+    `leader`: its process id; `since`: when it was started, in seconds since the epoch, or earlier.
+    """
+    left = [process for process in psutil.process_iter() if _left_by(leader, since, process)]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def _left_by(leader: int, since: float, process: psutil.Process) -> bool:
+    try:
+        if sys.platform == "win32":  # no groups there; but orphans keep their parent's number, older ones' included
+            return process.ppid() == leader and process.create_time() >= since - 1.0
+        # One that only waits for its parent's look is dead.
+        return os.getpgid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.Error):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a child ended. `code`: its exit code (negative: the signal that killed it); `timed_out`: we ended it."""
@@ -137,13 +159,15 @@ def run(
     folder: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    own_group: bool = True,
 ) -> Outcome:
     """Run a program to its end and return how it ended; its standard output and error are decoded with replacement.
 
     `on_line` receives every line of either stream as it comes (from a reader thread; a carriage return counts as a
     line's end). Blocks for at most `timeout_s` seconds, or until `cancelled()` is true; then the whole tree is ended.
-    Raises OSError where the program cannot be started.
+    Without `own_group` it stays in ours, and dies with it (`end_group`). Raises OSError where it cannot be started.
     """
+    started = time.time()
     process = subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -151,7 +175,7 @@ def run(
         stderr=subprocess.PIPE,
         env=dict(environment) if environment is not None else clean_environment(),
         cwd=folder,
-        **new_group(),  # type: ignore[call-overload]
+        **(new_group() if own_group else {}),  # type: ignore[call-overload]
     )
     streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
 
@@ -182,10 +206,9 @@ def run(
         stopped = timed_out = False
     for reader in readers:
         reader.join(timeout=_LAST_WORDS_S)
-    if any(reader.is_alive() for reader in readers) and hasattr(os, "killpg"):
+    if own_group and any(reader.is_alive() for reader in readers):
         # A child of the child lives on and holds a stream. It is of the same group, unless it left that.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        end_group(process.pid, started)
         for reader in readers:
             reader.join(timeout=_LAST_WORDS_S)
     for name, reader in zip(streams, readers, strict=True):

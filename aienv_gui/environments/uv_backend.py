@@ -73,6 +73,7 @@ class UvBackend:
             folders,
             reporter,
             what=tr("The environment could not be made."),
+            own_group=False,
         )
         install_files(plan.files, staging, folders, reporter)
 
@@ -106,6 +107,7 @@ def install_files(files: Sequence[PlannedFile], prefix: Path, folders: Folders, 
             reporter,
             what=tr("The packages could not be installed."),
             meanwhile=watch.look,
+            own_group=False,
         )
         watch.look(now=True)
         if watch.missing:
@@ -133,6 +135,7 @@ def build_wheel(file: PlannedFile, python: Path, sources: Sources, folders: Fold
             reporter,
             what=tr("{package} could not be built from its source code.", package=file.package),
             sources=sources,
+            own_group=False,
         )
         wheel = next(Path(folder).glob("*.whl"))
         try:

@@ -75,8 +75,12 @@ def run_uv(
     what: Text,
     sources: Sources | None = None,
     meanwhile: Callable[[], None] = lambda: None,
+    own_group: bool = True,
 ) -> Outcome:
-    """Run uv to its end. `what` is the title of the problem that is raised where it fails. Raises `Cancelled`."""
+    """Run uv to its end. `what` is the title of the problem that is raised where it fails. Raises `Cancelled`.
+
+    Without `own_group` it dies with the group of the process that calls this (a worker's).
+    """
     environment = {
         "UV_CACHE_DIR": str(folders.cache / "uv"),
         "UV_PYTHON_DOWNLOADS": "never",
@@ -108,6 +112,7 @@ def run_uv(
         folder=folders.cache,
         on_line=lines.put if logged else None,
         cancelled=poll,
+        own_group=own_group,
     )
     poll()
     if outcome.cancelled:

@@ -8,13 +8,14 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from aienv_gui.core.errors import Action, Cancelled, Problem
-from aienv_gui.core.processes import clean_environment, end_tree, new_group
+from aienv_gui.core.processes import clean_environment, end_group, end_tree, new_group
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.records import PackageProgress, PackageState
@@ -30,6 +31,7 @@ def call(verb: str, task: Mapping[str, Any], reporter: Reporter) -> dict[str, An
     `Problem` of code ``worker_died`` where it was killed or crashed, and `Cancelled`.
     """
     package = Path(__file__).resolve().parents[2]
+    started = time.time()
     worker = subprocess.Popen(
         [sys.executable, "-m", "aienv_gui.environments.worker"],
         stdin=subprocess.PIPE,
@@ -63,6 +65,7 @@ def call(verb: str, task: Mapping[str, Any], reporter: Reporter) -> dict[str, An
         answer = _follow(lines, reporter)
     finally:
         code = _end(worker, at_once=reporter.cancelled)
+        end_group(worker.pid, started)  # killed, it leaves a uv that would go on writing into what is swept now
         for reader in readers:
             reader.join(timeout=5)
         for stream in (worker.stdin, worker.stdout, worker.stderr):

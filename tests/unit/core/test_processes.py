@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import time
 
@@ -27,6 +28,34 @@ def test_a_grandchild_that_keeps_the_streams_open_does_not_keep_the_caller_waiti
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(left).wait(10)
     assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_killed_leader_of_a_group_leaves_is_ended() -> None:
+    waits = "import sys; print(0, flush=True); sys.stdin.read()"
+    code = (
+        "import sys; from aienv_gui.core.processes import run\n"
+        "run([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(60)'], timeout_s=50,"
+        " on_line=lambda line: print(line, flush=True), own_group=False)\n"
+    )
+    started = time.time()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            **processes.new_group(),  # type: ignore[call-overload]
+        ) as leader,
+        subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stranger,
+    ):
+        assert leader.stdout.readline().strip() == b"1"
+        assert stranger.stdout.readline().strip() == b"0"
+        (left,) = psutil.Process(leader.pid).children()
+        leader.kill()
+        leader.wait()
+        assert left.is_running()
+        processes.end_group(leader.pid, started)
+        assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+        assert stranger.poll() is None
+        stranger.stdin.close()
 
 
 def test_a_process_is_found_again_by_its_argument_after_the_clock_was_set() -> None:
