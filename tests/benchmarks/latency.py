@@ -16,7 +16,7 @@ STEPS = 50
 
 def one_run() -> harness.Run:
     with tempfile.TemporaryDirectory(prefix="aienv-bench-", ignore_cleanup_errors=True) as home:
-        ours = harness.child("training_in_window", home, "--steps", STEPS)["lateness_ms"]
+        ours = harness.child("training_in_window", home, "--steps", STEPS, "--lateness")["lateness_ms"]
         thread = harness.child("training_in_thread", home, "--steps", STEPS)["lateness_ms"]
     return {
         "p99_ms": harness.percentile(ours, 0.99),

@@ -149,20 +149,35 @@ def test_first_point_shows_although_it_makes_no_line(qtbot: QtBot, plot: TimePlo
 def test_nothing_is_drawn_while_hidden(qtbot: QtBot, plot: TimePlot) -> None:
     plot.hide()
     plot.set_series("train", [0.0, 1.0], [1.0, 2.0])
-    qtbot.waitUntil(lambda: not plot._redraw_timer.isActive())
+    qtbot.waitUntil(lambda: not plot._range.waiting)
     assert plot.points_drawn("train") == 0
     plot.show()
     drawn(qtbot, plot, "train", 2)
 
 
 def test_many_new_values_are_one_redraw(qtbot: QtBot, plot: TimePlot, monkeypatch: pytest.MonkeyPatch) -> None:
-    qtbot.waitUntil(lambda: not plot._redraw_timer.isActive())
+    qtbot.waitUntil(lambda: not plot._range.waiting)
     draws: list[int] = []
     monkeypatch.setattr(plot._series["train"].curve, "setData", lambda *_: draws.append(1))
     for count in range(1, 50):
         plot.set_series("train", np.arange(float(count)), np.arange(float(count)))
     qtbot.waitUntil(lambda: bool(draws))
     assert len(draws) == 1
+
+
+def test_what_comes_by_itself_is_drawn_rarely_where_it_costs_much_and_what_the_user_asks_at_once(
+    qtbot: QtBot, plot: TimePlot
+) -> None:
+    def delay_after(cost_s: float) -> int:
+        qtbot.waitUntil(lambda: not plot._range.waiting)
+        plot._range.add_cost(cost_s)
+        plot.set_series("train", [0.0, 1000.0], [1.0, 2.0])
+        return plot._range._timer.interval()
+
+    assert delay_after(0.0) <= 1000
+    assert delay_after(60.0) == 1000  # a minute's drawing does not make it stand still for an hour
+    plot._choose(100.0, 200.0)
+    assert plot._range._timer.interval() == 50
 
 
 def test_linked_plots_share_range_and_cursor(qtbot: QtBot, theme: Theme) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QShowEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPaintEvent, QShowEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, verbatim
@@ -21,6 +22,8 @@ from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 
 _REDRAW_MS = 50
+_RESTING_MS = 1000  # at most, between two drawings of data that go on
+_SHARE = 0.02  # of one core, for drawing what comes by itself: a training on this computer needs the rest
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 _NOTHING: Array = np.empty(0)
 
@@ -36,14 +39,30 @@ class _Series:
     y: Array = field(default_factory=lambda: _NOTHING)
 
 
+class _Canvas(pg.GraphicsView):
+    """Tells its plot how long each painting took, in seconds."""
+
+    painted = Signal(float)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        began = time.perf_counter()
+        super().paintEvent(event)
+        self.painted.emit(time.perf_counter() - began)
+
+
 class _TimeRange(QObject):
-    """The time axis that linked plots share: it follows the data until the user moves it."""
+    """The time axis that linked plots share: it follows the data until the user moves it. They are drawn together."""
 
     changed = Signal()
     cursor_moved = Signal()
 
     def __init__(self, span: tuple[float, float] | None, parent: QObject) -> None:
         super().__init__(parent)
+        self._cost_s = 0.0  # of the last drawing of all members, with the painting after it
+        self._drawn = -math.inf  # when that was
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._draw)
         self.members: list[TimePlot] = []
         self.fixed = span
         self.chosen: tuple[float, float] | None = None  # by the user
@@ -70,6 +89,29 @@ class _TimeRange(QObject):
         if cursor != self.cursor:
             self.cursor = cursor
             self.cursor_moved.emit()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a drawing is due."""
+        return self._timer.isActive()
+
+    def draw_soon(self, *, asked: bool) -> None:
+        """Draw what has changed: at once where the user `asked` for it, otherwise as often as `_SHARE` allows."""
+        pause = -math.inf if asked else self._drawn + self._cost_s / _SHARE - time.perf_counter()
+        delay = round(min(max(_REDRAW_MS, 1000 * pause), _RESTING_MS))
+        if not self._timer.isActive() or self._timer.remainingTime() > delay:
+            self._timer.start(delay)
+
+    @Slot(float)
+    def add_cost(self, seconds: float) -> None:
+        self._cost_s += seconds
+
+    @Slot()
+    def _draw(self) -> None:
+        self._drawn = time.perf_counter()
+        for plot in self.members:
+            plot.draw()
+        self._cost_s = time.perf_counter() - self._drawn
 
 
 class TimePlot(QWidget):
@@ -123,7 +165,7 @@ class TimePlot(QWidget):
         self._axis = TimeAxis(ago=self._ago)
         self._values = ValueAxis(unit)
         # Put together here: pyqtgraph's PlotWidget brings menus and forms of its own, which cost time and outlive it.
-        self._plot = pg.GraphicsView(self)
+        self._plot = _Canvas(self)
         # The default repaints the union of many small rectangles, ten times slower with two curves.
         self._plot.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -167,10 +209,6 @@ class TimePlot(QWidget):
             self._series[key] = _Series(role, curve, scatter, swatch, value)
         self._view.addItem(self._cursor, ignoreBounds=True)
 
-        self._redraw_timer = QTimer(self)
-        self._redraw_timer.setSingleShot(True)
-        self._redraw_timer.setInterval(_REDRAW_MS)
-        self._redraw_timer.timeout.connect(self._redraw)
         self._dragged_from: tuple[float, tuple[float, float]] | None = None
         self._range = _TimeRange((-seconds_ago, 0.0) if seconds_ago is not None else None, self)
         self._join(self._range)
@@ -184,16 +222,16 @@ class TimePlot(QWidget):
     def set_series(self, key: str, x: ArrayLike, y: ArrayLike) -> None:
         """Show these points; `x` ascends, NaN in `y` is a gap. The arrays are not copied: do not change them later.
 
-        Cheap: drawn at most 20 times a second, and not at all while hidden.
+        Cheap: drawn at most 20 times a second, less often where that costs much, and not at all while hidden.
         """
         series = self._series[key]
         series.x, series.y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        self._schedule()
+        self._on_data()
 
     def set_markers(self, markers: Sequence[tuple[float, Text]]) -> None:
         """Mark moments (checkpoints): a vertical line each, and its words when the cursor is there."""
         self._markers = tuple(markers)
-        self._schedule()
+        self._on_data()
 
     def set_summary(self, text: Text) -> None:
         """The live sentence for screen readers and the tool tip: "loss 0.42, falling"."""
@@ -215,11 +253,16 @@ class TimePlot(QWidget):
     def link_x(self, other: TimePlot) -> None:
         """Share the time axis and the reading cursor with `other` (and all that are linked to it)."""
         if other._range is not self._range:
-            self._range.members.remove(self)
-            self._range.changed.disconnect(self._schedule)
-            self._range.cursor_moved.disconnect(self._on_cursor)
+            self.leave()
             self._range = other._range
             self._join(self._range)
+
+    def leave(self) -> None:
+        """Part from the plots this one is linked to, before it is deleted."""
+        self._range.members.remove(self)
+        self._range.changed.disconnect(self._schedule)
+        self._range.cursor_moved.disconnect(self._on_cursor)
+        self._plot.painted.disconnect(self._range.add_cost)
 
     def show_time_axis(self, visible: bool) -> None:
         """Hide the labels of the time axis, for all but the lowest of linked plots."""
@@ -250,25 +293,32 @@ class TimePlot(QWidget):
         shared.members.append(self)
         shared.changed.connect(self._schedule)
         shared.cursor_moved.connect(self._on_cursor)
+        self._plot.painted.connect(shared.add_cost)
         self._schedule()
+
+    def _on_data(self) -> None:
+        self._dirty = True
+        if self.isVisible():
+            self._range.draw_soon(asked=False)
 
     @Slot()
     def _schedule(self) -> None:
         self._dirty = True
-        if self.isVisible() and not self._redraw_timer.isActive():
-            self._redraw_timer.start()
+        if self.isVisible():
+            self._range.draw_soon(asked=True)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if self._dirty:
-            self._redraw_timer.start()
+            self._range.draw_soon(asked=True)
 
-    @Slot()
-    def _redraw(self) -> None:
-        if not self.isVisible():
+    def draw(self) -> None:
+        """Draw what has changed: for the range that this plot shares."""
+        low, high = self._range.value()
+        # Linked plots follow when data of another moved the shared range.
+        if not self.isVisible() or not (self._dirty or self._view.viewRange()[0] != [low, high]):
             return
         self._dirty = False
-        low, high = self._range.value()
         columns = max(50, round(self._view.width()))
         smallest, largest = math.inf, -math.inf
         for series in self._series.values():
@@ -285,10 +335,6 @@ class TimePlot(QWidget):
         places = [place for place, _ in self._markers if low <= place <= high]
         self._marks.setData(np.repeat(places, 2), np.tile([bottom, top], len(places)))
         self._draw_cursor()
-        # Linked plots follow when data of this one moved the shared range.
-        for plot in self._range.members:
-            if plot is not self and plot._view.viewRange()[0] != [low, high]:
-                plot._schedule()
 
     def _y_limits(self, smallest: float, largest: float) -> tuple[float, float]:
         if self._y_range is not None:

@@ -25,6 +25,7 @@ from aienv_gui.gui.tour.camera import Camera
 from aienv_gui.gui.tour.runner import Steps, TourError, Wait
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.hardware import limits
+from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.readings import NvidiaState, Snapshot
 from aienv_gui.training.records import Run, RunState
 
@@ -88,7 +89,7 @@ class Script:
         assert snapshot is not None
         _check(snapshot.host.memory_total_bytes > 0, "the memory of this computer was not read")
         with _english():
-            return f"{limits.describe(snapshot)} {_machine(snapshot)}"
+            return f"{limits.describe(snapshot)}; {_machine(snapshot)}"
 
     def plan(self) -> Steps:
         self._open("environments")
@@ -351,7 +352,7 @@ def _some_pictures(folder: Path) -> Iterator[Path]:
 
 def _machine(snapshot: Snapshot) -> str:
     host, cards = snapshot.host, [gpu.name for gpu in snapshot.nvidia.gpus]
-    return f"{host.cpu_name}, {len(host.core_percents)} cores, {size(host.memory_total_bytes)}; GPUs: {cards or 'none'}"
+    return f"{host.cpu_name}, {len(host.core_percents)} cores, {memory_size(host.memory_total_bytes)}; GPUs: {cards or 'none'}"
 
 
 @contextmanager

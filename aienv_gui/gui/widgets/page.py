@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text
 from aienv_gui.gui.services import Services
@@ -74,6 +74,14 @@ class Page(QWidget):
         """Put a widget into the header, left of the primary action."""
         at = self._header.indexOf(self.primary) if self.primary is not None else self._header.count()
         self._header.insertWidget(at, widget)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Keep the keyboard here where what had it is hidden or disabled: Qt would hand it to a neighbour, unasked."""
+        focused = QApplication.focusWidget()
+        if focused is not None and not (focused.isVisible() and focused.isEnabled()):
+            self.setFocus()
+            return True
+        return super().focusNextPrevChild(forward)
 
     def shown(self, argument: object | None) -> None:
         """The page was opened, with the argument of `Navigator.open`; also called while it is shown already."""

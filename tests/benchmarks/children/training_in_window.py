@@ -1,7 +1,7 @@
 """One measurement, in a process of its own: the real window, offscreen, trains the book's network and draws it.
 
-Prints a JSON object: the engine's steps a second between two steps of the first epoch, and how late a 16 ms timer of
-the window was meanwhile.
+Prints a JSON object: the engine's steps a second between two steps of the first epoch and, with ``--lateness``, how late
+a 16 ms timer of the window was meanwhile.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from tests.benchmarks.children.lateness import Lateness
 class Measurement(QObject):
     """Begins the training once the window is at rest, and ends the program after the last step asked for."""
 
-    def __init__(self, session: Session, steps: int) -> None:
+    def __init__(self, session: Session, steps: int, *, measures_lateness: bool) -> None:
         super().__init__(session)
         self._session = session
         self._last = FIRST_STEP + steps
+        self._measures_lateness = measures_lateness
         self.lateness = Lateness(self)
         self.folder: Path | None = None
         self._look = QTimer(self)
@@ -55,7 +56,7 @@ class Measurement(QObject):
         run = services.runs.latest(self.folder)
         if run is None:
             return
-        if run.step >= FIRST_STEP and not self.lateness.running:
+        if self._measures_lateness and run.step >= FIRST_STEP and not self.lateness.running:
             self.lateness.start()
         if run.step > self._last:
             self.lateness.stop()
@@ -100,13 +101,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("home", type=Path)
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--lateness", action="store_true", help="measure it, which costs the training something")
     options = parser.parse_args()
     folders = Folders.under(options.home)
     samples.unpack(samples.DIGITS, folders, Silent())
     application = QApplication([])
     session = Session(application, folders)
     session.window.resize(1280, 820)
-    measurement = Measurement(session, options.steps)
+    measurement = Measurement(session, options.steps, measures_lateness=options.lateness)
     session.window.show()
     application.exec()
     assert measurement.folder is not None

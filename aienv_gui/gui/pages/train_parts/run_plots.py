@@ -16,7 +16,7 @@ _HEIGHT, _LOW_HEIGHT = 210, 150
 
 
 class RunPlots(QWidget):
-    """Three plots below each other, linked; each redraws itself at most 20 times a second while visible."""
+    """Three plots below each other, linked; they redraw themselves together while visible, as often as it is cheap."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +48,7 @@ class RunPlots(QWidget):
         if self.load is not None:
             self._column.removeWidget(self.load)
             self.load.hide()
+            self.load.leave()
             self.load.deleteLater()
         series = [("cpu", tr("CPU"), "series_cpu"), ("memory", tr("memory"), "series_memory")]
         if with_gpu:
