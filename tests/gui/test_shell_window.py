@@ -299,3 +299,21 @@ def test_a_page_that_cannot_be_made_is_said_and_the_page_before_stays(
     assert "of a page" in session.services.presenter.last.details
     assert session.services.presenter._dialog is not None
     session.services.presenter._dialog.accept()
+
+
+def test_the_keyboard_stays_on_a_page_where_its_button_goes(session: Session, qtbot: QtBot) -> None:
+    """Qt would hand it to the next widget in line, at a page's end to the navigation: Enter would then go there."""
+    session.services.navigator.open("settings")
+    page = session.window.page
+    last = page.findChildren(QPushButton)[-1]
+    for go_away in (last.hide, lambda: last.setEnabled(False)):
+        last.show()
+        last.setEnabled(True)
+        last.setFocus()
+        assert last.hasFocus()
+        go_away()
+        assert page.hasFocus()
+    qtbot.keyClick(page, Qt.Key.Key_Tab)
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    assert page.isAncestorOf(focused)
