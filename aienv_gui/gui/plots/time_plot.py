@@ -39,7 +39,7 @@ class _Series:
     y: Array = field(default_factory=lambda: _NOTHING)
 
 
-class _Canvas(pg.GraphicsView):
+class _Canvas(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     """Tells its plot how long each painting took, in seconds."""
 
     painted = Signal(float)

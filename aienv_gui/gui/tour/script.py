@@ -352,7 +352,8 @@ def _some_pictures(folder: Path) -> Iterator[Path]:
 
 def _machine(snapshot: Snapshot) -> str:
     host, cards = snapshot.host, [gpu.name for gpu in snapshot.nvidia.gpus]
-    return f"{host.cpu_name}, {len(host.core_percents)} cores, {memory_size(host.memory_total_bytes)}; GPUs: {cards or 'none'}"
+    memory = memory_size(host.memory_total_bytes)
+    return f"{host.cpu_name}, {len(host.core_percents)} cores, {memory}; GPUs: {cards or 'none'}"
 
 
 @contextmanager

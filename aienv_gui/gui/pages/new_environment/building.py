@@ -14,7 +14,6 @@ from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.new_environment.step import StepView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
-from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.log_view import LogView
 from aienv_gui.gui.widgets.package_rows import PackageRows
@@ -34,7 +33,6 @@ class BuildStep(StepView):
             tr("You may leave this page: the build goes on and Activity shows it. Cancel leaves everything as it was."),
             parent,
         )
-        self._row: JobRow | None = None
         self._logged = ""
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._on_action)
@@ -73,10 +71,6 @@ class BuildStep(StepView):
         super().enter(wizard)
         self.start()
 
-    def leave(self) -> None:
-        super().leave()
-        self._drop_row()
-
     def first_field(self) -> QWidget | None:
         return self.packages
 
@@ -89,7 +83,7 @@ class BuildStep(StepView):
         self._problem.clear()
         self._outcome.hide()
         self.again.hide()
-        self._drop_row()
+        self.drop_row()
         self.log.set_lines(())
         self._logged = ""
         self.packages.set_files(wizard.plan.files if wizard.plan is not None else ())
@@ -104,9 +98,7 @@ class BuildStep(StepView):
             assert wizard.plan is not None
             plan, sources = wizard.plan, wizard.sources
             self._job = self.services.jobs.start(title, environment_work.build, plan, sources, folders)
-        self._row = JobRow(self.services, self._job, self)
-        self._row.cancel.hide()  # the frame's button does it
-        self.column.insertWidget(0, self._row)
+        self.show_row().cancel.hide()  # the frame's button does it
         self._job.status_changed.connect(self._on_status)
         self._job.partial.connect(self._on_partial)
         self._job.logged.connect(self.log.append_line)
@@ -114,13 +106,6 @@ class BuildStep(StepView):
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_cancelled)
         self.changed.emit()
-
-    def _drop_row(self) -> None:
-        if self._row is not None:
-            self.column.removeWidget(self._row)
-            self._row.hide()
-            self._row.deleteLater()
-            self._row = None
 
     def _say_count(self) -> None:
         total = len(self.packages.rows_model.rows)
@@ -175,7 +160,7 @@ class BuildStep(StepView):
 
     def _end(self) -> None:
         self._job = None
-        self._drop_row()
+        self.drop_row()
         if self.wizard is not None:
             self.wizard.stopped()
             self.wizard.unfinished = None if self.wizard.plan is not None else self.wizard.unfinished

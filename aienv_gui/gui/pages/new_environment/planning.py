@@ -17,7 +17,6 @@ from aienv_gui.gui.pages.new_environment.step import StepView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.card import Card
-from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.package_rows import Column, RowsTable, planned_size
 from aienv_gui.gui.widgets.problem_view import ProblemView
@@ -49,7 +48,6 @@ class PlanStep(StepView):
         super().__init__(
             services, tr("The plan"), tr("This is what would be installed. Nothing has been changed yet."), parent
         )
-        self._row: JobRow | None = None
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._on_action)
         self.column.addWidget(self._problem)
@@ -101,13 +99,6 @@ class PlanStep(StepView):
         else:
             self.make_plan()
 
-    def leave(self) -> None:
-        super().leave()
-        self._drop_row()
-
-    def first_field(self) -> QWidget | None:
-        return self._row.cancel if self._row is not None else None
-
     def make_plan(self, *, own: bool = False) -> None:
         """Begin to plan; with `own` from the application's own packages, without network."""
         wizard = self.wizard
@@ -115,7 +106,7 @@ class PlanStep(StepView):
         self.drop_job()
         self._problem.clear()
         self._result.hide()
-        self._drop_row()
+        self.drop_row()
         wizard.working()
         title, folders = tr("Plan {name}", name=wizard.draft.name), self.services.folders
         start, work = self.services.jobs.start, environment_work
@@ -124,22 +115,14 @@ class PlanStep(StepView):
         else:
             settings = work.SourceSettings.of(self.services.settings)
             self._job = start(title, work.plan, wizard.draft, wizard.offer, settings, folders, quiet=True)
-        self._row = JobRow(self.services, self._job, self)
-        self.column.insertWidget(0, self._row)
+        self.show_row()
         self._job.succeeded.connect(self._on_planned)
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_cancelled)
         self.changed.emit()
 
-    def _drop_row(self) -> None:
-        if self._row is not None:
-            self.column.removeWidget(self._row)
-            self._row.hide()
-            self._row.deleteLater()
-            self._row = None
-
     def _show_plan(self, plan: Plan) -> None:
-        self._drop_row()
+        self.drop_row()
         self._problem.clear()
         self.explanation.say(
             tr_count(
@@ -188,7 +171,7 @@ class PlanStep(StepView):
             return
         self._job = None
         self.wizard.stopped()
-        self._drop_row()
+        self.drop_row()
         offered = tuple(action for action in problem.actions if action.name != "retry")
         more: tuple[Action, ...] = (Action("retry", tr("Try again")),)
         if not offered:  # else the problem knows better, and there is *Back* too

@@ -9,6 +9,7 @@ from aienv_gui.core.wording import Text
 from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 
 
@@ -25,6 +26,7 @@ class StepView(QWidget):
         self.services = services
         self.wizard: Wizard | None = None
         self._job: Job | None = None
+        self._row: JobRow | None = None
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(12)
@@ -43,16 +45,33 @@ class StepView(QWidget):
     def leave(self) -> None:
         """Another step is shown, or the wizard was given up."""
         self.drop_job()
+        self.drop_row()
 
     def first_field(self) -> QWidget | None:
-        """What gets the keyboard when the step is shown."""
-        return None
+        """What gets the keyboard when the step is shown: by default the way to cancel what is under way."""
+        return self._row.cancel if self._row is not None else None
 
     def drop_job(self) -> None:
         """Stop what is under way for this step; its late answers are dropped."""
         if self._job is not None:
             job, self._job = self._job, None
             job.cancel()
+
+    def show_row(self) -> JobRow:
+        """Show above all else how the step's job goes, until `drop_row`."""
+        assert self._job is not None
+        self.drop_row()
+        self._row = JobRow(self.services, self._job, self)
+        self.column.insertWidget(0, self._row)
+        return self._row
+
+    def drop_row(self) -> None:
+        """Show that no more."""
+        if self._row is not None:
+            self.column.removeWidget(self._row)
+            self._row.hide()
+            self._row.deleteLater()
+            self._row = None
 
     def is_current(self) -> bool:
         """Whether the signal that calls this slot comes from the job that is under way."""

@@ -15,7 +15,6 @@ from aienv_gui.gui.pages.new_environment.step import Scroller, StepView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
-from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.widgets.verdict_list import VerdictList
@@ -31,7 +30,6 @@ class ValidateStep(StepView):
         super().__init__(
             services, tr("Does it work?"), tr("Each check says what it found and, if need be, what to do."), parent
         )
-        self._row: JobRow | None = None
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._on_action)
         self.column.addWidget(self._problem)
@@ -67,13 +65,6 @@ class ValidateStep(StepView):
         super().enter(wizard)
         self.start()
 
-    def leave(self) -> None:
-        super().leave()
-        self._drop_row()
-
-    def first_field(self) -> QWidget | None:
-        return self._row.cancel if self._row is not None else None
-
     @Slot()
     def start(self) -> None:
         """Begin to validate."""
@@ -81,7 +72,7 @@ class ValidateStep(StepView):
         assert wizard is not None
         assert wizard.environment is not None
         self.drop_job()
-        self._drop_row()
+        self.drop_row()
         self._problem.clear()
         self.summary.hide()
         self.again.hide()
@@ -95,24 +86,16 @@ class ValidateStep(StepView):
             wizard.environment,
             self.services.folders,
         )
-        self._row = JobRow(self.services, self._job, self)
-        self.column.insertWidget(0, self._row)
+        self.show_row()
         self._job.partial.connect(self._on_partial)
         self._job.succeeded.connect(self._on_validated)
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_cancelled)
         self.changed.emit()
 
-    def _drop_row(self) -> None:
-        if self._row is not None:
-            self.column.removeWidget(self._row)
-            self._row.hide()
-            self._row.deleteLater()
-            self._row = None
-
     def _end(self) -> None:
         self._job = None
-        self._drop_row()
+        self.drop_row()
         self.again.show()
         environment = self.wizard.environment if self.wizard is not None else None
         self.train.setVisible(environment is not None and environment.can_train)
