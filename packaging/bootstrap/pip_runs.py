@@ -20,6 +20,8 @@ _UNREACHABLE: Final = re.compile(
 )
 _CERTIFICATE: Final = re.compile(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSLError")
 _NO_SPACE: Final = re.compile(r"No space left on device|not enough space on the disk|Errno 28")
+_MISMATCH: Final = re.compile(r"DO NOT MATCH THE HASHES", re.IGNORECASE)
+_NOT_OFFERED: Final = re.compile(r"No matching distribution found|Could not find a version that satisfies")
 _SHOWN: Final = re.compile(r"\s*(Downloading|Installing collected packages|Building wheel|Successfully installed)")
 
 
@@ -30,7 +32,7 @@ class Failed(Exception):
         super().__init__(output)
         self.output = output
         self.unreachable = bool(_UNREACHABLE.search(output) or _CERTIFICATE.search(output))
-        self.no_space = bool(_NO_SPACE.search(output))
+        self.not_offered = not self.unreachable and bool(_NOT_OFFERED.search(output))
 
 
 def child_environment() -> dict[str, str]:
@@ -89,11 +91,11 @@ def answer(python: Path, *arguments: str | Path, timeout_s: float = 300) -> str:
 
 def stop_of(failed: Failed) -> Stop:
     """The failure in words, with the cure. pip downloads everything before it changes anything."""
-    return Stop(_words(failed), harmless=failed.unreachable)
+    return Stop(_words(failed), harmless=failed.unreachable or bool(_MISMATCH.search(failed.output)))
 
 
 def _words(failed: Failed) -> str:
-    if failed.no_space:
+    if _NO_SPACE.search(failed.output):
         return "The disk is full. Free some space, then start this command again."
     if _CERTIFICATE.search(failed.output):
         return (
@@ -105,6 +107,12 @@ def _words(failed: Failed) -> str:
             "The package index cannot be reached. Connect this computer to the network, or name a mirror (environment "
             "variable PIP_INDEX_URL) or a folder of wheels (PIP_FIND_LINKS and PIP_NO_INDEX=1), then start this "
             "command again."
+        )
+    if _MISMATCH.search(failed.output):
+        return (
+            "A package is not the one that was pinned: its hash is another. Nothing was installed. Try again; if it "
+            "happens again, the package source (a mirror, a proxy) changes files: use another (environment variable "
+            "PIP_INDEX_URL)."
         )
     last = [line.strip() for line in failed.output.splitlines() if line.strip()][-12:]
     return "pip could not install what AIEnv needs. It said:\n  " + "\n  ".join(last)

@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from bootstrap import torch_wheel
 from bootstrap.failures import Stop
@@ -172,11 +173,11 @@ def _make() -> None:
 
 
 def _install_lock(python: Path, lock: Path) -> None:
-    print(f"Installing what AIEnv needs, as pinned in {lock.relative_to(ROOT).as_posix()}", flush=True)
+    print(f"Installing what AIEnv needs, as pinned in packaging/{lock.name}", flush=True)
     try:
         pip(python, "install", "--require-hashes", "-r", lock)
     except Failed as pinned:
-        if pinned.no_space or pinned.unreachable:
+        if not pinned.not_offered:
             raise stop_of(pinned) from None
         # A machine with a choice of wheels of its own: take what fits, and say so.
         print("Not every pinned version is offered here; taking versions that pyproject.toml allows.", flush=True)
@@ -201,7 +202,10 @@ def _prune(python: Path, lock: Path) -> None:
     there = {name.partition("-")[0].replace("_", "-").replace(".", "-").lower() for name in _distributions(VENV)}
     gone = {n for n in there - named - _KEPT if not torch_wheel.belongs(n)}
     if gone:
-        pip(python, "uninstall", "--yes", *sorted(gone))
+        try:
+            pip(python, "uninstall", "--yes", *sorted(gone))
+        except Failed as failed:
+            raise stop_of(failed) from None
 
 
 def _install_project(python: Path) -> None:
@@ -216,17 +220,25 @@ def _alone() -> Iterator[None]:
     """Two of these scripts at once: the second waits for the first to have made the environment."""
     name = f"aienv-bootstrap-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]}.lock"
     with (Path(tempfile.gettempdir()) / name).open("a+b") as file:
+        if not _lock(file):
+            print("Waiting for another packaging/dev.py that is making .venv", flush=True)
+            while not _lock(file):
+                time.sleep(0.5)
+        yield
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file until it is closed; False where another process has it."""
+    try:
         if sys.platform == "win32":
             import msvcrt
 
             file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # waits 10 s, then raises
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print("Waiting for another packaging/dev.py that is making .venv", flush=True)
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

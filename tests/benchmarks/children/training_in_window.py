@@ -1,7 +1,7 @@
 """One measurement, in a process of its own: the real window, offscreen, trains the book's network and draws it.
 
-Prints a JSON object: the engine's steps a second between two steps of the first epoch and, with ``--lateness``, how late
-a 16 ms timer of the window was meanwhile.
+Prints a JSON object: the engine's steps a second between two steps of the first epoch and, with ``--lateness``, how
+late a 16 ms timer of the window was meanwhile.
 """
 
 from __future__ import annotations
