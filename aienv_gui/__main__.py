@@ -150,6 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(application: QApplication, folders: Folders, options: Options) -> int:
     single = SingleInstance(folders, application)
     if not single.claim():
+        if single.answered and options.tour is not None:
+            _log.error("Another AIEnv works in the tour's folder. Close it, or give the tour another folder.")
+            return 1
         if single.answered:
             return 0
         _log.error("AIEnv is open already but does not answer. Close it, or restart the computer, and try again.")
@@ -160,13 +163,18 @@ def _run(application: QApplication, folders: Folders, options: Options) -> int:
     hooks.install()
     single.raise_requested.connect(session.window.come_forward)
     _log.info("AIEnv %s started", version())
+    succeeded = True
     try:
         session.window.show()
-        if options.tour is not None:
-            from aienv_gui.gui.tour import tour  # only for those who ask for it
+        if options.tour is None:
+            code = application.exec()
+        else:
+            from aienv_gui.gui.tour.tour import Tour  # only for those who ask for it
 
-            tour.start(session.services, session.window, options.tour)
-        code = application.exec()
+            tour = Tour(session.services, session.window, options.tour)
+            tour.start()
+            code = application.exec()
+            succeeded = tour.succeeded  # not so where the window was closed, or the program ended from outside
     finally:
         ended = session.end()
         hooks.remove()
@@ -175,8 +183,8 @@ def _run(application: QApplication, folders: Folders, options: Options) -> int:
     if not ended:
         # A thread that still runs cannot be taken down in order: Qt would abort, and the system report a crash.
         logging.shutdown()
-        os._exit(code)
-    return code
+        os._exit(code if succeeded else 1)
+    return code if succeeded else 1
 
 
 if __name__ == "__main__":

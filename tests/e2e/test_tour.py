@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,26 @@ def tour(folder: Path, **environment: str) -> tuple[int, dict[str, Any]]:
         check=False,
     )
     return done.returncode, json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
+
+if sys.platform != "win32":
+
+    def test_a_tour_that_is_ended_from_outside_has_not_succeeded(tmp_path: Path) -> None:
+        report = tmp_path / "report.json"
+        report.write_text('{"ok": true}', encoding="utf-8")  # of a former tour
+        with subprocess.Popen(
+            [sys.executable, "-m", "aienv_gui", "--tour", tmp_path],
+            cwd=_ROOT,
+            env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+            stdin=subprocess.DEVNULL,
+        ) as child:
+            deadline = time.monotonic() + 60
+            while not list(tmp_path.glob("*.png")):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            child.terminate()
+        assert child.returncode == 1
+        assert not report.exists() or json.loads(report.read_text(encoding="utf-8"))["ok"] is False
 
 
 @pytest.mark.slow

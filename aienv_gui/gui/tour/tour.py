@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,25 @@ _SIZE = (1280, 820)  # of the pictures, whatever the screen would give the windo
 
 
 class Tour(QObject):
-    """Pictures and ``report.json`` go to `folder`; the program ends with 0 if every step succeeded, else with 1."""
+    """Goes on by itself and ends the program. Pictures and ``report.json`` go to `folder`.
+
+    `succeeded`: whether every step truly did; False until the end.
+    """
 
     def __init__(self, services: Services, window: MainWindow, folder: Path) -> None:
         super().__init__(window)
+        self.succeeded = False
         self._window = window
+        self._report = folder / REPORT
         self._camera = Camera(services, window, folder)
         script = Script(services, window, self._camera)
-        self.runner = TourRunner(services.jobs, folder / REPORT, script.steps(), self._facts, self)
+        self.runner = TourRunner(services.jobs, self._report, script.steps(), self._facts, self)
         self.runner.finished.connect(self._on_finished)
 
     def start(self) -> None:
+        self._window.resize(*_SIZE)
+        with contextlib.suppress(OSError):  # what hinders here hinders the report too, which is told
+            self._report.unlink(missing_ok=True)  # a former tour's
         self.runner.start()
 
     def _facts(self) -> dict[str, Any]:
@@ -42,12 +51,5 @@ class Tour(QObject):
 
     @Slot(bool)
     def _on_finished(self, ok: bool) -> None:
-        QCoreApplication.exit(0 if ok else 1)
-
-
-def start(services: Services, window: MainWindow, folder: Path) -> Tour:
-    """Begin the tour; it goes on by itself and ends the program."""
-    window.resize(*_SIZE)
-    tour = Tour(services, window, folder)
-    tour.start()
-    return tour
+        self.succeeded = ok
+        QCoreApplication.exit(0)
