@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
@@ -250,3 +251,29 @@ def test_a_model_fits_in_a_small_window(qtbot: QtBot, session: Session, page: Mo
     QApplication.sendPostedEvents()
     assert page.scroll_area.horizontalScrollBar().maximum() == 0
     assert page.details.mistakes.height() > 1.5 * page.details.mistakes.layout().itemAt(0).sizeHint().height()
+
+
+def test_moving_over_a_large_matrix_paints_only_the_cursor(
+    session: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a hundred classes each repaint of all cells froze the window for seconds."""
+    painted: list[int] = []
+    original = ConfusionMatrix._paint_points
+
+    def counted(self: ConfusionMatrix, painter: QPainter) -> None:
+        painted.append(1)
+        original(self, painter)
+
+    monkeypatch.setattr(ConfusionMatrix, "_paint_points", counted)
+    matrix = ConfusionMatrix(session.services.theme)
+    qtbot.addWidget(matrix)
+    classes = [f"class {number}" for number in range(100)]
+    matrix.set_matrix(classes, [[5 * (row == column) for column in range(100)] for row in range(100)])
+    matrix.resize(700, matrix.heightForWidth(700))
+    image = matrix.grab().toImage()
+    inside = matrix._rect(7, 7, matrix._cell(700)).center().toPoint()
+    assert image.pixelColor(inside) != image.pixelColor(matrix._rect(7, 60, matrix._cell(700)).center().toPoint())
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Down):
+        qtbot.keyClick(matrix, key)
+        matrix.grab()
+    assert painted == [1]

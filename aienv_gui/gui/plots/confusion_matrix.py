@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from aienv_gui.core.wording import Text, tr, tr_count
@@ -14,6 +16,7 @@ from aienv_gui.gui.words import Language, say
 
 _LARGEST_CELL = 44
 _LABEL_CHARACTERS = 14
+_NUMBERED_CELL = 20  # smaller cells are no more than a coloured point
 
 
 class ConfusionMatrix(QWidget):
@@ -31,6 +34,8 @@ class ConfusionMatrix(QWidget):
         self._classes: tuple[str, ...] = ()
         self._matrix: tuple[tuple[int, ...], ...] = ()
         self._cursor: tuple[int, int] | None = None
+        self._widest = 0  # name, in points
+        self._picture: QPixmap | None = None  # everything but the cursor, painted once
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -51,8 +56,8 @@ class ConfusionMatrix(QWidget):
             raise ValueError("a confusion matrix has one row and one column a class")
         self._classes, self._matrix, self._cursor = tuple(classes), rows, None
         say(self, "setAccessibleDescription", self._summary())
-        self.updateGeometry()
-        self.update()
+        self._measure()
+        self._repaint()
 
     def sentence(self, truth: int, answer: int) -> Text:
         """What a cell means, in words."""
@@ -112,22 +117,20 @@ class ConfusionMatrix(QWidget):
     def _label(self, name: str) -> str:
         return name if len(name) <= _LABEL_CHARACTERS else name[: _LABEL_CHARACTERS - 1] + "…"
 
-    def _margin_left(self) -> int:
+    def _measure(self) -> None:
         metrics = self.fontMetrics()
-        widest = max((metrics.horizontalAdvance(self._label(name)) for name in self._classes), default=0)
-        return widest + metrics.height() + 20
+        self._widest = max((metrics.horizontalAdvance(self._label(name)) for name in self._classes), default=0)
+
+    def _margin_left(self) -> int:
+        return self._widest + self.fontMetrics().height() + 20
 
     def _margin_top(self) -> int:
-        metrics = self.fontMetrics()
-        if self._upright():
-            widest = max((metrics.horizontalAdvance(self._label(name)) for name in self._classes), default=0)
-            return widest + metrics.height() + 18
-        return metrics.height() * 2 + 14
+        height = self.fontMetrics().height()
+        return self._widest + height + 18 if self._upright() else height * 2 + 14
 
     def _upright(self) -> bool:
         """Whether the column names are too long to lie flat."""
-        metrics = self.fontMetrics()
-        return any(metrics.horizontalAdvance(self._label(name)) > 30 for name in self._classes)
+        return self._widest > 30
 
     def _cell_at(self, point: QPointF) -> tuple[int, int] | None:
         cell = self._cell(self.width())
@@ -143,34 +146,63 @@ class ConfusionMatrix(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         if not self._classes:
             return
+        if self._picture is None or self._picture.devicePixelRatioF() != self.devicePixelRatioF():
+            self._picture = self._paint_all()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_names(painter)
-        cell = self._cell(self.width())
-        for truth, row in enumerate(self._matrix):
-            total = max(1, sum(row))
-            for answer, count in enumerate(row):
-                self._paint_cell(painter, truth, answer, count, count / total, cell)
+        painter.drawPixmap(0, 0, self._picture)
         if self._cursor is not None:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self._theme.color("text"), 2))
-            painter.drawRoundedRect(self._rect(*self._cursor, cell).adjusted(1, 1, -1, -1), 3, 3)
+            painter.drawRoundedRect(self._rect(*self._cursor, self._cell(self.width())).adjusted(1, 1, -1, -1), 3, 3)
+
+    def _paint_all(self) -> QPixmap:
+        picture = QPixmap(self.size() * self.devicePixelRatioF())
+        picture.setDevicePixelRatio(self.devicePixelRatioF())
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        painter.setFont(self.font())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_names(painter)
+        if self._cell(self.width()) >= _NUMBERED_CELL:
+            self._paint_cells(painter)
+        else:
+            self._paint_points(painter)
+        painter.end()
+        return picture
 
     def _rect(self, truth: int, answer: int, cell: float) -> QRectF:
         return QRectF(self._margin_left() + answer * cell, self._margin_top() + truth * cell, cell, cell)
 
-    def _paint_cell(self, painter: QPainter, truth: int, answer: int, count: int, fraction: float, cell: float) -> None:
-        base = self._theme.color("raised")
+    def _shades(self) -> NDArray[np.uint8]:
+        """The colour of every cell: rows x columns x (red, green, blue)."""
+        counts = np.asarray(self._matrix, dtype=np.float64)
+        fractions = counts / np.maximum(1.0, counts.sum(axis=1, keepdims=True))
         # A single confusion in a hundred should still be seen: the root spreads the small fractions.
-        strength = 0.85 * fraction if truth == answer else min(1.0, fraction**0.5)
-        shade = _blend(base, self._theme.color("accent" if truth == answer else "bad"), strength if count else 0.0)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(shade)
-        rect = self._rect(truth, answer, cell)
-        painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 3, 3)
-        if count and cell >= 20:
-            painter.setPen(_readable_on(shade))
-            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, str(count))
+        strengths = np.sqrt(fractions)
+        np.fill_diagonal(strengths, 0.85 * fractions.diagonal())
+        base, right, wrong = (_channels(self._theme.color(role)) for role in ("raised", "accent", "bad"))
+        full = np.where(np.eye(len(counts), dtype=bool)[:, :, None], right, wrong)
+        return np.asarray(np.rint(base + (full - base) * strengths[:, :, None]), dtype=np.uint8)
+
+    def _paint_cells(self, painter: QPainter) -> None:
+        cell, shades = self._cell(self.width()), self._shades()
+        for truth, row in enumerate(self._matrix):
+            for answer, count in enumerate(row):
+                shade = QColor(*map(int, shades[truth, answer]))
+                rect = self._rect(truth, answer, cell)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(shade)
+                painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 3, 3)
+                if count:
+                    painter.setPen(_readable_on(shade))
+                    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, str(count))
+
+    def _paint_points(self, painter: QPainter) -> None:
+        """Many classes as one picture: a hundred would be ten thousand cells."""
+        count, shades = len(self._classes), np.ascontiguousarray(self._shades())
+        image = QImage(shades.data, count, count, 3 * count, QImage.Format.Format_RGB888)
+        side = count * self._cell(self.width())
+        painter.drawImage(QRectF(self._margin_left(), self._margin_top(), side, side), image)
 
     def _paint_names(self, painter: QPainter) -> None:
         metrics, cell = self.fontMetrics(), self._cell(self.width())
@@ -245,17 +277,25 @@ class ConfusionMatrix(QWidget):
         row, column = self._cursor[0] + step[0], self._cursor[1] + step[1]
         self._choose((min(max(row, 0), last), min(max(column, 0), last)))
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._picture = None
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._measure()
+            self._repaint()
+
     @Slot()
     def _repaint(self) -> None:
+        self._picture = None
         self.updateGeometry()
         self.update()
 
 
-def _blend(base: QColor, other: QColor, strength: float) -> QColor:
-    def mix(a: int, b: int) -> int:
-        return round(a + (b - a) * strength)
-
-    return QColor(mix(base.red(), other.red()), mix(base.green(), other.green()), mix(base.blue(), other.blue()))
+def _channels(colour: QColor) -> NDArray[np.float64]:
+    return np.array([colour.red(), colour.green(), colour.blue()], dtype=np.float64)
 
 
 def _readable_on(background: QColor) -> QColor:
