@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import ImageOps
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QApplication, QDialog
@@ -27,7 +29,7 @@ from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.widgets.picture_drop import PictureDrop
 from aienv_gui.training.records import Mistake
 from tests.engine import engine_runs
-from tests.fakes.pictures import SHAPES, write_pictures
+from tests.fakes.pictures import SHAPES, draw, write_pictures
 from tests.fakes.session import open_session
 
 PATIENCE_MS = 60_000
@@ -270,6 +272,8 @@ def test_moving_over_a_large_matrix_paints_only_the_cursor(
     classes = [f"class {number}" for number in range(100)]
     matrix.set_matrix(classes, [[5 * (row == column) for column in range(100)] for row in range(100)])
     matrix.resize(700, matrix.heightForWidth(700))
+    matrix.show()
+    qtbot.waitExposed(matrix)
     image = matrix.grab().toImage()
     inside = matrix._rect(7, 7, matrix._cell(700)).center().toPoint()
     assert image.pixelColor(inside) != image.pixelColor(matrix._rect(7, 60, matrix._cell(700)).center().toPoint())
@@ -277,3 +281,24 @@ def test_moving_over_a_large_matrix_paints_only_the_cursor(
         qtbot.keyClick(matrix, key)
         matrix.grab()
     assert painted == [1]
+
+
+@pytest.mark.slow
+def test_a_picture_unlike_those_of_the_training_can_be_tried_with_dark_and_light_swapped(
+    page: ModelsPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    try_it = page.details.try_it
+    chalk = draw("across", 16, random.Random(2))
+    chalk.save(tmp_path / "chalk.png")
+    ImageOps.invert(chalk).save(tmp_path / "ink.png")
+    try_picture(qtbot, try_it, tmp_path / "chalk.png")
+    as_trained = try_it.bars.answers
+    assert not try_it.swap.isVisible()
+    try_picture(qtbot, try_it, tmp_path / "ink.png")
+    assert try_it.swap.isVisible()
+    assert try_it.bars.answers != as_trained
+    try_it.swap.click()
+    qtbot.waitUntil(lambda: not try_it.busy, timeout=PATIENCE_MS)
+    assert try_it.bars.answers == as_trained
+    assert not try_it.note.isVisible()
+    assert try_it.swap.isVisible()  # to go back

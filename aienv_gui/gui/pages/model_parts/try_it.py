@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, percent, tr, verbatim
@@ -49,6 +49,11 @@ class TryIt(Card):
         self.note = Label(role="muted", parent=self)
         self.note.hide()
         right.addWidget(self.note)
+        self.swap = QCheckBox(self)
+        say(self.swap, "setText", tr("Swap dark and light"))
+        self.swap.hide()
+        self.swap.toggled.connect(self._ask)
+        right.addWidget(self.swap)
         right.addStretch(1)
         where = QHBoxLayout()
         label = Label(tr("Computed in"), role="muted", parent=self)
@@ -76,6 +81,7 @@ class TryIt(Card):
         self.problem.clear()
         self.bars.set_answers(())
         self.note.hide()
+        self._forget_swap()
         self.answer.say(tr("Choose a picture: the model says what it sees."))
         self._fill_environments()
 
@@ -90,24 +96,47 @@ class TryIt(Card):
             return
         self._drop_jobs()
         self._picture = path
-        self.problem.clear()
-        self.note.hide()
-        self.bars.set_answers(())
+        self._forget_swap()
         jobs = self._services.jobs
         self._picture_job = jobs.start(tr("Read a picture"), read_thumbnails, [path], _PICTURE_SIDE, quiet=True)
         self._picture_job.partial.connect(self._on_picture)
+        self._ask()
+
+    @Slot()
+    def _ask(self) -> None:
+        """Ask the model about the picture, as it is or with dark and light swapped."""
+        if self._model is None or self._picture is None:
+            return
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+        self.problem.clear()
+        self.note.hide()
+        self.bars.set_answers(())
         python = self.environment.currentData()
         if python is None:
             self.answer.say(tr("No environment can compute the answer."))
             self.problem.show_problem(no_environment())
             return
         self.answer.say(tr("Looking…"))
-        request = {"model": str(self._model.folder), "pictures": [str(path)], "top": _TOP}
-        self._job = jobs.start(
+        request = {
+            "model": str(self._model.folder),
+            "pictures": [str(self._picture)],
+            "top": _TOP,
+            "invert": self.swap.isChecked(),
+        }
+        self._job = self._services.jobs.start(
             tr("Try a picture"), supervisor.errand, python, "predict", request, self._services.folders, quiet=True
         )
         self._job.succeeded.connect(self._on_answer)
         self._job.failed.connect(self._on_failed)
+
+    def _forget_swap(self) -> None:
+        """Each picture is first taken as it is; swapping is offered where the answer comes with a warning."""
+        self.swap.blockSignals(True)
+        self.swap.setChecked(False)
+        self.swap.blockSignals(False)
+        self.swap.hide()
 
     def _drop_jobs(self) -> None:
         for job in (self._job, self._picture_job):
@@ -138,6 +167,7 @@ class TryIt(Card):
         if warnings:
             self.note.say(warnings[0])
             self.note.show()
+            self.swap.show()
 
     @Slot(object)
     def _on_failed(self, problem: Problem) -> None:
