@@ -15,14 +15,16 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from aienv_gui.core.about import version
+from aienv_gui.core.errors import Problem
 from aienv_gui.core.report import start_log, stop_log
 from aienv_gui.core.settings import SettingsStore
 from aienv_gui.core.storage import Folders, resource
+from aienv_gui.core.wording import tr
 from aienv_gui.gui.crash_hooks import CrashHooks, TerminalSignals
 from aienv_gui.gui.environment_list import EnvironmentList
 from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Jobs
-from aienv_gui.gui.main_window import MainWindow
+from aienv_gui.gui.main_window import MainWindow, import_pages
 from aienv_gui.gui.presenter import Presenter
 from aienv_gui.gui.run_list import RunList
 from aienv_gui.gui.services import Navigator, Services
@@ -56,7 +58,7 @@ class Session(QObject):
         jobs = Jobs(self)
         navigator = Navigator(self)
         presenter = Presenter(folders, navigator, self)
-        hardware = HardwareFeed(self)
+        hardware = HardwareFeed(self, data_folder=folders.data)
         self.services = Services(
             folders=folders,
             settings=settings,
@@ -87,6 +89,7 @@ class Session(QObject):
         self.services.hardware.start()
         self.services.environments.refresh()
         self.services.runs.refresh()
+        self.services.jobs.start(tr("Prepare the pages"), import_pages, quiet=True)
         if self.services.settings.problem is not None:
             self.services.presenter.show(self.services.settings.problem, self.window)
 
@@ -155,7 +158,15 @@ def _run(application: QApplication, folders: Folders, options: Options) -> int:
             return 1
         if single.answered:
             return 0
-        _log.error("AIEnv is open already but does not answer. Close it, or restart the computer, and try again.")
+        problem = Problem(
+            tr("AIEnv is open already but does not answer."),
+            cause=tr("Another start holds its lock, and its window did not come forward within five seconds."),
+            cure=tr("End it in the system's list of programs, or restart the computer, then start AIEnv again."),
+            code="does_not_answer",
+        )
+        _log.error("%s", problem)
+        if options.tour is None:
+            _show_alone(problem, application, folders)
         return 1
     signals = TerminalSignals(application)
     session = Session(application, folders)
@@ -185,6 +196,15 @@ def _run(application: QApplication, folders: Folders, options: Options) -> int:
         logging.shutdown()
         os._exit(code if succeeded else 1)
     return code if succeeded else 1
+
+
+def _show_alone(problem: Problem, application: QApplication, folders: Folders) -> None:
+    """Show a problem where there is no window, and wait until the user has read it."""
+    settings = SettingsStore(folders)
+    Language(application).follow(settings.get("language"))
+    Theme(application).set_mode(settings.get("theme"))
+    Presenter(folders, Navigator(application), application).show(problem)
+    application.exec()
 
 
 if __name__ == "__main__":

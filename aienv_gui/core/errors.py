@@ -53,7 +53,13 @@ class Problem(Exception):
         self.code = code
 
     def __str__(self) -> str:
-        return " ".join(str(part) for part in (self.title, self.cause, self.cure) if part is not None)
+        return str(self.words)
+
+    @property
+    def words(self) -> Text:
+        """Title, cause and cure in one text."""
+        parts = {f"part{n}": p for n, p in enumerate((self.title, self.cause, self.cure)) if p is not None}
+        return Text(" ".join(f"{{{name}}}" for name in parts), parts)
 
     def to_json(self) -> dict[str, Any]:
         """The problem as JSON data, to cross a process boundary."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import resource
+from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count, verbatim
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
@@ -34,7 +36,7 @@ _NAVIGATION_WIDTH: Final = 184
 _STOPPING_MS: Final = 20_000  # a job that does not stop must not keep the window open for ever
 
 
-# Pages are imported when first opened: plots and tables would make the start slower for everyone.
+# Pages are imported after the first picture of the window: plots and tables would make the start slower for everyone.
 def _home(services: Services, parent: QWidget) -> Page:
     from aienv_gui.gui.pages.home import HomePage
 
@@ -77,6 +79,13 @@ def _settings(services: Services, parent: QWidget) -> Page:
     return SettingsPage(services, parent)
 
 
+def import_pages(reporter: Reporter) -> None:
+    """Import what the pages need, so that opening one for the first time does not wait for it. For a job's thread."""
+    for place in PLACES:
+        reporter.checkpoint()
+        importlib.import_module(f"aienv_gui.gui.pages.{place.name}")
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """An entry of the navigation."""
@@ -110,8 +119,6 @@ class NavigationButton(QPushButton):
         self.setAutoDefault(False)
         self.setIconSize(QSize(20, 20))
         self.setMinimumHeight(40)
-        # A click leaves the keyboard where it was; Tab comes here as everywhere.
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._count = QLabel(self)
         self._count.setProperty("role", "count")
         self._count.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -137,6 +144,8 @@ class NavigationButton(QPushButton):
     @Slot(bool)
     def _on_toggled(self, checked: bool) -> None:
         show_icon(self, self._place.icon, "accent" if checked else "muted")
+        # A click leaves the keyboard where it was. Tab comes to the place that is shown; arrows lead to the others.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if checked else Qt.FocusPolicy.NoFocus)
 
 
 class MainWindow(QMainWindow):
@@ -172,7 +181,7 @@ class MainWindow(QMainWindow):
         QShortcut(QKeySequence(QKeySequence.StandardKey.Quit), self, self.close)
         self._restore_geometry()
         self.open_page("home", None)
-        self._stack.setFocus()  # so that the first Tab goes into the page
+        self.page.setFocus()  # so that the first Tab goes into the page
 
     @property
     def page(self) -> Page:
@@ -284,8 +293,8 @@ class MainWindow(QMainWindow):
         )
         if lost:
             stops = tr_count(
-                "This is still running and will be cancelled: {jobs}. The machine is left as it was.",
-                "These are still running and will be cancelled: {jobs}. The machine is left as it was.",
+                "This is still running and will be cancelled: {jobs}. Nothing is left half done.",
+                "These are still running and will be cancelled: {jobs}. Nothing is left half done.",
                 len(lost),
                 jobs=_listed([job.title for job in lost]),
             )

@@ -82,7 +82,15 @@ class Presenter(QObject):
 
     def open_folder(self, folder: object) -> None:
         """Show a folder (or a file) in the system's file manager."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self.show(
+                Problem(
+                    tr("The folder could not be shown."),
+                    cause=tr("No file manager of this computer opens {path}.", path=folder),
+                    cure=tr("Open it by hand; it may have been moved or deleted meanwhile."),
+                    code="no_file_manager",
+                )
+            )
 
     @Slot()
     def _on_closed(self) -> None:

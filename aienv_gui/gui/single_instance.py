@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import platform
 
 from PySide6.QtCore import QDeadlineTimer, QLockFile, QObject, QThread, Signal, Slot
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
@@ -30,7 +31,9 @@ class SingleInstance(QObject):
         self._name = "aienv-" + hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:20]
         self._folder = folders.config
         # The lock decides who is first, even between two starts at the same moment; the system forgets a dead owner's.
-        self._lock = QLockFile(str(folders.config / "running.lock"))
+        # Each computer has its own: what one left behind in a shared home, no other could tell from a living one.
+        computer = hashlib.sha256(platform.node().encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        self._lock = QLockFile(str(folders.config / f"running-{computer}.lock"))
         self._lock.setStaleLockTime(0)
         self._server: QLocalServer | None = None
 

@@ -107,11 +107,37 @@ def test_every_page_opens_by_its_shortcut_and_has_a_title(qtbot: QtBot, session:
 
 def test_the_navigation_is_reached_and_used_by_keyboard(qtbot: QtBot, session: Session) -> None:
     buttons = [b for b in session.window.findChildren(QPushButton) if b.property("kind") == "navigation"]
-    assert all(button.focusPolicy() & Qt.FocusPolicy.TabFocus for button in buttons)
+
+    def stops() -> list[QPushButton]:
+        return [button for button in buttons if button.focusPolicy() & Qt.FocusPolicy.TabFocus]
+
+    assert stops() == [buttons[0]]  # one for all of them, as with radio buttons: the place that is shown
     buttons[0].setFocus(Qt.FocusReason.TabFocusReason)
     QTest.keyClick(buttons[0], Qt.Key.Key_Down)
+    assert buttons[1].hasFocus()
     QTest.keyClick(buttons[1], Qt.Key.Key_Space)
     assert session.window.page.name == _NAMES[1]
+    session.services.navigator.open("hardware")
+    assert stops() == [buttons[4]]
+
+
+def test_the_first_tab_goes_into_the_page(session: Session) -> None:
+    QTest.keyClick(session.window.page, Qt.Key.Key_Tab)
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    assert session.window.page.isAncestorOf(focused)
+
+
+def test_a_page_without_a_field_is_scrolled_by_keyboard(session: Session) -> None:
+    session.window.resize(900, 620)
+    session.services.navigator.open("settings")
+    page = session.window.page
+    bar = page.scroll_area.verticalScrollBar()
+    assert bar.maximum() > 0
+    page.setFocus()
+    for key, place in ((Qt.Key.Key_End, bar.maximum()), (Qt.Key.Key_Home, 0), (Qt.Key.Key_PageDown, bar.pageStep())):
+        QTest.keyClick(page, key)
+        assert bar.value() == min(place, bar.maximum())
 
 
 @pytest.mark.parametrize("name", _NAMES)

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QScrollBar,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from aienv_gui.core.wording import Text
 from aienv_gui.gui.services import Services
@@ -82,6 +92,29 @@ class Page(QWidget):
             self.setFocus()
             return True
         return super().focusNextPrevChild(forward)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Scroll by keyboard what has no widget of its own that could: a table or a field takes its keys first."""
+        bar = self._scroll_bar()
+        places = {
+            Qt.Key.Key_Up: bar.value() - bar.singleStep(),
+            Qt.Key.Key_Down: bar.value() + bar.singleStep(),
+            Qt.Key.Key_PageUp: bar.value() - bar.pageStep(),
+            Qt.Key.Key_PageDown: bar.value() + bar.pageStep(),
+            Qt.Key.Key_Home: bar.minimum(),
+            Qt.Key.Key_End: bar.maximum(),
+        }
+        place = places.get(Qt.Key(event.key()))
+        if place is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            super().keyPressEvent(event)
+        else:
+            bar.setValue(place)
+
+    def _scroll_bar(self) -> QScrollBar:
+        """Of the part that scrolls: the page's own, or one within it."""
+        areas = [self.scroll_area, *self.findChildren(QScrollArea)]
+        bars = [area.verticalScrollBar() for area in areas if area.isVisible()]
+        return next((bar for bar in bars if bar.maximum() > 0), self.scroll_area.verticalScrollBar())
 
     def shown(self, argument: object | None) -> None:
         """The page was opened, with the argument of `Navigator.open`; also called while it is shown already."""

@@ -16,6 +16,7 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.log_view import LogView
+from aienv_gui.gui.words import say
 
 
 class Reports(Protocol):
@@ -100,8 +101,8 @@ class ProblemPanel(QFrame):
         self._fold.setChecked(False)
         self._fold.setVisible(bool(problem.details))
         self._details.set_lines(problem.details.splitlines())
-        self.setAccessibleName(str(problem.title))
-        self.setAccessibleDescription(str(problem))
+        say(self, "setAccessibleName", problem.title)
+        say(self, "setAccessibleDescription", problem.words)
         self.show()
 
     def clear(self) -> None:

@@ -108,6 +108,7 @@ class PlanStep(StepView):
         self._result.hide()
         self.drop_row()
         wizard.working()
+        self.explanation.say(tr("Looking for what is to be installed. Nothing has been changed yet."))
         title, folders = tr("Plan {name}", name=wizard.draft.name), self.services.folders
         start, work = self.services.jobs.start, environment_work
         if own:
@@ -172,6 +173,7 @@ class PlanStep(StepView):
         self._job = None
         self.wizard.stopped()
         self.drop_row()
+        self.explanation.say(tr("There is no plan yet. Nothing has been changed."))
         offered = tuple(action for action in problem.actions if action.name != "retry")
         more: tuple[Action, ...] = (Action("retry", tr("Try again")),)
         if not offered:  # else the problem knows better, and there is *Back* too
