@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.errors import Action, Cancelled, Problem
@@ -24,6 +24,7 @@ from aienv_gui.gui.theme import Theme, palette_of, show_icon
 from aienv_gui.gui.widgets.badge import STATES, StateBadge
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.choice import Choice
+from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.confirm import confirm
 from aienv_gui.gui.widgets.empty_state import EmptyState
 from aienv_gui.gui.widgets.job_row import JobRow
@@ -338,3 +339,19 @@ def test_enter_presses_the_button_that_has_the_keyboard(qtbot: QtBot, theme: The
     for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
         with qtbot.waitSignal(button.clicked, timeout=1000):
             qtbot.keyClick(button, key)
+
+
+def test_a_narrow_card_shows_its_whole_sentence(qtbot: QtBot) -> None:
+    row = QWidget()
+    qtbot.addWidget(row)
+    cards = [ChoiceCard(tr("conda packages"), verbatim(words), parent=row) for words in ("Short.", "Long words. " * 9)]
+    layout = QHBoxLayout(row)
+    for card in cards:
+        layout.addWidget(card, 1)
+    row.resize(500, 100)
+    row.show()
+    qtbot.waitExposed(row)
+    row.resize(500, row.heightForWidth(500))
+    QApplication.sendPostedEvents()
+    for label in row.findChildren(QLabel):
+        assert label.height() >= label.heightForWidth(label.width())

@@ -343,3 +343,15 @@ def test_the_keyboard_stays_on_a_page_where_its_button_goes(session: Session, qt
     focused = QApplication.focusWidget()
     assert focused is not None
     assert page.isAncestorOf(focused)
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_no_words_are_cut_in_a_small_window(session: Session, name: str) -> None:
+    session.window.resize(900, 620)
+    session.services.navigator.open(name)
+    for code in ("en", "zh_CN"):
+        session.services.language.use(code)
+        QApplication.sendPostedEvents()
+        labels = [label for label in session.window.findChildren(QLabel) if label.isVisible() and label.wordWrap()]
+        cut = [label.text() for label in labels if label.height() < label.heightForWidth(label.width())]
+        assert not cut

@@ -32,7 +32,7 @@ class ChoiceCard(QPushButton):
             row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         self._lines = QVBoxLayout()
         self._lines.setSpacing(2)
-        self._lines.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._lines.addStretch(1)  # not an alignment: Qt would give wrapped lines the height of unwrapped ones
         row.addLayout(self._lines, 1)
         self._icon.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.add_line(title, "strong")
@@ -46,7 +46,7 @@ class ChoiceCard(QPushButton):
         """Another line below the others."""
         label = Label(text, role=role, parent=self)
         label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._lines.addWidget(label)
+        self._lines.insertWidget(self._lines.count() - 1, label)
         return label
 
     def describe(self, description: Text) -> None:
