@@ -29,6 +29,15 @@ class Engine(StrEnum):
     CONDA = "conda"
 
 
+class Form(StrEnum):
+    """A file that another computer can build an environment from; the value is its usual name."""
+
+    REQUIREMENTS = "requirements.txt"
+    ENVIRONMENT = "environment.yml"
+    PYLOCK = "pylock.toml"
+    EXPLICIT = "conda-explicit.txt"
+
+
 class VerdictState(StrEnum):
     PASSED = "passed"
     WARNING = "warning"

@@ -14,7 +14,7 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.records import Engine, Environment, Plan, Request, Sources, Unfinished, Verdict
+from aienv_gui.environments.records import Engine, Environment, Form, Plan, Request, Sources, Unfinished, Verdict
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
@@ -201,3 +201,17 @@ def measure(prefix: Path, reporter: Reporter) -> DiskUse:
     from aienv_gui.environments import disk_use
 
     return disk_use.measure(prefix, reporter)
+
+
+def forms_of(environment: Environment, reporter: Reporter) -> tuple[Form, ...]:
+    """The files that an environment can be shared as."""
+    from aienv_gui.environments import sharing
+
+    return sharing.forms_of(environment, reporter)
+
+
+def export(environment: Environment, form: Form, target: Path, reporter: Reporter) -> Path:
+    """Write an environment down for another computer."""
+    from aienv_gui.environments import sharing
+
+    return sharing.export(environment, form, target, reporter)

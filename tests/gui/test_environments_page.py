@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QTabWidget, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QPushButton, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.errors import Problem
@@ -21,7 +21,7 @@ from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.interpreters import base_interpreters
 from aienv_gui.environments.manifest import Manifest, write_health, write_manifest
 from aienv_gui.environments.recipes import default_python
-from aienv_gui.environments.records import Engine, Maker, Request, Verdict, VerdictState
+from aienv_gui.environments.records import Engine, Form, Maker, Request, Verdict, VerdictState
 from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.widgets.confirm import Question
@@ -371,3 +371,26 @@ def test_the_keyboard_stays_in_the_wizard(driver: WizardDriver) -> None:
     driver.qtbot.waitUntil(inside)
     driver.qtbot.keyClick(driver.wizard, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
     driver.qtbot.waitUntil(driver.wizard.options.name.hasFocus)
+
+
+def test_an_environment_is_shared_as_a_file(driver: WizardDriver, mine: Path, tmp_path: Path) -> None:
+    driver.session.services.navigator.open("environments", mine)
+    details = driver.page.details
+    driver.qtbot.waitUntil(details.share.isEnabled)
+    driver.click(details.share)
+    menu = details.share.findChild(QMenu)
+    assert menu is not None
+    offered = " ".join(action.text() for action in menu.actions())
+    assert "requirements.txt" in offered
+    assert "explicit" not in offered  # that is conda's
+    menu.close()
+    target = tmp_path / "for you.txt"
+    details.share.save(Form.REQUIREMENTS, str(target))
+    driver.qtbot.waitUntil(details.shared.isVisible)
+    assert str(target) in details.shared.text()
+    assert "numpy==2.1.0" in target.read_text(encoding="utf-8")
+    details.share.save(Form.EXPLICIT, str(tmp_path / "list.txt"))
+    driver.qtbot.waitUntil(lambda: details._problem.problem is not None)
+    assert not details.shared.isVisible()
+    driver.session.services.navigator.open("environments", Path(sys.prefix))
+    assert not details.shared.isVisible()

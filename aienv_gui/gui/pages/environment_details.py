@@ -14,6 +14,7 @@ from aienv_gui.environments.frameworks import accelerator_of, frameworks_of
 from aienv_gui.environments.records import Environment, Maker, Verdict
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.environment_share import ShareButton
 from aienv_gui.gui.pages.new_environment.step import Scroller
 from aienv_gui.gui.pages.new_environment.validating import summary_of
 from aienv_gui.gui.services import Services
@@ -73,6 +74,10 @@ class EnvironmentDetails(Card):
         self._size = self._fact(tr("Size"), 2, 2)
         say(self._size, "setToolTip", tr("Shared files are also in the store of downloads or in other environments."))
         self.body.addLayout(self._make_buttons())
+        self.shared = Label(role="good", parent=self)
+        self.shared.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.shared.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.body.addWidget(self.shared)
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         say(self.tabs, "setAccessibleName", tr("Packages and health"))
@@ -101,9 +106,12 @@ class EnvironmentDetails(Card):
         self.train.clicked.connect(self._on_train)
         self.folder = Button(tr("Open folder"), icon="folder", parent=self)
         self.folder.clicked.connect(self._on_folder)
+        self.share = ShareButton(self.services, self)
+        self.share.written.connect(self._on_shared)
+        self.share.failed.connect(self._on_share_failed)
         self.delete = Button(tr("Delete"), kind="danger", icon="trash", parent=self)
         self.delete.clicked.connect(self._ask_to_delete)
-        for button in (self.validate, self.train, self.folder):
+        for button in (self.validate, self.train, self.share, self.folder):
             row.addWidget(button)
         row.addStretch(1)
         row.addWidget(self.delete)
@@ -159,7 +167,9 @@ class EnvironmentDetails(Card):
         self.environment = environment
         if other:
             self.search.clear()
+            self.shared.hide()
             self._measure()
+        self.share.show_environment(environment)
         self.set_title(verbatim(environment.name))
         self.badge.set_state(*health_words(environment))
         self._place.say(str(environment.prefix))
@@ -184,6 +194,7 @@ class EnvironmentDetails(Card):
     def forget(self) -> None:
         """Nothing is selected."""
         self.environment = None
+        self.share.show_environment(None)
         self._drop_measuring()
 
     def _say_frameworks(self, environment: Environment) -> None:
@@ -411,6 +422,21 @@ class EnvironmentDetails(Card):
     def _on_action(self, action: Action) -> None:
         if action.name == "retry":
             self.start_validation()
+
+    @Slot(object, object)
+    def _on_shared(self, prefix: Path, file: Path) -> None:
+        self._problems.pop(prefix, None)
+        if self.environment is not None and self.environment.prefix == prefix:
+            self.shared.say(tr("Written to {path}", path=file))
+            self.shared.show()
+            self._show_problem()
+
+    @Slot(object, object)
+    def _on_share_failed(self, prefix: Path, problem: Problem) -> None:
+        self._problems[prefix] = problem
+        if self.environment is not None and self.environment.prefix == prefix:
+            self.shared.hide()
+            self._show_problem()
 
     @Slot()
     def _on_train(self) -> None:

@@ -1,0 +1,102 @@
+"""*Share*: writes an environment down as a file from which another computer builds the same."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from aienv_gui.core.wording import tr
+from aienv_gui.environments.records import Environment, Form
+from aienv_gui.gui import environment_work
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.buttons import Button
+
+_WORDS: Final = {
+    Form.REQUIREMENTS: tr("List for pip, uv and AIEnv (requirements.txt)"),
+    Form.ENVIRONMENT: tr("List for conda and AIEnv (environment.yml)"),
+    Form.PYLOCK: tr("Exact lock for pip and uv (pylock.toml)"),
+    Form.EXPLICIT: tr("Exact lock for conda (explicit list)"),
+}
+
+
+class ShareButton(Button):
+    """Offers in a menu the files that suit the environment. `written` and `failed` say how it went, and with which."""
+
+    written = Signal(object, object)  # the environment's prefix, where the file is
+    failed = Signal(object, object)  # the environment's prefix, Problem
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Share"), icon="external", parent=parent)
+        self.hint(tr("Writes its packages into a file from which another computer builds the same environment."))
+        self._services = services
+        self._environment: Environment | None = None
+        self._looking: Job | None = None
+        self._exports: dict[Job, Path] = {}
+        self.forms: tuple[Form, ...] = ()
+        self.clicked.connect(self._offer)
+
+    def show_environment(self, environment: Environment | None) -> None:
+        """Look up, in the background, what this environment can be shared as."""
+        known = self._environment is not None and environment is not None
+        if known and self._environment == environment:
+            return
+        self._environment, self.forms = environment, ()
+        self.setEnabled(False)
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        if environment is not None and environment.packages:
+            self._looking = self._services.jobs.start(tr("Look up"), environment_work.forms_of, environment, quiet=True)
+            self._looking.succeeded.connect(self._on_forms)
+
+    @Slot(object)
+    def _on_forms(self, forms: tuple[Form, ...]) -> None:
+        if self.sender() is self._looking:
+            self._looking = None
+            self.forms = forms
+            self.setEnabled(True)
+
+    @Slot()
+    def _offer(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for form in self.forms:
+            action = menu.addAction(str(_WORDS[form]))
+            action.triggered.connect(partial(self._ask_where, form))
+        menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
+
+    def _ask_where(self, form: Form) -> None:
+        dialog = QFileDialog(self.window(), str(tr("Save as")))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.selectFile(form.value)
+        dialog.fileSelected.connect(partial(self.save, form))
+        dialog.open()
+
+    def save(self, form: Form, file: str) -> None:
+        """Write the environment that is shown to `file`, in the background."""
+        environment = self._environment
+        if environment is None:
+            return
+        title = tr("Share {name}", name=environment.name)
+        job = self._services.jobs.start(title, environment_work.export, environment, form, Path(file), quiet=True)
+        self._exports[job] = environment.prefix
+        job.succeeded.connect(self._on_written)
+        job.failed.connect(self._on_failed)
+
+    @Slot(object)
+    def _on_written(self, file: object) -> None:
+        job = self.sender()
+        assert isinstance(job, Job)
+        self.written.emit(self._exports.pop(job), file)
+
+    @Slot(object)
+    def _on_failed(self, problem: object) -> None:
+        job = self.sender()
+        assert isinstance(job, Job)
+        self.failed.emit(self._exports.pop(job), problem)
