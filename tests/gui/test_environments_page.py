@@ -394,3 +394,14 @@ def test_an_environment_is_shared_as_a_file(driver: WizardDriver, mine: Path, tm
     assert not details.shared.isVisible()
     driver.session.services.navigator.open("environments", Path(sys.prefix))
     assert not details.shared.isVisible()
+
+
+def test_the_page_fits_into_a_small_window(driver: WizardDriver, mine: Path) -> None:
+    driver.session.window.resize(900, 620)
+    driver.session.services.navigator.open("environments", mine)
+    driver.qtbot.waitUntil(driver.page.details.share.isEnabled)
+    assert driver.page.scroll_area.horizontalScrollBar().maximum() == 0
+    buttons = [b for b in driver.page.details.findChildren(QPushButton) if b.isVisible() and b.parent() is not None]
+    assert all(
+        driver.page.details.rect().contains(b.mapTo(driver.page.details, b.rect().bottomRight())) for b in buttons
+    )

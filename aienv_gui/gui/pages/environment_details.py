@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
@@ -23,6 +23,7 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.confirm import confirm
 from aienv_gui.gui.widgets.environment_rows import MAKER_WORDS, health_words
+from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.package_rows import Column, RowsTable
@@ -96,9 +97,8 @@ class EnvironmentDetails(Card):
         value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         return value
 
-    def _make_buttons(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(8)
+    def _make_buttons(self) -> FlowLayout:
+        row = FlowLayout()
         self.validate = Button(tr("Validate"), icon="check", parent=self)
         self.validate.hint(tr("Checks that its Python runs, its files are whole and its packages agree and calculate."))
         self.validate.clicked.connect(self.start_validation)
@@ -111,10 +111,8 @@ class EnvironmentDetails(Card):
         self.share.failed.connect(self._on_share_failed)
         self.delete = Button(tr("Delete"), kind="danger", icon="trash", parent=self)
         self.delete.clicked.connect(self._ask_to_delete)
-        for button in (self.validate, self.train, self.share, self.folder):
+        for button in (self.validate, self.train, self.share, self.folder, self.delete):
             row.addWidget(button)
-        row.addStretch(1)
-        row.addWidget(self.delete)
         return row
 
     def _make_packages(self) -> None:
