@@ -33,6 +33,7 @@ def test_every_template_is_complete_in_both_languages() -> None:
         "language",
         "sound",
         "tensorflow",
+        "beginners",
         "empty",
     ]
     english = {t.id: (str(t.title), str(t.description)) for t in templates()}
