@@ -160,6 +160,7 @@ def test_a_remark_never_explains_a_failure() -> None:
         "Epoch 1/10: loss 0.31\nSegmentation fault (core dumped)",
         "ValueError: could not convert string to float: 'proxy'",
         "42",
+        "git@host.example: Permission denied (publickey).",
     ],
 )
 def test_what_no_rule_knows_is_shown_as_it_is(output: str) -> None:
@@ -168,6 +169,90 @@ def test_what_no_rule_knows_is_shown_as_it_is(output: str) -> None:
     assert problem.code == "tool_failed"
     assert str(problem.cause) == f"The tool said: {output.splitlines()[-1]}"
     assert problem.details == output
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "words"),
+    [
+        # Windows says it in the user's language; the number and the file are the same.
+        (
+            "OSError: [WinError 1114] 动态链接库(DLL)初始化例程失败。 Error loading "
+            '"C:\\venv\\Lib\\site-packages\\torch\\lib\\c10.dll" or one of its dependencies.',
+            "no_visual_c_library",
+            "c10.dll",
+        ),
+        ("OSError: [WinError 206] 文件名或扩展名太长。: 'C:\\venv'", "path_too_long", "260"),
+        ("RuntimeError: HIP error: invalid device function", "no_rocm_code", "ROCm"),
+        ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", "card_busy", "Another program"),
+        (
+            "Failed to load library libonnxruntime_providers_cuda.so with error: libcublasLt.so.11: cannot open shared "
+            "object file: No such file or directory",
+            "no_cuda_library",
+            "libcublasLt.so.11",
+        ),
+        (
+            "ImportError: site-packages/torch/lib/libtorch_cuda.so: undefined symbol: ncclCommRegister",
+            "mixed_libraries",
+            "libtorch_cuda.so",
+        ),
+        ("TypeError: Descriptors cannot be created directly.", "protobuf_too_new", "protobuf"),
+        ("error: invalid peer certificate: UnknownIssuer", "certificate", "not trusted"),
+        ("  cause: tunnel error: proxy authorization required", "proxy_password", "407"),
+        (
+            "  cause: tunnel error: failed to create underlying connection\n  cause: Connection refused",
+            "no_proxy",
+            "proxy",
+        ),
+        (
+            "Failed to establish a new connection: [Errno 11004] getaddrinfo failed",
+            "no_network",
+            "could not be reached",
+        ),
+        (
+            "fatal: unable to access 'https://nosuch.invalid/a.git/': Could not resolve host: nosuch.invalid",
+            "no_network",
+            "(nosuch.invalid)",
+        ),
+        # The package is said to be missing because its list could not be read.
+        (
+            "  cause: Because nosuch was not found in the package registry and you require nosuch, we can conclude that "
+            "your requirements are unsatisfiable.\n\nhint: An index URL (https://m.example/simple) could not be queried "
+            "due to a lack of valid authentication credentials (401 Unauthorized)",
+            "refused_access",
+            "m.example",
+        ),
+        (
+            "WARNING: Retrying after connection broken by 'NewConnectionError(\"Failed to establish a new connection: "
+            "[Errno -3] Temporary failure in name resolution\")': /simple/torch/\n"
+            "ERROR: Could not find a version that satisfies the requirement torch (from versions: none)",
+            "no_network",
+            "could not be reached",
+        ),
+        (
+            "CondaVerificationError: The package for scipy located at D:\\Anaconda\\pkgs\\scipy-1.1.0-py37h4f6bf74_1\n"
+            "appears to be corrupted.",
+            "damaged_download",
+            "store",
+        ),
+        (
+            "NotWritableError: The current user does not have write permissions to a required path.\n"
+            "  path: /srv/conda/pkgs/cache/3e39a7aa.json",
+            "read_only",
+            "/srv/conda/pkgs/cache/3e39a7aa.json",
+        ),
+        (
+            "The conflict is caused by:\n    c 1.0 depends on E==1.0\n    d 1.0 depends on E==2.0\n\n"
+            "ERROR: ResolutionImpossible: for help visit the page",
+            "conflict",
+            "c 1.0 needs E==1.0, but d 1.0 needs E==2.0.",
+        ),
+    ],
+)
+def test_other_real_words_of_known_failures(output: str, code: str, words: str) -> None:
+    known = recognise(output, Occasion.INSTALL)
+    assert known is not None
+    assert known.code == code
+    assert words in str(known.cause)
 
 
 def test_only_the_end_of_a_long_log_is_searched() -> None:
