@@ -34,6 +34,19 @@ FILES: Final = (
     "network",
     "general",
 )
+# Codes of the failures in which no package server can be used for now, whatever stands in the way.
+UNREACHABLE: Final = frozenset(
+    {
+        "connection_reset",
+        "cut_short",
+        "no_network",
+        "no_proxy",
+        "proxy_password",
+        "server_trouble",
+        "slow_network",
+        "too_many_requests",
+    }
+)
 _OF_INSTALLERS: Final = {"conda", "pip_uv", "network", "general"}
 _DETAIL_LINES: Final = 40
 _SEARCHED: Final = 60_000  # characters from the end: failures are told last, and a log may have no bounds

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aienv_gui.core.explain import FILES, Occasion, Rule, explain, recognise, rules
+from aienv_gui.core.explain import FILES, UNREACHABLE, Occasion, Rule, explain, recognise, rules
 from aienv_gui.core.wording import tr
 from tests.source_trees import ROOT
 
@@ -62,6 +62,10 @@ def _placeholders(sentence: str) -> set[str]:
 def test_there_are_enough_of_them() -> None:
     assert len({rule.code for rule in rules()}) >= _WANTED
     assert {rule.code for rule in rules()} >= _NAMED_ELSEWHERE
+
+
+def test_ways_of_not_reaching_a_server_are_known_to_the_rules() -> None:
+    assert {rule.code for rule in rules()} >= UNREACHABLE
 
 
 def test_every_file_of_rules_is_read() -> None:
@@ -215,9 +219,9 @@ def test_what_no_rule_knows_is_shown_as_it_is(output: str) -> None:
         ),
         # The package is said to be missing because its list could not be read.
         (
-            "  cause: Because nosuch was not found in the package registry and you require nosuch, we can conclude that "
-            "your requirements are unsatisfiable.\n\nhint: An index URL (https://m.example/simple) could not be queried "
-            "due to a lack of valid authentication credentials (401 Unauthorized)",
+            "  cause: Because nosuch was not found in the package registry and you require nosuch, we can conclude "
+            "that your requirements are unsatisfiable.\n\nhint: An index URL (https://m.example/simple) could not be "
+            "queried due to a lack of valid authentication credentials (401 Unauthorized)",
             "refused_access",
             "m.example",
         ),
