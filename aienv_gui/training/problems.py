@@ -138,9 +138,10 @@ def _nan(v: Mapping[str, Any]) -> Problem:
 
 
 def _no_device(v: Mapping[str, Any]) -> Problem:
+    known = recognise(str(v["reason"]), Occasion.RUN)
     return Problem(
         tr("The chosen device cannot be used."),
-        cause=tr("{device}: {reason}", device=v.get("device", "?"), reason=v["reason"]),
+        cause=tr("{device}: {reason}", device=v.get("device", "?"), reason=known.cause if known else v["reason"]),
         cure=tr("Start a new training on the CPU or on “automatic”, or validate the environment to see why."),
         actions=(Action("open_page", tr("Open Environments"), "environments"),),
     )

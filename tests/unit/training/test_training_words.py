@@ -72,6 +72,13 @@ def test_an_engine_that_died_is_explained_where_its_words_are_known(
     assert KNOWN in known.details
 
 
+def test_why_a_device_cannot_be_used_is_explained_where_it_is_known() -> None:
+    values = {"device": "cuda:0", "reason": "CUDA error: no kernel image is available for execution on the device"}
+    assert "cuda:0: This build of the library has no code" in str(problems.problem_of(Code.NO_DEVICE, values).cause)
+    values["reason"] = "the moon is full"
+    assert str(problems.problem_of(Code.NO_DEVICE, values).cause) == "cuda:0: the moon is full"
+
+
 def test_broken_pictures_are_named_but_not_all() -> None:
     paths = [f"{index}.png" for index in range(40)]
     text = str(problems.problem_of(Code.BROKEN_PICTURES, {"count": 40, "paths": paths}))
