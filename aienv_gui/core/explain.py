@@ -1,7 +1,8 @@
 """Other people's tools and their known failures, recognised in their output and put into words.
 
-What is recognised is data (``resources/rules/tools.toml``); the words stand here, where the translations are collected.
-Our own failures are never recognised from text: they are raised as what they are.
+What is recognised and what is said about it is data: the rules in ``resources/rules``, each with its pattern, cause and
+cure, a real example and where that is from. Here stand the order of the rules and the few sentences that must be worked
+out. Our own failures are never recognised from text: they are raised as what they are.
 """
 
 from __future__ import annotations
@@ -9,13 +10,81 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from functools import cache
+from typing import Final
 
 from aienv_gui.core.errors import Action, Problem
+from aienv_gui.core.report import without_secrets
 from aienv_gui.core.storage import resource
 from aienv_gui.core.wording import Text, tr
 
-_DETAIL_LINES = 40
+# The first rule that matches wins, within a file and from file to file. What happens deepest is asked first: a package
+# that does not load may be told by pip, a full disk by conda, no network by all of them, and the tool's own words for
+# "it did not work" (general) stand in the output of nearly every failure and say the least.
+FILES: Final = (
+    "cuda",
+    "torch",
+    "tensorflow",
+    "libraries",
+    "conda",
+    "pip_uv",
+    "files",
+    "network",
+    "general",
+)
+# Codes of the failures in which no package server can be used for now, whatever stands in the way.
+UNREACHABLE: Final = frozenset(
+    {
+        "connection_reset",
+        "cut_short",
+        "no_network",
+        "no_proxy",
+        "proxy_password",
+        "server_trouble",
+        "slow_network",
+        "too_many_requests",
+    }
+)
+_OF_INSTALLERS: Final = {"conda", "pip_uv", "network", "general"}
+_DETAIL_LINES: Final = 40
+_SEARCHED: Final = 60_000  # characters from the end: failures are told last, and a log may have no bounds
+_ACTIONS: Final = {"retry": tr("Try again"), "open_settings": tr("Open settings")}
+
+
+class Occasion(Enum):
+    """When something was said, and so which rules may explain it."""
+
+    INSTALL = "install"  # a tool that puts packages into place has failed
+    RUN = "run"  # a program in an environment has failed: what installers say means something else there
+    REMARK = "remark"  # a program said it in passing and went on: why a graphics card is not used, for example
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A known failure. `cause` and `cure` are English sentences that name the pattern's groups.
+
+    `words` names the function (`_WORDS`) that makes a better cause of the output where it can.
+    """
+
+    code: str
+    pattern: re.Pattern[str]
+    cause: str
+    cure: str
+    actions: tuple[str, ...]
+    occasions: frozenset[Occasion]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A failure that is known: its stable name, why it happened and what to do."""
+
+    code: str
+    cause: Text
+    cure: Text
+    actions: tuple[Action, ...] = ()
 
 
 def explain(output: str, *, what: Text) -> Problem:
@@ -23,113 +92,123 @@ def explain(output: str, *, what: Text) -> Problem:
 
     An output that no rule knows gives a problem that quotes the tool's last line. Nothing is raised.
     """
-    details = "\n".join(output.strip().splitlines()[-_DETAIL_LINES:])
-    for code, pattern in _rules():
-        match = pattern.search(output)
-        if match is not None:
-            values = {name.rstrip("2"): value for name, value in match.groupdict().items() if value}
-            cause, cure, actions = _WORDS[code](values, output)
-            return Problem(what, cause=cause, cure=cure, actions=actions, details=details, code=code)
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = without_secrets(output[-_SEARCHED:]).strip().splitlines()
+    details = "\n".join(lines[-_DETAIL_LINES:])
+    known = recognise(output, Occasion.INSTALL)
+    if known is not None:
+        return Problem(
+            what, cause=known.cause, cure=known.cure, actions=known.actions, details=details, code=known.code
+        )
     return Problem(
         what,
-        cause=tr("The tool said: {line}", line=lines[-1]) if lines else tr("The tool ended without saying why."),
+        cause=tr("The tool said: {line}", line=lines[-1].strip())
+        if lines
+        else tr("The tool ended without saying why."),
         cure=tr("Look at the details; if they do not help, copy the report and send it to the developers."),
         details=details,
         code="tool_failed",
     )
 
 
+def recognise(output: str, occasion: Occasion) -> Explanation | None:
+    """The known failure that `output` tells of; None where no rule knows it: nothing is guessed."""
+    text = without_secrets(output[-_SEARCHED:])
+    for rule in rules():
+        if occasion in rule.occasions:
+            match = rule.pattern.search(text)
+            if match is not None:
+                return _explanation(rule, match, text)
+    return None
+
+
 @cache
-def _rules() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    data = tomllib.loads(resource("rules/tools.toml").read_text(encoding="utf-8"))
-    return tuple((rule["code"], re.compile(rule["pattern"], re.DOTALL)) for rule in data["rule"])
+def rules() -> tuple[Rule, ...]:
+    """All rules in the order in which they are tried."""
+    found: list[Rule] = []
+    for name in FILES:
+        for entry in tomllib.loads(resource(f"rules/{name}.toml").read_text(encoding="utf-8"))["rule"]:
+            found.append(
+                Rule(
+                    entry["code"],
+                    re.compile(entry["pattern"]),
+                    entry["cause"],
+                    entry["cure"],
+                    tuple(entry.get("actions", ())),
+                    _occasions(name, remark=entry.get("remark", False)),
+                    entry.get("words", ""),
+                )
+            )
+    return tuple(found)
 
 
-_Words = tuple[Text, Text, tuple[Action, ...]]
+def _occasions(file: str, *, remark: bool) -> frozenset[Occasion]:
+    if remark:
+        return frozenset({Occasion.REMARK})
+    return frozenset({Occasion.INSTALL} if file in _OF_INSTALLERS else {Occasion.INSTALL, Occasion.RUN})
+
+
+def _explanation(rule: Rule, match: re.Match[str], text: str) -> Explanation:
+    values = {name: value.strip() for name, value in match.groupdict().items() if value}
+    cause = _WORDS[rule.words](match, text) if rule.words else None
+    return Explanation(
+        rule.code,
+        cause or Text(rule.cause, values),
+        Text(rule.cure, values),
+        tuple(Action(name, _ACTIONS[name]) for name in rule.actions),
+    )
 
 
 def no_network_words(address: str) -> tuple[Text, Text, tuple[Action, ...]]:
     """Cause, cure and actions of a package server that cannot be reached."""
+    rule = next(rule for rule in rules() if rule.code == "no_network")
     return (
-        tr("The package server could not be reached ({address}).", address=address)
-        if address
-        else tr("The package server could not be reached."),
-        tr(
-            "Check the internet connection and try again. On a company or campus network, set a mirror in the settings."
-        ),
-        (Action("retry", tr("Try again")), Action("open_settings", tr("Open settings"))),
+        tr("The package server could not be reached ({address}).", address=address) if address else Text(rule.cause),
+        Text(rule.cure),
+        tuple(Action(name, _ACTIONS[name]) for name in rule.actions),
     )
 
 
-def _no_network(_values: Mapping[str, str], output: str) -> _Words:
-    host = re.search(r"https?://(?:[^/@\s]*@)?([^/\s)]+)", output)
-    return no_network_words(host[1] if host else "")
+def _unreached_host(match: re.Match[str], text: str) -> Text | None:
+    host = _host(match, text)
+    return tr("The package server could not be reached ({address}).", address=host) if host else None
 
 
-def _no_such_package(values: Mapping[str, str], _output: str) -> _Words:
-    return (
-        tr("There is no package called “{package}”.", package=values.get("package", "?")),
-        tr("Check the spelling of the name, or the package sources in the settings."),
-        (),
-    )
+def _refusing_host(match: re.Match[str], text: str) -> Text | None:
+    host = _host(match, text)
+    return tr("The package server {address} refuses access.", address=host) if host else None
 
 
-def _no_such_version(values: Mapping[str, str], _output: str) -> _Words:
-    return (
-        tr("There is no version that fits “{package}”.", package=values["package"]),
-        tr("Ask for another version, or leave the version out."),
-        (),
-    )
+def _host(match: re.Match[str], text: str) -> str:
+    """The server named nearest to a match: its address stands in the same line or in the one before."""
+    found = list(re.finditer(r"https?://(?:[^/@\s]{1,200}@)?([^/\s)>'\"]{1,200})|host='([^'\n]{1,200})'", text))
+    if not found:
+        return ""
+    nearest = min(found, key=lambda one: abs(one.start() - match.start()))
+    return str(nearest[1] or nearest[2])
 
 
-def _other_python(values: Mapping[str, str], output: str) -> _Words:
-    package = values["package"].removeprefix("all versions of ")
-    python = re.search(r"You require CPython (3\.\d+)", output)
-    if python is not None:
-        cause = tr("{package} is not offered for Python {python}.", package=package, python=python[1])
-    else:
-        cause = tr("{package} is not offered for this version of Python.", package=package)
-    return cause, tr("Choose another Python version or another version of the package."), ()
+def _written_path(match: re.Match[str], text: str) -> Text | None:
+    """The path in the match's own line; one from elsewhere in the output could be any."""
+    end = text.find("\n", match.end())
+    line = text[text.rfind("\n", 0, match.start()) + 1 : end if end >= 0 else len(text)]
+    place = re.search(r"[`'\"]([^`'\"\n]*[/\\][^`'\"\n]*)[`'\"]", line)
+    return tr("The system does not let you write to {path}.", path=place[1]) if place else None
 
 
-def _other_platform(values: Mapping[str, str], _output: str) -> _Words:
-    return (
-        tr(
-            "{package} is not offered for this operating system or processor.",
-            package=values["package"].removeprefix("all versions of "),
-        ),
-        tr("Choose another version of the package, or leave it out."),
-        (),
-    )
+def _other_python(match: re.Match[str], text: str) -> Text | None:
+    python = re.search(r"You require CPython (3\.\d+)", text)
+    if python is None:
+        return None
+    return tr("{package} is not offered for Python {python}.", package=match["package"], python=python[1])
 
 
-def _source_only(values: Mapping[str, str], _output: str) -> _Words:
-    return (
-        tr("{package} is offered as source code only, not as a finished package.", package=values["package"]),
-        tr("Choose another version of the package, or leave it out."),
-        (),
-    )
-
-
-def _conflict(_values: Mapping[str, str], output: str) -> _Words:
-    return (
-        conflict_sentence(output),
-        tr("Change one of the versions asked for, or leave one of the packages out."),
-        (),
-    )
+def _conflict(_match: re.Match[str], text: str) -> Text:
+    return conflict_sentence(text)
 
 
 def conflict_sentence(output: str) -> Text:
     """A resolver's explanation of a conflict in one sentence: who needs what, and what stands against it."""
-    flat = re.sub(r"\s+", " ", re.sub(r"\{[^}]*\}", "", output))  # without the markers in braces
-    needs = re.findall(r"(\S+) depends? on (\S+?),?(?= and | we | you |$)", flat)
-    asked = [
-        wanted.rstrip(",")
-        for group in re.findall(r"(?<!that )you require (.+?)(?:, we can|, and| because|$)", flat)
-        for wanted in group.split(" and ")
-        if re.match(r"[A-Za-z0-9][\w.\-]*[\[=<>!~]", wanted)
-    ]
+    needs, asked = _pip_tree(output) if "The conflict is caused by:" in output else _uv_reasons(output)
     for package, needed in needs:
         name = _name(needed)
         against = next((wanted for wanted in asked if _name(wanted) == name), None)
@@ -151,71 +230,47 @@ def conflict_sentence(output: str) -> Text:
         for against in asked[index + 1 :]:
             if _name(wanted) == _name(against) and wanted != against:
                 return tr("{first} and {second} exclude each other.", first=wanted, second=against)
-    reason = re.search(r"(Because .+?)(?:,? we can conclude that your requirements|$)", flat)
+    reason = re.search(r"(Because .+?)(?:,? we can conclude that your requirements|$)", _flat(output))
     if reason is not None:
         return tr("The packages asked for exclude each other: {reason}", reason=reason[1][:400])
     return tr("The packages asked for exclude each other.")
+
+
+_Reasons = tuple[list[tuple[str, str]], list[str]]  # who needs what, and what was asked for
+
+
+def _uv_reasons(output: str) -> _Reasons:
+    flat = _flat(output)
+    needs = re.findall(r"(\S+) depends? on (\S+?),?(?= and | we | you |$)", flat)
+    asked = [
+        wanted.rstrip(",")
+        for group in re.findall(r"(?<!that )you require (.+?)(?:, we can|, and| because|$)", flat)
+        for wanted in group.split(" and ")
+        if re.match(r"[A-Za-z0-9][\w.\-]*[\[=<>!~]", wanted)
+    ]
+    return needs, asked
+
+
+def _pip_tree(output: str) -> _Reasons:
+    """pip names each side of a conflict in a line of its own."""
+    listed = output.partition("The conflict is caused by:")[2]
+    needs = re.findall(r"^ {1,8}(\S{1,100} \S{1,100}) depends on (\S[^\n]{0,160})$", listed, re.M)
+    asked = re.findall(r"^ {1,8}The user requested (\S[^\n]{0,160})$", listed, re.M)
+    return needs, asked
+
+
+def _flat(output: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"\{[^}]*\}", "", output))  # without the markers in braces
 
 
 def _name(requirement: str) -> str:
     return re.split(r"[\[=<>!~{ ]", requirement, maxsplit=1)[0].lower()
 
 
-def _disk_full(_values: Mapping[str, str], _output: str) -> _Words:
-    return (
-        tr("The disk is full."),
-        tr("Free some space on this disk or choose a folder on another one, then try again."),
-        (Action("retry", tr("Try again")),),
-    )
-
-
-def _read_only(_values: Mapping[str, str], output: str) -> _Words:
-    place = re.search(r"[`'\"]([^`'\"\n]*[/\\][^`'\"\n]*)[`'\"]", output)
-    return (
-        tr("The system does not let you write to {path}.", path=place[1])
-        if place
-        else tr("The system does not let you write there."),
-        tr("Choose a folder of your own, or ask the owner of this one for permission to write."),
-        (),
-    )
-
-
-def _certificate(_values: Mapping[str, str], _output: str) -> _Words:
-    return (
-        tr("The package server's certificate is not trusted."),
-        tr("Check the computer's date. Behind a company network, set its certificate file in pip's configuration."),
-        (Action("retry", tr("Try again")),),
-    )
-
-
-def _refused_access(_values: Mapping[str, str], output: str) -> _Words:
-    host = re.search(r"https?://(?:[^/@\s]*@)?([^/\s)]+)", output)
-    return (
-        tr("The package server {address} refuses access.", address=host[1] if host else "?"),
-        tr("Check the address and the password of the package sources in the settings."),
-        (Action("open_settings", tr("Open settings")),),
-    )
-
-
-def _damaged_download(_values: Mapping[str, str], _output: str) -> _Words:
-    return (
-        tr("A downloaded file is damaged or is not the one that was planned."),
-        tr("Try again; the file is downloaded anew."),
-        (Action("retry", tr("Try again")),),
-    )
-
-
-_WORDS: Mapping[str, Callable[[Mapping[str, str], str], _Words]] = {
-    "no_network": _no_network,
-    "no_such_package": _no_such_package,
-    "no_such_version": _no_such_version,
-    "other_python": _other_python,
-    "other_platform": _other_platform,
-    "source_only": _source_only,
+_WORDS: Mapping[str, Callable[[re.Match[str], str], Text | None]] = {
     "conflict": _conflict,
-    "disk_full": _disk_full,
-    "read_only": _read_only,
-    "certificate": _certificate,
-    "refused_access": _refused_access,
-    "damaged_download": _damaged_download,
+    "other_python": _other_python,
+    "refusing_host": _refusing_host,
+    "unreached_host": _unreached_host,
+    "written_path": _written_path,
 }

@@ -92,7 +92,7 @@ ENGINE = "engine"
 class Event:
     """The kinds of events and their fields."""
 
-    LAUNCHED = "launched"  # python: an attempt's first line, written by whoever starts the engine, just before that
+    LAUNCHED = "launched"  # python, log (its size before): an attempt's first line, by whoever starts the engine
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
     #                      steps_per_epoch, total_steps, parameters, architecture, options{}, settings{} (as used),
     #                      data{classes[], counts{split: {class: n}}, fingerprint}

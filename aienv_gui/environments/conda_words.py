@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.explain import explain, no_network_words
+from aienv_gui.core.explain import explain
 from aienv_gui.core.wording import Text, tr
 
 _NO_PLAN: Final = tr("The packages could not be planned.")
@@ -36,10 +36,6 @@ def channel_problem(message: str) -> Problem:
             details=message,
             code="no_channel",
         )
-    if re.search(r"error sending request|dns error|tcp connect error|timed out|connection (closed|reset)", message):
-        host = re.search(r"https?://(?:[^/@\s]*@)?([^/\s)]+)", message)
-        cause, cure, actions = no_network_words(host[1] if host else "")
-        return Problem(_NO_PLAN, cause=cause, cure=cure, actions=actions, details=message, code="no_network")
     return explain(message, what=_NO_PLAN)
 
 

@@ -22,6 +22,7 @@ PROBE: Final = Path(__file__).resolve().parents[1] / "engine" / "probe.py"
 LIMIT_S: Final = 10.0  # for a step of an ordinary library
 HEAVY_LIMIT_S: Final = 60.0  # for one of a framework: PyTorch's first import reads a gigabyte
 _HEAVY: Final = {"torch", "torchvision", "torchaudio", "tensorflow", "keras", "jax", "transformers"}
+_WORDS: Final = 40  # lines kept of what libraries write to standard error in a step
 _DEATHS: Final = 5  # after that many the rest is not tried
 
 
@@ -37,7 +38,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step's answer. `words` are the process's last words where it died."""
+    """One step's answer. `words` is what libraries wrote to standard error in it: its last lines."""
 
     name: str
     fate: Fate
@@ -120,6 +121,7 @@ class _Attempt:
         self._current = steps[0]
         self._began = time.monotonic()
         self._late = False
+        self._said: list[str] = []  # in the current step
         self.done: dict[str, Step] = {}
         self.died = False
 
@@ -142,7 +144,7 @@ class _Attempt:
             self._finish(self._death(outcome))
 
     def _death(self, outcome: Outcome) -> Step:
-        words = "\n".join(outcome.stderr.strip().splitlines()[-20:])
+        words = _last(self._said)
         seconds = time.monotonic() - self._began
         if self._late:
             return Step(self._current, Fate.TIMED_OUT, seconds=seconds, words=words)
@@ -156,21 +158,41 @@ class _Attempt:
         return self._late or self._reporter.cancelled
 
     def _read(self) -> None:
+        texts: list[str] = []
         while not self._lines.empty():
-            try:
-                line = json.loads(self._lines.get())
-                step, event = line["step"], line["event"]
-            except (ValueError, TypeError, KeyError):
-                continue  # another program's words on standard error
-            if event == "begin":
-                self._current, self._began = step, time.monotonic()
+            texts.append(self._lines.get())
+        lines = [_line(text) for text in texts]
+        for index, line in enumerate(lines):
+            if line is None:
+                self._said.append(texts[index])
+            elif line["event"] == "begin":
+                self._current, self._began = line["step"], time.monotonic()
+                self._said.clear()
             else:
+                # The two streams come through two threads: what stands behind the answer was said before it.
+                after = index + 1
+                while after < len(lines) and lines[after] is None:
+                    after += 1
+                words = _last([*self._said, *texts[index + 1 : after]])
                 self._current = ""
-                self._finish(Step(step, Fate.ANSWERED, bool(line["ok"]), line["seconds"], line))
+                self._finish(Step(line["step"], Fate.ANSWERED, bool(line["ok"]), line["seconds"], line, words=words))
 
     def _finish(self, step: Step) -> None:
         self.done[step.name] = step
         self._on_step(step)
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    """A line of the probe's; None for the words of another on standard error."""
+    try:
+        line = json.loads(text)
+        return line if {"step", "event"} <= line.keys() else None
+    except (ValueError, AttributeError):
+        return None
+
+
+def _last(said: Sequence[str]) -> str:
+    return "\n".join(said[-_WORDS:])
 
 
 def _search_path(prefix: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.errors import Problem
+from aienv_gui.core.explain import UNREACHABLE
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
@@ -113,7 +114,7 @@ class _Resolver:
                 return plain if plain is not None and variant == _Variant() else self.compile(variant)
             except Problem as problem:
                 # Without the ordinary index nothing works; PyTorch's own may be missing alone.
-                if last or (problem.code == "no_network" and not variant.arguments):
+                if last or (problem.code in UNREACHABLE and not variant.arguments):
                     raise
         raise AssertionError("there is always one way")
 

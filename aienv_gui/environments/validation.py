@@ -27,7 +27,7 @@ from aienv_gui.environments.probe_run import LIMIT_S, Fate, Step, probe
 from aienv_gui.environments.records import Environment, Maker, Request, Verdict, VerdictState
 from aienv_gui.environments.verdict_words import (
     accelerator_verdict,
-    death_words,
+    failure_words,
     import_words,
     nvidia_presence,
     rebuild,
@@ -114,7 +114,7 @@ class _Examination:
                 tr("A package may run code at every start (a .pth file). {rebuild}", rebuild=rebuild(environment)),
             )
             return None
-        self._say("interpreter", VerdictState.FAILED, death_words(step), rebuild(environment))
+        self._say("interpreter", VerdictState.FAILED, *failure_words(step, rebuild(environment)))
         return None
 
     def _check_files(self) -> None:
@@ -237,7 +237,7 @@ class _Examination:
             names = ", ".join(step.name.partition(":")[2] for step in tried)
             self._say("computation", VerdictState.PASSED, tr("On the processor with {libraries}.", libraries=names))
         else:
-            self._say("computation", VerdictState.FAILED, _computation_words(wrong[0]), rebuild(self._environment))
+            self._say("computation", VerdictState.FAILED, *_computation_words(wrong[0], self._environment))
 
     def _judge_libraries(self, steps: Sequence[Step]) -> None:
         tried = [step for step in steps if _was_tried(step)]
@@ -250,21 +250,19 @@ class _Examination:
             names = ["numpy", *(step.name.rpartition("-")[2] for step in tried)]
             self._say("libraries", VerdictState.PASSED, verbatim(", ".join(names)))
         else:
-            self._say("libraries", VerdictState.FAILED, _computation_words(wrong[0]), rebuild(self._environment))
+            self._say("libraries", VerdictState.FAILED, *_computation_words(wrong[0], self._environment))
 
 
 def _was_tried(step: Step) -> bool:
     return step.fate is not Fate.NOT_TRIED and not step.answer.get("skipped")
 
 
-def _computation_words(step: Step) -> Text:
+def _computation_words(step: Step, environment: Environment) -> tuple[Text, Text]:
     library = step.name.partition(":")[2]
-    if step.fate is not Fate.ANSWERED:
-        return tr("{library}: {words}", library=library, words=death_words(step))
-    if step.get("error"):
-        line = step.get("message").strip().splitlines()
-        return tr("{library} fails: {reason}", library=library, reason=line[0] if line else step.get("error"))
-    return tr("{library} calculates wrongly.", library=library)
+    if step.fate is Fate.ANSWERED and not step.get("error"):
+        return tr("{library} calculates wrongly.", library=library), rebuild(environment)
+    reason, cure = failure_words(step, rebuild(environment))
+    return tr("{library} fails: {reason}", library=library, reason=reason), cure
 
 
 def _first(found: Sequence[Fault] | Sequence[Disagreement]) -> Text:

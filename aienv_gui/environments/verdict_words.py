@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.core.explain import Explanation, Occasion, recognise
+from aienv_gui.core.wording import Text, duration, tr, verbatim
 from aienv_gui.environments.probe_run import Fate, Step, limit_of
 from aienv_gui.environments.records import Environment, Maker, VerdictState
 
@@ -26,6 +27,15 @@ def rebuild(environment: Environment) -> Text:
     if environment.maker is Maker.BUILT_IN:
         return tr("Install AIEnv again.")
     return tr("Repair it with the program that made it, or make a new environment here.")
+
+
+def known_failure(step: Step) -> Explanation | None:
+    """What is known of the failure that a step's library tells of; None for one that no rule knows."""
+    if step.fate is Fate.ANSWERED:
+        return recognise(f"{step.words}\n{step.get('error')}: {step.get('message')}", Occasion.RUN)
+    if step.fate in (Fate.CRASHED, Fate.ENDED):
+        return recognise(step.words, Occasion.RUN)
+    return None
 
 
 def death_words(step: Step) -> Text:
@@ -52,6 +62,9 @@ def death_words(step: Step) -> Text:
 def import_words(step: Step, environment: Environment) -> tuple[Text, Text]:
     """Why a module cannot be imported, and the cure."""
     module = step.name.partition(":")[2]
+    known = known_failure(step)
+    if known is not None:
+        return tr("{module} cannot be imported. {reason}", module=module, reason=known.cause), known.cure
     if step.fate is not Fate.ANSWERED:
         return tr("{library}: {words}", library=module, words=death_words(step)), rebuild(environment)
     missing, message = step.get("missing"), step.get("message").strip()
@@ -77,6 +90,17 @@ def import_words(step: Step, environment: Environment) -> tuple[Text, Text]:
         return tr("{module}: one of its files is damaged.", module=module), rebuild(environment)
     reason = f"{step.get('error')}: {message.splitlines()[0][:300] if message else ''}".rstrip(": ")
     return tr("{module} cannot be imported. {reason}", module=module, reason=reason), rebuild(environment)
+
+
+def failure_words(step: Step, cure: Text) -> tuple[Text, Text]:
+    """Why a calculation failed, and what to do: `cure` where nothing better is known."""
+    known = known_failure(step)
+    if known is not None:
+        return known.cause, known.cure
+    if step.fate is not Fate.ANSWERED:
+        return death_words(step), cure
+    lines = step.get("message").strip().splitlines()
+    return verbatim(lines[0][:300] if lines else step.get("error")), cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +147,9 @@ def _one(step: Step, nvidia: Presence) -> tuple[VerdictState, Text, Text | None]
     if step.fate is Fate.NOT_TRIED or step.answer.get("skipped"):
         return VerdictState.SKIPPED, tr("Not checked, because its libraries could not be imported."), None
     update = tr("Update the NVIDIA driver, or choose the build for an older one in a new environment.")
-    if step.fate is not Fate.ANSWERED:
-        return VerdictState.FAILED, tr("{library}: {words}", library=name, words=death_words(step)), update
     if not step.ok:
-        line = step.get("message").strip().splitlines() or [step.get("error")]
-        if "no kernel image" in step.get("message"):
-            return (
-                VerdictState.FAILED,
-                tr("This build of {library} has no code for the graphics card.", library=name),
-                tr("Make a new environment with the build for this card."),
-            )
-        return VerdictState.FAILED, tr("{library} fails: {reason}", library=name, reason=line[0]), update
+        reason, cure = failure_words(step, update)
+        return VerdictState.FAILED, tr("{library} fails: {reason}", library=name, reason=reason), cure
     if step.answer["available"]:
         devices = ", ".join(step.answer["devices"])
         if step.answer.get("right", True):
@@ -157,6 +173,9 @@ def _one(step: Step, nvidia: Presence) -> tuple[VerdictState, Text, Text | None]
             tr("There is an NVIDIA card, but no driver for it."),
             tr("Install the NVIDIA driver."),
         )
+    remark = recognise(step.words, Occasion.REMARK)
+    if remark is not None:
+        return VerdictState.FAILED, tr("{library}: {words}", library=name, words=remark.cause), remark.cure
     return (
         VerdictState.FAILED,
         tr("{library} is built for {build}, but does not see the card.", library=name, build=step.get("built_for")),

@@ -125,6 +125,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
     Where no package index can be reached but the application's own packages would do, the `Problem` offers that as
     the action `OWN_PACKAGES`.
     """
+    from aienv_gui.core.explain import UNREACHABLE
     from aienv_gui.environments import own_packages, plan, wizard
 
     reporter.status(tr("Looking for the packages"))
@@ -133,7 +134,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
     try:
         return Planned(plan.make_plan(request, sources, folders, reporter), sources)
     except Problem as problem:
-        if problem.code == "no_network" and request.engine is Engine.UV and own_packages.cover(request):
+        if problem.code in UNREACHABLE and request.engine is Engine.UV and own_packages.cover(request):
             offer = Action(OWN_PACKAGES, tr("Use AIEnv's own packages"))
             raise with_actions(problem, (offer, *problem.actions)) from problem
         raise

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aienv_gui.core.errors import Action, Problem
+from aienv_gui.core.explain import Occasion, recognise
 from aienv_gui.core.wording import Text, tr, tr_count, verbatim
 from aienv_gui.engine.protocol import Code
 
@@ -15,8 +16,9 @@ _NAMED = 5  # broken pictures named in a sentence
 
 def problem_of(code: str, values: Mapping[str, Any], details: str = "") -> Problem:
     """The problem that an answer or a FAILED event with this code means. An unknown code is a bug and says so."""
-    make = _DATA.get(code) or _TRAINING.get(code) or _MACHINE.get(code) or _unexpected
-    problem = make({"path": "?", "reason": "?", **values})
+    make = _DATA.get(code) or _TRAINING.get(code) or _MACHINE.get(code)
+    named = {"path": "?", "reason": "?", **values}
+    problem = make(named) if make is not None else _unexpected(named, details)
     problem.code = code
     problem.details = details
     return problem
@@ -136,9 +138,10 @@ def _nan(v: Mapping[str, Any]) -> Problem:
 
 
 def _no_device(v: Mapping[str, Any]) -> Problem:
+    known = recognise(str(v["reason"]), Occasion.RUN)
     return Problem(
         tr("The chosen device cannot be used."),
-        cause=tr("{device}: {reason}", device=v.get("device", "?"), reason=v["reason"]),
+        cause=tr("{device}: {reason}", device=v.get("device", "?"), reason=known.cause if known else v["reason"]),
         cure=tr("Start a new training on the CPU or on “automatic”, or validate the environment to see why."),
         actions=(Action("open_page", tr("Open Environments"), "environments"),),
     )
@@ -217,12 +220,19 @@ def _bad_model(v: Mapping[str, Any]) -> Problem:
     )
 
 
-def _unexpected(v: Mapping[str, Any]) -> Problem:
+def _unexpected(v: Mapping[str, Any], details: str) -> Problem:
+    known = recognise(f"{details}\n{v['reason']}", Occasion.RUN)
+    if known is not None:
+        return Problem(tr("The training could not go on."), cause=known.cause, cure=_then_continue(known.cure))
     return Problem(
         tr("The training engine met an error it has no words for."),
         cause=_own_words(v),
         cure=tr("Your work is kept. Try again; if it happens again, copy the report and send it to the developers."),
     )
+
+
+def _then_continue(cure: Text) -> Text:
+    return tr("{cure} Then continue; what was saved before is kept.", cure=cure)
 
 
 def _own_words(values: Mapping[str, Any]) -> Text:
@@ -374,11 +384,14 @@ def environment_gone(python: Path) -> Problem:
 
 
 def engine_silent(log: str, log_file: Path | None = None) -> Problem:
-    """The engine's process ended before it could say why."""
+    """The engine's process ended before it could say why. `log` is what it wrote, in this attempt."""
+    known = recognise(log, Occasion.RUN)
     return Problem(
         tr("The training could not be started."),
-        cause=tr("The environment's Python ended before the training began."),
-        cure=tr("Validate the environment, or choose another one, then continue."),
+        cause=known.cause if known else tr("The environment's Python ended before the training began."),
+        cure=_then_continue(known.cure)
+        if known
+        else tr("Validate the environment, or choose another one, then continue."),
         actions=(
             Action("open_page", tr("Open Environments"), "environments"),
             *((Action("show_log", tr("Show log"), str(log_file)),) if log_file else ()),
@@ -389,11 +402,16 @@ def engine_silent(log: str, log_file: Path | None = None) -> Problem:
 
 
 def interrupted(log: str) -> Problem:
-    """The engine's process disappeared in the middle of its work."""
+    """The engine's process disappeared in the middle of its work. `log` is what it wrote, in this attempt."""
+    known = recognise(log, Occasion.RUN)
     return Problem(
         tr("The training was interrupted."),
-        cause=tr("Its process ended without a word: the computer was restarted, or something ended the process."),
-        cure=tr("Continue goes on from the last checkpoint as if nothing had happened."),
+        cause=known.cause
+        if known
+        else tr("Its process ended without a word: the computer was restarted, or something ended the process."),
+        cure=_then_continue(known.cure)
+        if known
+        else tr("Continue goes on from the last checkpoint as if nothing had happened."),
         details=log,
         code="interrupted",
     )

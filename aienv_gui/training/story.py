@@ -108,6 +108,7 @@ class Story:
         self._spoken = False  # the attempt's engine has said anything
         self._begun = False  # the attempt has said STARTED
         self._paused = False
+        self._log_start = 0  # where the attempt's lines begin in the log
         self._end: RunState | None = None
         self._end_problem: Problem | None = None
         self._run = Run(folder=folder, recipe=recipe, state=RunState.CREATED)
@@ -174,7 +175,7 @@ class Story:
         if state is RunState.FAILED:
             return self._end_problem
         if state is RunState.INTERRUPTED:
-            tail = log_tail(self._folder)
+            tail = log_tail(self._folder, self._log_start)
             return problems.interrupted(tail) if self._spoken else problems.engine_silent(tail, self._folder / LOG)
         return None
 
@@ -205,8 +206,9 @@ class Story:
         # Warnings are of their attempt: the next one says again what still holds.
         self._run = replace(self._run, phase="", seconds_left=None, examples_per_second=None, failure=None, warnings=())
 
-    def _on_launched(self, _event: Mapping[str, Any]) -> None:
+    def _on_launched(self, event: Mapping[str, Any]) -> None:
         self._launched = True
+        self._log_start = int(event.get("log") or 0)
 
     def _on_started(self, event: Mapping[str, Any]) -> None:
         self._launched, self._begun = False, True
@@ -337,12 +339,12 @@ class Story:
         self._run = replace(self._run, seconds_left=None, phase="")
 
 
-def log_tail(folder: Path) -> str:
-    """The last lines of the engine's own output; empty where there is none."""
+def log_tail(folder: Path, start: int = 0) -> str:
+    """The last lines of the engine's own output; empty where there is none. `start`: what stands before is older."""
     try:
         with (folder / LOG).open("rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - _LOG_TAIL_BYTES))
+            file.seek(max(start, file.tell() - _LOG_TAIL_BYTES))
             return file.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return ""

@@ -24,6 +24,7 @@ import psutil
 
 from aienv_gui.core import processes, storage
 from aienv_gui.core.errors import Problem
+from aienv_gui.core.explain import Occasion, recognise
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
@@ -81,13 +82,23 @@ def start(run: Path, python: Path) -> None:
 
 
 def _announce(run: Path, python: Path) -> None:
-    """Begin a new attempt in the events; a line that a kill cut short is ended first."""
+    """Begin a new attempt in the events; a line that a kill cut short is ended first.
+
+    The log goes on in the same file: `log` says from where, so that an old failure does not explain a new one.
+    """
+    log = run / LOG
+    launched = {
+        "event": Event.LAUNCHED,
+        "time": time.time(),
+        "python": str(python),
+        "log": log.stat().st_size if log.exists() else 0,
+    }
     with (run / EVENTS).open("ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 file.write(b"\n")
-        file.write(json.dumps({"event": Event.LAUNCHED, "time": time.time(), "python": str(python)}).encode() + b"\n")
+        file.write(json.dumps(launched).encode() + b"\n")
 
 
 def _started(pid: int) -> float:
@@ -332,10 +343,13 @@ def _answer(path: Path, outcome: processes.Outcome) -> dict[str, Any]:
     try:
         answer = protocol.read_json(path)
     except (OSError, ValueError) as error:
+        known = recognise(output, Occasion.RUN)
         raise Problem(
             tr("The environment did not answer."),
-            cause=tr("Its Python ended with code {code}.", code=outcome.signal_name or outcome.code),
-            cure=tr("Validate the environment, or choose another one."),
+            cause=known.cause
+            if known
+            else tr("Its Python ended with code {code}.", code=outcome.signal_name or outcome.code),
+            cure=known.cure if known else tr("Validate the environment, or choose another one."),
             details=output,
             code="engine_silent",
         ) from error

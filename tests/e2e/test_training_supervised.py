@@ -207,6 +207,13 @@ def test_a_python_that_cannot_train_is_said_with_its_last_words(folders: Folders
     assert caught.value.code == "engine_silent"
     assert "no torch in here" in caught.value.details
 
+    (folder / "engine" / "__main__.py").write_text("raise SystemExit('RuntimeError: No CUDA GPUs are available')\n")
+    supervisor.start(folder, PYTHON)
+    with pytest.raises(Problem) as caught:
+        supervisor.follow(folder, no_load, Acting())
+    assert "shows the program no graphics card" in str(caught.value.cause)
+    assert "no torch in here" not in caught.value.details  # the attempt before said that
+
 
 @pytest.mark.slow
 def test_a_checkpoint_cut_short_is_left_out_with_a_warning(folders: Folders, pictures: Path) -> None:

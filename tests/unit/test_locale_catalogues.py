@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import string
 import tomllib
 from dataclasses import dataclass
@@ -53,6 +54,12 @@ def _sentences() -> tuple[tuple[Sentence, ...], tuple[str, ...]]:
         template = tomllib.loads(path.read_text(encoding="utf-8"))
         for key in ("title", "description"):
             found.append(Sentence(template[key], path.name, frozenset(), (template[key],)))
+    for path in sorted((ROOT / "resources" / "rules").glob("*.toml")):
+        for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", ()):
+            groups = frozenset(re.compile(rule["pattern"]).groupindex)
+            for key in ("cause", "cure"):
+                values = groups & _placeholders(rule[key])  # a sentence need not name every group
+                found.append(Sentence(rule[key], f"{path.name}: {rule['code']}", values, (rule[key],)))
     return tuple(found), tuple(wrong)
 
 

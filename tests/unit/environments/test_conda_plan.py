@@ -15,6 +15,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
+from aienv_gui.environments.conda_words import channel_problem
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import request_of_file
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
@@ -112,6 +113,15 @@ def test_no_network_is_told_from_no_channel(channel: Path, tmp_path: Path, folde
     assert refusal(gone, folders, "paint").code == "no_network"
     (tmp_path / "empty").mkdir()
     assert refusal(tmp_path / "empty", folders, "paint").code == "no_channel"
+
+
+def test_an_untrusted_server_is_not_called_no_network() -> None:
+    problem = channel_problem(
+        "error sending request for url (https://localhost:8732/ch/noarch/repodata_shards.msgpack.zst)\n"
+        "Caused by: client error (Connect)\n"
+        "Caused by: invalid peer certificate: UnknownIssuer"
+    )
+    assert problem.code == "certificate"
 
 
 @pytest.mark.parametrize(("accelerator", "build"), [("cpu", "cpu_0"), ("cu126", "cuda_0"), ("cu130", "cuda_0")])

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
+from aienv_gui.core.wording import tr
 from aienv_gui.environments.probe_run import Fate, Step
-from aienv_gui.environments.records import VerdictState
-from aienv_gui.environments.verdict_words import Presence, accelerator_verdict, death_words, nvidia_presence
+from aienv_gui.environments.records import Environment, Maker, VerdictState
+from aienv_gui.environments.verdict_words import (
+    Presence,
+    accelerator_verdict,
+    death_words,
+    failure_words,
+    import_words,
+    nvidia_presence,
+)
 
 NOTHING = Presence(card=False, driver=False)
 CARD = Presence(card=True, driver=False)
@@ -64,6 +72,73 @@ def test_worst_framework_decides() -> None:
 def test_illegal_instruction_is_not_called_damage() -> None:
     words = str(death_words(Step("import:x", Fate.CRASHED, signal="SIGILL")))
     assert "another processor" in words
+
+
+OURS = Environment(Path("/e"), Path("/e/bin/python"), "e", Maker.AIENV, "3.11.7")
+
+
+def import_fails(error: str, message: str, words: str = "", missing: str = "") -> Step:
+    answer = {"error": error, "message": message, "missing": missing}
+    return Step("import:cv2", Fate.ANSWERED, answer=answer, words=words)
+
+
+@pytest.mark.parametrize(
+    ("step", "detail", "cure"),
+    [
+        (
+            import_fails("ImportError", "libGL.so.1: cannot open shared object file: No such file or directory"),
+            "cv2 cannot be imported. The system's library for drawing, libGL.so.1, is not installed",
+            "opencv-python-headless",
+        ),
+        (
+            import_fails(
+                "ImportError",
+                "numpy.core.multiarray failed to import",
+                words="AttributeError: _ARRAY_API not found",
+            ),
+            "made for NumPy 1, but NumPy 2 is installed",
+            "numpy<2",
+        ),
+        (
+            Step(
+                "import:tensorflow",
+                Fate.CRASHED,
+                signal="SIGABRT",
+                words="The TensorFlow library was compiled to use AVX instructions, but these aren't available on your "
+                "machine.",
+            ),
+            "tensorflow cannot be imported. TensorFlow needs a processor with AVX instructions",
+            "conda-forge",
+        ),
+        (import_fails("ModuleNotFoundError", "No module named 'yaml'", missing="yaml"), "needs yaml", "Install"),
+        (import_fails("ValueError", "the moon is full\nmore"), "ValueError: the moon is full", "Delete"),
+        # What an installer means by these words, a program need not.
+        (import_fails("OSError", "No solution found"), "OSError: No solution found", "Delete"),
+        (Step("import:x", Fate.CRASHED, signal="SIGSEGV", words="moon"), "crashed (SIGSEGV)", "Delete"),
+        (Step("import:x", Fate.ENDED, words="moon"), "The interpreter ended with: moon", "Delete"),
+    ],
+)
+def test_an_import_that_fails_is_explained_where_it_is_known(step: Step, detail: str, cure: str) -> None:
+    found, remedy = import_words(step, OURS)
+    assert detail in str(found)
+    assert cure in str(remedy)
+
+
+def test_a_calculation_that_fails_is_explained_where_it_is_known() -> None:
+    unknown = Step("computation:torch", Fate.ANSWERED, answer={"error": "E", "message": "moon\nsun"})
+    rebuild = failure_words(torch_says(ok=False, **NO_KERNEL), tr("again"))[1]
+    assert str(rebuild) == "Make a new environment with the build for this card."
+    assert [str(text) for text in failure_words(unknown, tr("again"))] == ["moon", "again"]
+
+
+def test_a_remark_explains_a_card_that_is_not_seen() -> None:
+    remark = "UserWarning: CUDA initialization: The NVIDIA driver on your system is too old (found version 11040)."
+    unseen = torch_says(**CUDA)
+    step = Step(unseen.name, Fate.ANSWERED, True, answer=unseen.answer, words=remark)
+    state, detail, cure = accelerator_verdict([step], READY)
+    assert state is VerdictState.FAILED
+    assert str(detail) == "PyTorch: The NVIDIA driver is too old for this build of the library."
+    assert "Update the NVIDIA driver" in str(cure)
 
 
 def test_card_and_driver_are_told_apart(tmp_path: Path) -> None:

@@ -141,6 +141,25 @@ def test_an_engine_that_dies_before_it_starts(folder: Folder) -> None:
     assert "ImportError" in failure.details
 
 
+def test_an_old_attempts_last_words_do_not_explain_a_new_end(folder: Folder) -> None:
+    (folder.path / PROCESS).write_text("{}")
+    old = "RuntimeError: CUDA error: unspecified launch failure\n"
+    (folder.path / LOG).write_bytes(old.encode())
+    folder.say("launched", 100.0, log=0)
+    folder.started(101.0)
+    folder.story.update(alive=False)
+    assert "stopped in the middle of a calculation" in str(folder.story.run.failure)
+    folder.say("launched", 200.0, log=len(old))
+    folder.started(201.0)
+    folder.story.update(alive=True)
+    folder.story.update(alive=False)
+    failure = folder.story.run.failure
+    assert failure is not None
+    assert failure.code == "interrupted"
+    assert "ended without a word" in str(failure)
+    assert failure.details == ""
+
+
 def test_a_failure_is_put_into_words(folder: Folder) -> None:
     folder.say("launched", 100.0)
     folder.started(100.0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from aienv_gui.core.errors import Problem
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Code
 from aienv_gui.training import presets, problems
@@ -44,6 +46,37 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
     for code in set(CODES) - warnings_only - {Code.UNEXPECTED}:
         assert str(problems.problem_of(code, VALUES).title) != unexpected, code
+
+
+KNOWN = "RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed."
+
+
+@pytest.mark.parametrize(
+    ("problem", "unknown"),
+    [
+        (problems.interrupted, "Its process ended without a word"),
+        (problems.engine_silent, "ended before the training began"),
+        (lambda log: problems.problem_of(Code.UNEXPECTED, {"reason": "KeyError"}, log), "It said: KeyError"),
+    ],
+)
+def test_an_engine_that_died_is_explained_where_its_words_are_known(
+    problem: Callable[[str], Problem], unknown: str
+) -> None:
+    before = problem("Epoch 1\nthe moon is full")
+    assert unknown in str(before.cause)
+    assert before.details == "Epoch 1\nthe moon is full"
+    known = problem("Epoch 1\n" + KNOWN)
+    assert "the computer's memory was full" in str(known.cause)
+    assert "Then continue" in str(known.cure)
+    assert known.code == before.code
+    assert KNOWN in known.details
+
+
+def test_why_a_device_cannot_be_used_is_explained_where_it_is_known() -> None:
+    values = {"device": "cuda:0", "reason": "CUDA error: no kernel image is available for execution on the device"}
+    assert "cuda:0: This build of the library has no code" in str(problems.problem_of(Code.NO_DEVICE, values).cause)
+    values["reason"] = "the moon is full"
+    assert str(problems.problem_of(Code.NO_DEVICE, values).cause) == "cuda:0: the moon is full"
 
 
 def test_broken_pictures_are_named_but_not_all() -> None:
