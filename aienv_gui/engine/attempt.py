@@ -34,6 +34,8 @@ def run(folder: Path, born: float) -> int:
         print(f"the run's folder cannot be used: {failures.of_writing(error, folder)}", file=sys.stderr)
         return _FAILED
     desk.listen_to_signals()
+    if lock.missing:
+        events.emit(Event.WARNING, code=Code.NO_LOCK, values={"path": str(folder), "reason": lock.missing})
     events.emit(Event.PHASE, name="loading", done=0, total=0)
     doorkeeper = Doorkeeper(desk, events, _last_step(folder))
     number = sum(event["event"] == Event.STARTED for event in history) + 1

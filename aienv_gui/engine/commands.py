@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -27,20 +26,18 @@ class Lock:
     """Held as long as the process lives; the system lets it go, however the process ends."""
 
     def __init__(self, run: Path) -> None:
-        self._file: TextIO = open(run / "engine.lock", "a+", encoding="ascii")  # noqa: SIM115  held for life
+        self.missing = ""  # why nothing is locked, where the disk cannot do that: better than not to train there
+        self._file: TextIO = open(run / protocol.LOCK, "a+", encoding="ascii")  # noqa: SIM115  held for life
         try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                self._file.seek(0)
-                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            held = not protocol.lock(self._file)
+        except protocol.NoLocksError as error:
+            held, self.missing = False, error.strerror or str(error)
+        except OSError:
             self._file.close()
-            raise AlreadyRunningError from error
+            raise
+        if held:
+            self._file.close()
+            raise AlreadyRunningError
 
     def release(self) -> None:
         self._file.close()

@@ -11,6 +11,7 @@ application reads runs with it. A run is a folder::
     checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
     model/          the finished model: model.safetensors and card.json
     log.txt         the engine's own stdout and stderr
+    engine.lock     locked by the engine as long as it works on the run
     engine/         a copy of the engine that made it
 
 Every event has ``event`` (one of `Event`) and ``time`` (seconds since the epoch). Steps count from 1 and never go back
@@ -66,13 +67,14 @@ weights without AIEnv: `build`, `of_card`) and card.json::
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 VERSION = 1
 
@@ -87,6 +89,10 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 LOG = "log.txt"
 ENGINE = "engine"
+LOCK = "engine.lock"
+
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})  # EACCES is what Windows says
+_UNLOCKABLE = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class Event:
@@ -163,6 +169,7 @@ class Code:
     # Warnings while training and predicting
     CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
     GPU_UNUSABLE = "gpu_unusable"  # (device, reason) training goes on, on the processor
+    NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
     NOT_EVALUATED = "not_evaluated"  # () stopped before the test was through
     UNLIKE_TRAINING = "unlike_training"  # (brightness, training_brightness; 0 to 1) perhaps dark and light are swapped
 
@@ -212,6 +219,35 @@ def send_command(run: Path, command: str) -> str:
     folder.mkdir(exist_ok=True)
     write_json(folder / f"{identity}.json", {"command": command})
     return identity
+
+
+class NoLocksError(OSError):
+    """The disk cannot lock files, as some network disks cannot."""
+
+
+def lock(file: IO[Any], *, shared: bool = False) -> bool:
+    """Lock an open file until it is closed or its process ends, however it ends; False where another holds it.
+
+    Never blocks. `shared`: beside other shared ones (not on Windows, where there are none). Raises `NoLocksError`, and
+    OSError for any other reason: neither means that it is held.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        if error.errno in _UNLOCKABLE:
+            raise NoLocksError(*error.args) from error
+        raise
+    return True
 
 
 class EventReader:

@@ -327,6 +327,15 @@ def _gpu_unusable(v: Mapping[str, Any]) -> Text:
     )
 
 
+def _no_lock(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "The disk of {path} cannot lock files ({reason}): take care that no other AIEnv continues this training "
+        "meanwhile.",
+        path=v.get("path", "?"),
+        reason=v.get("reason", "?"),
+    )
+
+
 def _not_evaluated(_v: Mapping[str, Any]) -> Text:
     return tr("It was stopped before the test was through: there is no test result.")
 
@@ -357,6 +366,7 @@ _WARNINGS = {
     Code.SAME_PICTURE: _same_picture,
     Code.CHECKPOINT_FAILED: _checkpoint_failed,
     Code.GPU_UNUSABLE: _gpu_unusable,
+    Code.NO_LOCK: _no_lock,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.UNLIKE_TRAINING: _unlike_training,
 }

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from aienv_gui.engine import protocol
+from aienv_gui.engine import attempt, protocol
 from aienv_gui.engine.checkpoint import Store
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
 from aienv_gui.engine.evaluation import evaluate
@@ -307,6 +309,42 @@ def test_a_run_is_locked_while_it_is_worked_on(tmp_path: Path) -> None:
         Lock(tmp_path)
     first.release()
     Lock(tmp_path).release()
+
+
+def flock_that_fails(reason: int) -> Callable[[Any, int], None]:
+    def fails(_file: Any, _how: int) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    return fails
+
+
+if sys.platform != "win32":  # which has no flock
+
+    @pytest.mark.parametrize("reason", [errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP])
+    def test_a_disk_without_locks_was_taken_for_another_engine(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+    ) -> None:
+        monkeypatch.setattr("fcntl.flock", flock_that_fails(reason))
+        monkeypatch.setattr(Desk, "listen_to_signals", lambda _desk: None)
+        assert attempt.run(tmp_path, born=0) == 1  # for want of a recipe, not as busy
+        told = list(protocol.EventReader(tmp_path).read())
+        assert [event["code"] for event in told if event["event"] == Event.WARNING] == ["no_lock"]
+        assert told[-1]["code"] == "bad_recipe"
+
+    def test_an_error_of_the_disk_was_taken_for_another_engine(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("fcntl.flock", flock_that_fails(errno.EIO))
+        assert attempt.run(tmp_path, born=0) == 1
+        assert "cannot be used" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("reason", [errno.EAGAIN, errno.EACCES])
+    def test_a_lock_that_another_holds_is_told_in_both_ways(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+    ) -> None:
+        monkeypatch.setattr("fcntl.flock", flock_that_fails(reason))
+        with pytest.raises(AlreadyRunningError):
+            Lock(tmp_path)
 
 
 def test_a_command_cut_short_is_refused_and_taken_away(tmp_path: Path) -> None:
