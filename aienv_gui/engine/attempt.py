@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -21,6 +22,8 @@ def run(folder: Path, born: float) -> int:
     """Train the run in `folder` to its end or a stop; returns the process's exit code."""
     try:
         lock = Lock(folder)
+        # Whoever started us may have ended before it could say so: nobody must find no engine here.
+        protocol.write_json(folder / protocol.PROCESS, {"pid": os.getpid(), "started": born})
         history = list(protocol.EventReader(folder).read())
         if any(event["event"] == Event.FINISHED and event.get("outcome") == "completed" for event in history):
             print("this run is complete: there is nothing to go on with", file=sys.stderr)

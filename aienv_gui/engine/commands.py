@@ -15,6 +15,7 @@ from .events import Events
 from .protocol import Command, Event
 
 _LOOK_EVERY = 0.02  # seconds; a look costs some microseconds
+_TRIES, _WAIT = 20, 0.05  # for the lock
 _STALE = 2.0  # seconds before this process began: meant for an engine that is gone
 
 
@@ -29,7 +30,7 @@ class Lock:
         self.missing = ""  # why nothing is locked, where the disk cannot do that: better than not to train there
         self._file: TextIO = open(run / protocol.LOCK, "a+", encoding="ascii")  # noqa: SIM115  held for life
         try:
-            held = not protocol.lock(self._file)
+            held = not self._take()
         except protocol.NoLocksError as error:
             held, self.missing = False, error.strerror or str(error)
         except OSError:
@@ -38,6 +39,14 @@ class Lock:
         if held:
             self._file.close()
             raise AlreadyRunningError
+
+    def _take(self) -> bool:
+        """Who looks whether an engine is there holds the lock for a moment: only what lasts is another engine."""
+        for _ in range(_TRIES):
+            if protocol.lock(self._file):
+                return True
+            time.sleep(_WAIT)
+        return False
 
     def release(self) -> None:
         self._file.close()

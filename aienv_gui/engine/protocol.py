@@ -4,8 +4,8 @@ Standard library only, and imports nothing of ours: the engine runs this file in
 application reads runs with it. A run is a folder::
 
     recipe.json     what was asked, versioned; written once by the application
-    process.json    {"pid", "started"} of the engine that works or worked on it, written by whoever starts it:
-                    its id and when it started (seconds since the epoch)
+    process.json    {"pid", "started"} of the engine that works or worked on it: its id and when it started (seconds
+                    since the epoch); written by whoever starts it, and by the engine once it holds the lock
     events.jsonl    one JSON object a line, appended by the engine, never rewritten; a last line cut short is ignored
     commands/       <id>.json, each {"command": ...}; consumed once, answered by an event that names the id
     checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
@@ -91,6 +91,7 @@ LOG = "log.txt"
 ENGINE = "engine"
 LOCK = "engine.lock"
 
+_LOOKS, _LOOK_AGAIN = 3, 0.01
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})  # EACCES is what Windows says
 _UNLOCKABLE = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -247,6 +248,19 @@ def lock(file: IO[Any], *, shared: bool = False) -> bool:
         if error.errno in _UNLOCKABLE:
             raise NoLocksError(*error.args) from error
         raise
+    return True
+
+
+def is_locked(run: Path) -> bool:
+    """Whether an engine works on the run, found by its lock; False also where nothing can be locked."""
+    try:
+        for _ in range(_LOOKS):
+            with open(run / LOCK, "rb") as file:
+                if lock(file, shared=True):
+                    return False
+            time.sleep(_LOOK_AGAIN)  # on Windows another look is in the way too, but not for long
+    except OSError:
+        return False
     return True
 
 

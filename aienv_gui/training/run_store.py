@@ -81,12 +81,18 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether the engine's process of this run is running."""
+    """Whether an engine works on this run: its process runs, or something holds the run's lock."""
+    return engine_of(folder) is not None or protocol.is_locked(folder)
+
+
+def engine_of(folder: Path) -> int | None:
+    """The id of the engine's process of this run; None where none runs, or it is not known."""
     try:
         process = protocol.read_json(folder / PROCESS)
-        return processes.is_alive(int(process["pid"]), float(process["started"]), str(folder))
+        pid = int(process["pid"])
+        return pid if processes.is_alive(pid, float(process["started"]), str(folder)) else None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def read(folder: Path) -> Run:
@@ -226,6 +232,7 @@ __all__ = [
     "create",
     "delete",
     "engine_folder",
+    "engine_of",
     "is_running",
     "read",
     "read_recipe",

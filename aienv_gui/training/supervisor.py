@@ -73,11 +73,22 @@ def start(run: Path, python: Path) -> None:
                 output=log,
             )
         _children[child.pid] = child
-        protocol.write_json(run / PROCESS, {"pid": child.pid, "started": _started(child.pid)})
+        _note(run, child)
     except FileNotFoundError as error:
         raise problems.environment_gone(python) from error
     except OSError as error:
         raise storage.writing_failed(error, run / EVENTS) from error
+
+
+def _note(run: Path, child: subprocess.Popen[bytes]) -> None:
+    """Write down the engine that was started, for the moments until it does so itself. No engine stays that was not."""
+    try:
+        if not run_store.is_running(run):
+            protocol.write_json(run / PROCESS, {"pid": child.pid, "started": _started(child.pid)})
+    except BaseException:
+        processes.end_tree(child.pid, patience_s=0.5)
+        child.wait()
+        raise
 
 
 def _announce(run: Path, python: Path) -> None:
@@ -148,8 +159,10 @@ def stop(run: Path) -> str:
     except Problem as problem:
         if problem.code != "disk_full" or sys.platform == "win32":
             raise
-        with contextlib.suppress(OSError, ValueError, KeyError, psutil.NoSuchProcess):
-            psutil.Process(int(protocol.read_json(run / PROCESS)["pid"])).terminate()
+        pid = run_store.engine_of(run)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if pid is not None:
+                psutil.Process(pid).terminate()
         return ""
 
 
@@ -181,10 +194,9 @@ def _ask(run: Path, command: str) -> str:
 
 def kill(run: Path) -> None:
     """End the engine's process at once. What it did since the last checkpoint is done again when it continues."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        process = protocol.read_json(run / PROCESS)
-        if processes.is_alive(int(process["pid"]), float(process["started"]), str(run)):
-            processes.end_tree(int(process["pid"]), patience_s=0.5)
+    pid = run_store.engine_of(run)
+    if pid is not None:
+        processes.end_tree(pid, patience_s=0.5)
     is_running(run)
 
 

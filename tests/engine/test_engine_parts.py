@@ -311,6 +311,19 @@ def test_a_run_is_locked_while_it_is_worked_on(tmp_path: Path) -> None:
     Lock(tmp_path).release()
 
 
+def test_a_look_whether_an_engine_is_there_does_not_keep_one_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = (tmp_path / protocol.LOCK).open("a+")
+    assert protocol.lock(look, shared=True)
+    monkeypatch.setattr("aienv_gui.engine.commands.time.sleep", lambda _seconds: look.close())
+    lock = Lock(tmp_path)
+    assert look.closed
+    assert protocol.is_locked(tmp_path)
+    lock.release()
+    assert not protocol.is_locked(tmp_path)
+
+
 def flock_that_fails(reason: int) -> Callable[[Any, int], None]:
     def fails(_file: Any, _how: int) -> None:
         raise OSError(reason, os.strerror(reason))
