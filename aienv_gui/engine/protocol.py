@@ -41,7 +41,7 @@ event says why); 2 wrong arguments; 3 another engine works on this run; 4 this r
 the events).
 
 An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done,
-total} meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
+total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
 
     inspect  {folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
              ->  {pictures, classes[{name, pictures}], broken[{path, reason, detail}], examples[{path, class}],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import secrets
 import shutil
@@ -286,11 +287,12 @@ def errand(
     folders: Folders,
     reporter: Reporter,
     *,
-    timeout_s: float = 600.0,
+    silence_s: float = 600.0,
 ) -> dict[str, Any]:
     """Let the engine do something short in an environment (``inspect``, ``predict``) and return its answer.
 
-    Blocks until it is done, cancelled (raises `Cancelled`) or `timeout_s` are over. Raises `Problem` otherwise.
+    Blocks until it is done, cancelled (raises `Cancelled`) or has told no progress for `silence_s`; how long it takes
+    in all depends on how much there is to do. Raises `Problem` otherwise.
     """
     if not python.is_file():
         raise problems.environment_gone(python)
@@ -300,15 +302,16 @@ def errand(
         protocol.write_json(folder / "request.json", {"verb": verb, **request})
     except OSError as error:
         raise storage.writing_failed(error, folder) from error
+    progress = _Progress(folder / "progress.jsonl", reporter, silence_s)
     try:
         outcome = processes.run(
             [python, *_STARTUP_OPTIONS, run_store.engine_folder() / "__main__.py", verb, folder],
-            timeout_s=timeout_s,
+            timeout_s=math.inf,
             folder=folder,
-            cancelled=_Progress(folder / "progress.jsonl", reporter),
+            cancelled=progress,
         )
         reporter.checkpoint()
-        return _answer(folder / "answer.json", outcome)
+        return _answer(folder / "answer.json", outcome, silent=outcome.cancelled and progress.silent)
     except FileNotFoundError as error:
         raise problems.environment_gone(python) from error
     except OSError as error:
@@ -318,22 +321,37 @@ def errand(
 
 
 class _Progress:
-    """Asked many times a second whether to go on: passes the errand's progress along meanwhile."""
+    """Asked many times a second whether to stop: passes the errand's progress along meanwhile."""
 
-    def __init__(self, path: Path, reporter: Reporter) -> None:
+    def __init__(self, path: Path, reporter: Reporter, silence_s: float) -> None:
         self._path = path
         self._reporter = reporter
+        self._silence_s = silence_s
+        self._offset = 0
+        self._heard = time.monotonic()
+        self.silent = False  # it was stopped for telling nothing
 
     def __call__(self) -> bool:
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # not there yet, or not whole yet
-            line = json.loads(self._path.read_bytes().splitlines()[-1])
+        with contextlib.suppress(OSError, ValueError, KeyError):  # not there yet
+            self._read()
+        self.silent = time.monotonic() - self._heard > self._silence_s
+        return self.silent or self._reporter.cancelled
+
+    def _read(self) -> None:
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        end = data.rfind(b"\n") + 1
+        if end:
+            self._offset += end
+            self._heard = time.monotonic()
+            line = json.loads(data[:end].splitlines()[-1])
             self._reporter.progress(float(line["done"]), float(line["total"]) if line.get("total") else None)
-        return self._reporter.cancelled
 
 
-def _answer(path: Path, outcome: processes.Outcome) -> dict[str, Any]:
+def _answer(path: Path, outcome: processes.Outcome, *, silent: bool) -> dict[str, Any]:
     output = (outcome.stderr or outcome.stdout)[-4000:]
-    if outcome.timed_out:
+    if silent:
         raise Problem(
             tr("The environment took too long to answer."),
             cause=tr("Its Python was ended after the time limit."),
