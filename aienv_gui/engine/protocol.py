@@ -91,6 +91,7 @@ LOG = "log.txt"
 ENGINE = "engine"
 LOCK = "engine.lock"
 
+_METRICS_LINE = b'{"event":"metrics",'  # as the engine writes it
 _LOOKS, _LOOK_AGAIN = 3, 0.01
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})  # EACCES is what Windows says
 _UNLOCKABLE = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -269,21 +270,34 @@ class EventReader:
 
     def __init__(self, run: Path) -> None:
         self._path = run / EVENTS
-        self._offset = 0
+        self.offset = 0  # bytes that were read
 
-    def read(self) -> Iterator[dict[str, Any]]:
+    def read(self, *, brief: bool = False) -> Iterator[dict[str, Any]]:
+        """With `brief` of `METRICS` in succession the last only: most of a long run is numbers for its curves."""
+        put_off = b""
         try:
-            with open(self._path, "rb") as file:
-                file.seek(self._offset)
-                data = file.read()
+            file = open(self._path, "rb")  # noqa: SIM115  closed below
         except FileNotFoundError:
             return
-        end = data.rfind(b"\n") + 1
-        self._offset += end
-        for line in data[:end].splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # a line cut short by a kill, followed by the next attempt's
-            if isinstance(event, dict) and "event" in event:
-                yield event
+        with file:
+            file.seek(self.offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # still being written
+                self.offset += len(line)
+                if brief and line.startswith(_METRICS_LINE):
+                    put_off = line
+                    continue
+                yield from _event(put_off)
+                put_off = b""
+                yield from _event(line)
+        yield from _event(put_off)
+
+
+def _event(line: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return  # a line cut short by a kill, followed by the next attempt's
+    if isinstance(event, dict) and "event" in event:
+        yield event

@@ -62,7 +62,8 @@ class RunList(QObject):
         if self._job is not None:
             self._again = True
             return
-        self._job = self._jobs.start(tr("Look for trainings"), run_work.look, self._folders, quiet=True)
+        followed = {folder: run for folder, run in self._latest.items() if folder in self._followers and run.state.live}
+        self._job = self._jobs.start(tr("Look for trainings"), run_work.look, self._folders, followed, quiet=True)
         self._job.succeeded.connect(self._on_found)
         self._job.failed.connect(self.failed)
         self._job.finished.connect(self._on_looked)

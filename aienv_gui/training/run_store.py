@@ -7,6 +7,7 @@ import json
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,13 @@ def read(folder: Path) -> Run:
     return story.run
 
 
-def summaries(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
-    """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind."""
+def summaries(
+    folders: Folders, reporter: Reporter, followed: Mapping[Path, Run] | None = None
+) -> tuple[RunSummary, ...]:
+    """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind.
+
+    `followed`: runs whose present state is known, so that their events need not be read for this.
+    """
     result = []
     with contextlib.suppress(FileNotFoundError):
         for folder in folders.runs.iterdir():
@@ -114,7 +120,8 @@ def summaries(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
             if folder.name.startswith(_TRASH) or (folder.name.startswith(_MAKING) and _is_old(folder)):
                 shutil.rmtree(folder, ignore_errors=True)
             elif not folder.name.startswith(".") and folder.is_dir():
-                result.append(summary(folder))
+                run = (followed or {}).get(folder)
+                result.append(summary(folder) if run is None else _in_one_line(run.recipe, folder, _facts_of(run)))
     return tuple(sorted(result, key=lambda s: s.created, reverse=True))
 
 
@@ -130,20 +137,21 @@ def summary(folder: Path) -> RunSummary:
     try:
         recipe = read_recipe(folder)
         alive = is_running(folder)
-        facts = _facts(folder, alive=alive)
+        facts = _facts(folder, recipe, alive=alive)
     except Problem as problem:
         return _damaged(folder, problem)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return _damaged(folder, problems.unreadable_run(folder, str(error)))
-    state = RunState(facts["state"])
-    if state is RunState.CREATED and (folder / PROCESS).exists():
-        state = RunState.STARTING if alive else RunState.INTERRUPTED
+    return _in_one_line(recipe, folder, facts)
+
+
+def _in_one_line(recipe: Recipe, folder: Path, facts: Mapping[str, Any]) -> RunSummary:
     model = folder / MODEL
     return RunSummary(
         folder=folder,
         name=recipe.name,
         task=recipe.task,
-        state=state,
+        state=RunState(facts["state"]),
         created=recipe.created,
         seconds=facts["seconds"],
         best_accuracy=facts["best_accuracy"],
@@ -169,23 +177,37 @@ def _damaged(folder: Path, problem: Problem) -> RunSummary:
     )
 
 
-def _facts(folder: Path, *, alive: bool) -> dict[str, Any]:
+def _facts(folder: Path, recipe: Recipe, *, alive: bool) -> dict[str, Any]:
     """What the list shows of the events. Kept beside them once the engine has ended: they can be long."""
     try:
         length = (folder / EVENTS).stat().st_size
     except FileNotFoundError:
         length = 0
-    kept = folder / _SUMMARY
     if not alive:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            data = json.loads(kept.read_text(encoding="utf-8"))
+            data = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
             if data["version"] == _SUMMARY_VERSION and data["length"] == length:
                 facts: dict[str, Any] = data["facts"]
                 return facts
-    story = Story(folder, read_recipe(folder))
-    story.update(alive=alive)
+    story = Story(folder, recipe)
+    story.update(alive=alive, brief=True)
+    if not alive:
+        keep_summary(story)
+    return _facts_of(story.run)
+
+
+def keep_summary(story: Story) -> None:
+    """Keep what the list shows of a run whose engine has ended, for as long as nothing is added to its events."""
     run = story.run
-    facts = {
+    if run.state.live or run.state is RunState.CREATED:
+        return
+    data = {"version": _SUMMARY_VERSION, "length": story.length, "facts": _facts_of(run)}
+    with contextlib.suppress(OSError):  # a full disk: the list is slower, not wrong; a folder that is gone stays gone
+        protocol.write_json(run.folder / _SUMMARY, data)
+
+
+def _facts_of(run: Run) -> dict[str, Any]:
+    return {
         "state": str(run.state),
         "seconds": run.seconds,
         "best_accuracy": run.best_accuracy,
@@ -193,10 +215,6 @@ def _facts(folder: Path, *, alive: bool) -> dict[str, Any]:
         "step": run.step,
         "total_steps": run.total_steps,
     }
-    if not alive and run.state is not RunState.CREATED:
-        with contextlib.suppress(Problem):  # a full disk: the list is slower, not wrong
-            storage.write_json(kept, {"length": length, "facts": facts}, version=_SUMMARY_VERSION)
-    return facts
 
 
 def delete(folder: Path, folders: Folders, reporter: Reporter) -> None:
@@ -234,6 +252,7 @@ __all__ = [
     "engine_folder",
     "engine_of",
     "is_running",
+    "keep_summary",
     "read",
     "read_recipe",
     "summaries",

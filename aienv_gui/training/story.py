@@ -129,13 +129,13 @@ class Story:
             Event.FAILED: self._on_failed,
         }
 
-    def update(self, *, alive: bool) -> bool:
+    def update(self, *, alive: bool, brief: bool = False) -> bool:
         """Read what is new, and say whether anything changed. `alive`: whether the engine's process ran just before.
 
-        Raises OSError where the folder cannot be read.
+        `brief`: all but the training's curve, many times as fast. Raises OSError where the folder cannot be read.
         """
         changed = False
-        for event in self._events.read():
+        for event in self._events.read(brief=brief):
             self._fold(event)
             changed = True
         state = self._state(alive)
@@ -146,6 +146,11 @@ class Story:
         if loads:
             self._load.append(self._rows_of(loads))
         return changed or bool(loads)
+
+    @property
+    def length(self) -> int:
+        """Bytes of events that were read."""
+        return self._events.offset
 
     @property
     def run(self) -> Run:

@@ -123,13 +123,13 @@ def continue_run(run: Path, python: Path | None = None) -> None:
     Raises `Problem`, see `start`.
     """
     recipe = run_store.read_recipe(run)
-    if run_store.read(run).state is RunState.COMPLETED:
+    if run_store.summary(run).state is RunState.COMPLETED:
         raise problems.problem_of(Code.FINISHED, {})
     if python is not None and python != recipe.environment_python:
         recipe = replace(recipe, environment_python=python, environment_prefix=Path(), environment_name="")
         protocol.write_json(run / RECIPE, {"version": protocol.VERSION, **recipe.to_json()})
     deadline = time.monotonic() + _GRACE_S
-    while is_running(run) and not run_store.read(run).state.live:
+    while is_running(run) and not run_store.summary(run).state.live:
         if time.monotonic() > deadline:  # it has said that it ended, but its process stays
             kill(run)
         time.sleep(_LOOK_S)
@@ -228,6 +228,8 @@ def follow(run: Path, latest_load: Callable[[], Load | None], reporter: Reporter
                         story.record(load)
             if story.update(alive=alive):
                 state = story.run
+                if not state.state.live:
+                    run_store.keep_summary(story)
                 _tell(state, reporter)
                 if not state.state.live:
                     break

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -219,6 +220,27 @@ def test_metrics_are_flushed_in_columns(tmp_path: Path) -> None:
     told = list(protocol.EventReader(tmp_path).read())
     assert [loss for event in told for loss in event["columns"]["loss"]] == [1.0, 0.5, 1 / 3]
     assert len(told) <= 2
+
+
+def test_an_attempt_parsed_every_number_of_those_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Events(tmp_path)
+    for attempt_number in (1, 2):
+        log.emit(Event.STARTED, attempt=attempt_number, step=0)
+        for step in range(1, 501):
+            log.emit(Event.METRICS, columns={"step": [step]})
+    log.emit(Event.FINISHED, outcome="completed")
+    brief = list(protocol.EventReader(tmp_path).read(brief=True))
+    assert [event["event"] for event in brief] == ["started", "metrics", "started", "metrics", "finished"]
+    assert [event["columns"]["step"] for event in brief if event["event"] == Event.METRICS] == [[500], [500]]
+    parsed: list[bytes] = []
+
+    def count(line: bytes) -> Any:
+        parsed.append(line)
+        return json.loads(line)
+
+    monkeypatch.setattr(protocol, "json", SimpleNamespace(loads=count))
+    assert attempt._history(tmp_path) == (3, True)
+    assert len(parsed) < 20
 
 
 def test_the_latest_the_best_and_those_by_hand_are_kept(tmp_path: Path) -> None:
