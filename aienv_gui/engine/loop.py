@@ -58,6 +58,7 @@ class Work:
 
 def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doorkeeper, attempt: int) -> None:
     """Train the run to its end or to a stop. Raises `Failure`; every other error is a bug."""
+    protocol.restore_model(run)
     store = Store(run)
     entry, saved = _last_good(store, events)
     if saved:

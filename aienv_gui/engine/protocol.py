@@ -85,6 +85,7 @@ COMMANDS = "commands"
 CHECKPOINTS = "checkpoints"
 INDEX = "index.json"
 MODEL = "model"
+OLD_MODEL = ".model.old"  # the one before, while a new one takes its place
 CARD = "card.json"
 WEIGHTS = "model.safetensors"
 LOG = "log.txt"
@@ -188,12 +189,24 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable, where the system can (not on Windows)."""
     if sys.platform != "win32":
-        descriptor = os.open(path.parent, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def restore_model(run: Path) -> None:
+    """Put the model before back in its place, where a kill came before the new one was there. Raises OSError."""
+    model, old = run / MODEL, run / OLD_MODEL
+    if old.exists() and not model.exists():
+        old.rename(model)
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

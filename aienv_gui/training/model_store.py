@@ -5,6 +5,7 @@ A model is a folder (see `engine.protocol`): weights as safetensors, the network
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from aienv_gui.core.storage import Folders, sync_folder, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
+from aienv_gui.training import run_store
 
 _TRASH = ".trash-"
 
@@ -56,6 +58,9 @@ def models(folders: Folders, reporter: Reporter) -> tuple[Model, ...]:
         for entry in sorted(parent.iterdir()):
             reporter.checkpoint()
             folder = entry / protocol.MODEL if in_run else entry
+            if in_run and (entry / protocol.OLD_MODEL).is_dir() and not run_store.is_running(entry):
+                with contextlib.suppress(OSError):
+                    protocol.restore_model(entry)
             if not in_run and entry.name.startswith(_TRASH):
                 shutil.rmtree(entry, ignore_errors=True)
             elif not entry.name.startswith(".") and (folder / protocol.CARD).is_file():

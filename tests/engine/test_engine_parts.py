@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from aienv_gui.engine import attempt, protocol
 from aienv_gui.engine.checkpoint import Store
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
-from aienv_gui.engine.evaluation import evaluate
+from aienv_gui.engine.evaluation import Model, evaluate, save_model
 from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.loop import learning_rate
@@ -140,6 +141,13 @@ def toy_data() -> Data:
     )
 
 
+def toy_model(folder: Path) -> Model:
+    network = build("compact_convnet", {"channels": 1, "size": 8, "widths": [4]}, 2)
+    recipe = read_recipe(recipe_with(folder))
+    data = replace(toy_data(), splits={"train": torch.arange(10)})
+    return Model(network, recipe, data, evaluation=None, step=1, outcome="stopped")
+
+
 def test_judging_gives_way_between_batches_and_leaves_the_network_as_it_was() -> None:
     network = build("compact_convnet", {"channels": 1, "size": 8, "widths": [4], "dropout": 0.5}, 2)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -241,6 +249,41 @@ def test_an_attempt_parsed_every_number_of_those_before_it(tmp_path: Path, monke
     monkeypatch.setattr(protocol, "json", SimpleNamespace(loads=count))
     assert attempt._history(tmp_path) == (3, True)
     assert len(parsed) < 20
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_kill_between_two_renames_hid_the_model_and_the_next_save_deleted_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = toy_model(tmp_path)
+    save_model(tmp_path, model)
+    real = Path.rename
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.name == ".model.new":
+            raise Killed
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(Killed):
+        save_model(tmp_path, replace(model, step=2))
+    assert not (tmp_path / protocol.MODEL).exists()
+
+    def full(_path: Path, _data: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(protocol, "write_atomic", full)
+        with pytest.raises(OSError, match="No space"):
+            save_model(tmp_path, replace(model, step=3))
+    assert protocol.read_json(tmp_path / protocol.MODEL / protocol.CARD)["step"] == 1
+    save_model(tmp_path, replace(model, step=4))
+    assert protocol.read_json(tmp_path / protocol.MODEL / protocol.CARD)["step"] == 4
+    assert {path.name for path in tmp_path.iterdir()} == {protocol.MODEL, protocol.RECIPE}
 
 
 def test_the_latest_the_best_and_those_by_hand_are_kept(tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ def test_models_of_runs_and_kept_ones_are_found_newest_first(folders: Folders) -
     assert found[0].classes == ("1", "2")
 
 
+def test_a_model_that_a_kill_left_aside_was_not_listed(folders: Folders) -> None:
+    run = folders.runs / "killed"
+    make_model(run / protocol.OLD_MODEL)
+    with (run / protocol.LOCK).open("a+") as engine:  # one that works puts it in its place itself
+        assert protocol.lock(engine)
+        assert model_store.models(folders, Silent()) == ()
+    (found,) = model_store.models(folders, Silent())
+    assert found.folder == run / protocol.MODEL
+    assert found.broken is None
+
+
 def test_the_interpreter_is_read_from_the_run(folders: Folders) -> None:
     run = folders.runs / "run"
     make_model(run / protocol.MODEL)
