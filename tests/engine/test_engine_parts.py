@@ -300,6 +300,33 @@ def test_the_latest_the_best_and_those_by_hand_are_kept(tmp_path: Path) -> None:
     assert names == {protocol.INDEX, *(entry.file for entry in again.entries)}
 
 
+def test_without_an_index_the_best_was_forgotten_and_nothing_pruned_any_more(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def save(store: Store, step: int, best_step: int, *, manual: bool = False) -> None:
+        state = {"position": {"step": step, "best_step": best_step}}
+        store.write(state, step=step, epoch=1, manual=manual, best=step == best_step)
+
+    save(store, 1, best_step=1)
+    save(store, 2, best_step=2)
+    save(store, 3, best_step=2, manual=True)
+    for step in (4, 5, 6):
+        save(store, step, best_step=2)
+    save(store, 6, best_step=2)
+    expected = store.entries
+    (store.folder / protocol.INDEX).write_text("{")
+    again = Store(tmp_path)
+    assert [(one.file, one.manual, one.best) for one in again.entries] == [
+        (one.file, one.manual, one.best) for one in expected
+    ]
+    best = again.best()
+    assert best is not None
+    assert again.read(best)["position"]["step"] == 2
+    for step in (7, 8, 9):
+        save(again, step, best_step=2)
+    assert [one.step for one in again.entries] == [2, 3, 7, 8, 9]
+
+
 def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write({"step": 1}, step=1, epoch=1, manual=False, best=False)
