@@ -279,9 +279,10 @@ class Story:
 
     def _on_validation(self, event: Mapping[str, Any]) -> None:
         seconds = self._clock.seconds(float(event["time"]))
-        self._validation.append(
-            np.array([[seconds], [event["step"]], [event["loss"]], [event["accuracy"]]], dtype=np.float64)
-        )
+        point = np.array([[seconds], [event["step"]], [event["loss"]], [event["accuracy"]]], dtype=np.float64)
+        # Said again by an attempt that goes on from a checkpoint saved during this validation.
+        self._validation.cut(int(np.searchsorted(self._validation.column(1), point[1, 0], side="left")))
+        self._validation.append(point)
 
     def _on_checkpoint(self, event: Mapping[str, Any]) -> None:
         checkpoint = Checkpoint(
