@@ -181,7 +181,7 @@ def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
 
 def _validate(work: Work, session: Session) -> None:
     """Judge the epoch that has just ended, and save: the best epochs always."""
-    began = time.monotonic()
+    began, paused = time.monotonic(), session.paused
     position = session.position
     epoch = position.step // work.steps_per_epoch
     session.events.emit(Event.PHASE, name="validating")
@@ -198,7 +198,7 @@ def _validate(work: Work, session: Session) -> None:
     last = position.step == work.total_steps
     if best or last or session.may_save():
         session.save("best" if best else "epoch", best=best)
-    session.pace.validated(time.monotonic() - began)
+    session.pace.validated(time.monotonic() - began - (session.paused - paused))
 
 
 def _judge(work: Work, network: nn.Module, split: str, between: Callable[[], None]) -> Result:
