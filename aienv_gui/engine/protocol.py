@@ -115,7 +115,8 @@ class Event:
     #                            reason: epoch | best | time | manual | stop | pause | end
     PAUSED = "paused"  # step, command (or null), reason: asked | disk_full | write_failed
     RESUMED = "resumed"  # step, command
-    ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers
+    ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers; reason: not_paused | stale |
+    #                    loading | unknown | ended, or a code of a failed write
     WARNING = "warning"  # code, values{}: said in words by the application
     EVALUATED = "evaluated"  # split, step, loss, accuracy, classes[], confusion[][] (rows: truth),
     #                          worst[{path, truth, answer, probability}]: wrong answers, the most certain first; paths

@@ -15,7 +15,7 @@ _NAMED = 5  # broken pictures named in a sentence
 
 def problem_of(code: str, values: Mapping[str, Any], details: str = "") -> Problem:
     """The problem that an answer or a FAILED event with this code means. An unknown code is a bug and says so."""
-    make = _DATA.get(code) or _TRAINING.get(code) or _MACHINE.get(code) or _unexpected
+    make = _DATA.get(code) or _TRAINING.get(code) or _MACHINE.get(code) or _REFUSED.get(code) or _unexpected
     problem = make({"path": "?", "reason": "?", **values})
     problem.code = code
     problem.details = details
@@ -225,6 +225,46 @@ def _unexpected(v: Mapping[str, Any]) -> Problem:
     )
 
 
+def _not_paused(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training is not paused."),
+        cause=tr("It had gone on already."),
+        cure=tr("There is nothing to be done."),
+    )
+
+
+def _stale(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training was started anew meanwhile."),
+        cause=tr("What was asked was meant for its process before."),
+        cure=tr("Ask again."),
+    )
+
+
+def _loading(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The pictures are still being read."),
+        cause=tr("There is nothing to save before the first step."),
+        cure=tr("Try again as soon as it trains."),
+    )
+
+
+def _unknown(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training does not understand what it was asked."),
+        cause=tr("It was begun with another version of AIEnv and keeps the engine of that."),
+        cure=tr("Update AIEnv and ask again."),
+    )
+
+
+def _ended(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training has ended."),
+        cause=tr("It ended before it could do what was asked."),
+        cure=tr("Continue it first, if there is something left to do."),
+    )
+
+
 def _own_words(values: Mapping[str, Any]) -> Text:
     return tr("It said: {reason}", reason=values["reason"])
 
@@ -260,6 +300,13 @@ _MACHINE = {
     Code.READ_ONLY: _read_only,
     Code.WRITE_FAILED: _write_failed,
     Code.MISSING_PACKAGE: _missing_package,
+}
+_REFUSED = {
+    "not_paused": _not_paused,
+    "stale": _stale,
+    "loading": _loading,
+    "unknown": _unknown,
+    "ended": _ended,
 }
 
 

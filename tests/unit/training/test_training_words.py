@@ -47,6 +47,13 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
         assert str(problems.problem_of(code, VALUES).title) != unexpected, code
 
 
+@pytest.mark.parametrize("reason", ["not_paused", "stale", "loading", "unknown", "ended"])
+def test_a_command_that_was_refused_was_said_to_be_an_error_without_words(reason: str) -> None:
+    problem = problems.problem_of(reason, {})
+    assert str(problem.title) != str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
+    assert problem.cure is not None
+
+
 def test_broken_pictures_are_named_but_not_all() -> None:
     paths = [f"{index}.png" for index in range(40)]
     text = str(problems.problem_of(Code.BROKEN_PICTURES, {"count": 40, "paths": paths}))
