@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -173,10 +173,16 @@ def save(run: Path) -> str:
     Raises `Problem` where there is no room for one: on a full disk the engine could not even answer.
     """
     folder = run / CHECKPOINTS
-    needed = max((file.stat().st_size for file in folder.glob("*.pt")), default=0) + _ANSWER_BYTES
+    needed = _ANSWER_BYTES + max(_sizes(folder), default=0)
     if storage.free_bytes(run) < needed:
         raise storage.writing_failed(OSError(errno.ENOSPC, "no room for a checkpoint"), folder)
     return _ask(run, Command.SAVE)
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for file in folder.glob("*.pt"):
+        with contextlib.suppress(FileNotFoundError):  # the engine gives up old ones at any moment
+            yield file.stat().st_size
 
 
 def _ask(run: Path, command: str) -> str:

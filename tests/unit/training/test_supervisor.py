@@ -43,6 +43,19 @@ def test_a_stop_on_a_full_disk_ended_whatever_has_the_engines_old_id(
     assert ended == []
 
 
+def test_a_checkpoint_that_the_engine_gave_up_meanwhile_kept_another_from_being_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / protocol.CHECKPOINTS
+    folder.mkdir()
+    (folder / "00000002.pt").write_bytes(b"whole")
+    monkeypatch.setattr(Path, "glob", lambda _self, _pattern: [folder / "00000001.pt", folder / "00000002.pt"])
+    with (tmp_path / protocol.LOCK).open("a+") as engine:
+        assert protocol.lock(engine)
+        command = supervisor.save(tmp_path)
+    assert (tmp_path / protocol.COMMANDS / f"{command}.json").is_file()
+
+
 class Environment:
     """A Python that tells its progress at the times of a clock of its own, then answers."""
 
