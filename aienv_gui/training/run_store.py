@@ -117,19 +117,14 @@ def summaries(
     with contextlib.suppress(FileNotFoundError):
         for folder in folders.runs.iterdir():
             reporter.checkpoint()
-            if folder.name.startswith(_TRASH) or (folder.name.startswith(_MAKING) and _is_old(folder)):
+            if folder.name.startswith(_TRASH) or (
+                folder.name.startswith(_MAKING) and storage.is_older(folder, _ABANDONED_S)
+            ):
                 shutil.rmtree(folder, ignore_errors=True)
             elif not folder.name.startswith(".") and folder.is_dir():
                 run = (followed or {}).get(folder)
                 result.append(summary(folder) if run is None else _in_one_line(run.recipe, folder, _facts_of(run)))
     return tuple(sorted(result, key=lambda s: s.created, reverse=True))
-
-
-def _is_old(folder: Path) -> bool:
-    try:
-        return time.time() - folder.stat().st_mtime > _ABANDONED_S
-    except FileNotFoundError:
-        return False
 
 
 def summary(folder: Path) -> RunSummary:

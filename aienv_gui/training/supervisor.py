@@ -39,6 +39,7 @@ _ALIVE_S = 0.5  # how often the process is looked for
 _BEAT_S = 1.0
 _ANSWER_BYTES = 100_000  # for the command, the events about it and the index of checkpoints
 _GRACE_S = 10.0  # a run that is continued may take this long to let its last process end
+_ABANDONED_S = 24 * 3600.0  # an errand that tells nothing for so long was left behind by a crash
 _STARTUP_OPTIONS = ("-I", "-u", "-X", "utf8")  # isolated, unbuffered log, UTF-8 names whatever the system's language
 
 # The engines we started ourselves: a child that has ended must be collected by its parent.
@@ -304,9 +305,13 @@ def errand(
     """
     if not python.is_file():
         raise problems.environment_gone(python)
-    folder = folders.cache / "errands" / f"{verb}-{secrets.token_hex(6)}"
+    errands = folders.cache / "errands"
+    folder = errands / f"{verb}-{secrets.token_hex(6)}"
     try:
         folder.mkdir(parents=True)
+        for left in errands.iterdir():
+            if storage.is_older(left, _ABANDONED_S):
+                shutil.rmtree(left, ignore_errors=True)
         protocol.write_json(folder / "request.json", {"verb": verb, **request})
     except OSError as error:
         raise storage.writing_failed(error, folder) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -98,3 +99,16 @@ def test_an_errand_that_tells_nothing_for_ten_minutes_is_ended(
         supervisor.errand(Path(sys.executable), "inspect", {}, folders, Silent())
     assert caught.value.code == "timed_out"
     assert list((folders.cache / "errands").iterdir()) == []
+
+
+def test_errands_of_a_killed_window_stayed_for_ever(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    errands = folders.cache / "errands"
+    old, new = errands / "inspect-old", errands / "predict-new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "request.json").write_text("{}", encoding="ascii")
+    for path in (old / "request.json", old, new):
+        os.utime(path, (1.0, 1.0))
+    Environment(monkeypatch, 1)
+    supervisor.errand(Path(sys.executable), "inspect", {}, folders, Silent())
+    assert list(errands.iterdir()) == [new]
