@@ -184,6 +184,7 @@ def test_a_name_that_is_no_file_name_is_made_one(folders: Folders, tmp_path: Pat
         ("...", "model"),
         ("\udcff", "model"),
     ],
+    ids=["emoji", "Chinese", "half a letter", "CON", "nul", "com1", "no device", "space at the cut", "dots", "no text"],
 )
 def test_a_name_that_was_too_long_in_bytes_or_means_a_device_made_no_folder(
     folders: Folders, tmp_path: Path, name: str, folder: str
