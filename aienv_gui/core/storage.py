@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,15 @@ def free_bytes(path: Path) -> int:
     while not probe.exists() and probe != probe.parent:
         probe = probe.parent
     return shutil.disk_usage(probe).free
+
+
+def is_older(path: Path, seconds: float) -> bool:
+    """Whether nothing was written in a folder (or to a file) for so long: a killed process left it behind."""
+    try:
+        newest: float = max(entry.stat().st_mtime for entry in (path, *(path.iterdir() if path.is_dir() else ())))
+    except OSError:
+        return False
+    return time.time() - newest > seconds
 
 
 def write_json(path: Path, data: dict[str, Any], *, version: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -21,8 +22,10 @@ def run(folder: Path, born: float) -> int:
     """Train the run in `folder` to its end or a stop; returns the process's exit code."""
     try:
         lock = Lock(folder)
-        history = list(protocol.EventReader(folder).read())
-        if any(event["event"] == Event.FINISHED and event.get("outcome") == "completed" for event in history):
+        # Whoever started us may have ended before it could say so: nobody must find no engine here.
+        protocol.write_json(folder / protocol.PROCESS, {"pid": os.getpid(), "started": born})
+        number, complete = _history(folder)
+        if complete:
             print("this run is complete: there is nothing to go on with", file=sys.stderr)
             return _COMPLETE
         events = Events(folder)
@@ -34,14 +37,24 @@ def run(folder: Path, born: float) -> int:
         print(f"the run's folder cannot be used: {failures.of_writing(error, folder)}", file=sys.stderr)
         return _FAILED
     desk.listen_to_signals()
+    if lock.missing:
+        events.emit(Event.WARNING, code=Code.NO_LOCK, values={"path": str(folder), "reason": lock.missing})
     events.emit(Event.PHASE, name="loading", done=0, total=0)
     doorkeeper = Doorkeeper(desk, events, _last_step(folder))
-    number = sum(event["event"] == Event.STARTED for event in history) + 1
     try:
         return _work(folder, events, desk, doorkeeper, number)
     finally:
         doorkeeper.leave()
         lock.release()
+
+
+def _history(folder: Path) -> tuple[int, bool]:
+    """The number of this attempt, from 1, and whether an earlier one has completed the run."""
+    number, complete = 1, False
+    for event in protocol.EventReader(folder).read(brief=True):
+        number += event["event"] == Event.STARTED
+        complete = complete or (event["event"] == Event.FINISHED and event.get("outcome") == "completed")
+    return number, complete
 
 
 def _last_step(folder: Path) -> int:

@@ -17,6 +17,7 @@ import torch
 
 from . import protocol
 
+_MANUAL = "manual"  # in a state: it was saved by hand
 KEPT = 3  # the latest ones; beside them the best one and those saved by hand
 
 
@@ -55,7 +56,7 @@ class Store:
     def write(self, state: dict[str, Any], *, step: int, epoch: int, manual: bool, best: bool) -> Entry:
         """Save `state`. Raises OSError (a full disk: older ones are given up first, never the last good one)."""
         buffer = io.BytesIO()
-        torch.save(state, buffer)
+        torch.save({**state, _MANUAL: manual}, buffer)
         data = buffer.getbuffer()
         file = f"{step:08d}.pt"
         number = 2
@@ -111,11 +112,7 @@ class Store:
             raise ValueError(f"{len(data)} bytes instead of {entry.bytes}")
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise ValueError("its content is not what was written")
-        try:
-            state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        except Exception as error:  # what is no checkpoint makes the reader stumble in many ways
-            raise ValueError(f"{type(error).__name__}: {error}") from error
-        return state
+        return _state_of(data)
 
     def forget(self, entry: Entry) -> None:
         """Leave a damaged checkpoint out of the index that is written next."""
@@ -126,6 +123,14 @@ class Store:
         return next((entry for entry in reversed(self.entries) if entry.best), None)
 
 
+def _state_of(data: bytes) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # what is no checkpoint makes the reader stumble in many ways
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    return state
+
+
 def entries_of(run: Path) -> tuple[Entry, ...]:
     """The index of a run, oldest first. Where it is missing or damaged, what the files themselves tell."""
     folder = run / protocol.CHECKPOINTS
@@ -133,15 +138,34 @@ def entries_of(run: Path) -> tuple[Entry, ...]:
         data = protocol.read_json(folder / protocol.INDEX)
         return tuple(Entry(**item) for item in data["checkpoints"])
     except (OSError, ValueError, KeyError, TypeError):
-        return tuple(_entry_of_file(path) for path in sorted(folder.glob("[0-9]*.pt")))
+        return _entries_of_files(folder)
 
 
-def _entry_of_file(path: Path) -> Entry:
-    """A file has its name only once it is whole; whether it still is shows when it is read."""
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    step = int(path.stem.split("-")[0])
-    return Entry(path.name, step, 0, len(data), digest, path.stat().st_mtime, manual=True, best=False)
+def _entries_of_files(folder: Path) -> tuple[Entry, ...]:
+    """A file has its name only once it is whole; whether it still is shows when it is read.
+
+    The newest whole one knows which step was the best so far.
+    """
+    entries: list[Entry] = []
+    best_step = 0
+    for path in sorted(folder.glob("[0-9]*.pt"), key=_age):
+        data, manual, when = b"", True, 0.0  # what cannot be read is nothing to be given up for room
+        with contextlib.suppress(OSError, ValueError):
+            when = path.stat().st_mtime
+            data = path.read_bytes()
+            state = _state_of(data)
+            manual = bool(state.get(_MANUAL, True))
+            best_step = int(state.get("position", {}).get("best_step", 0))
+        digest = hashlib.sha256(data).hexdigest()
+        entries.append(Entry(path.name, _age(path)[0], 0, len(data), digest, when, manual, best=False))
+    best = next((entry for entry in reversed(entries) if best_step and entry.step == best_step), None)
+    return tuple(replace(entry, best=entry is best) for entry in entries)
+
+
+def _age(path: Path) -> tuple[int, int]:
+    """Step and number among those of this step: ``00000012-2.pt`` came after ``00000012.pt``."""
+    step, _, number = path.stem.partition("-")
+    return int(step), int(number or 1)
 
 
 def _kept(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:

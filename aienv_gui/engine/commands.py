@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from .events import Events
 from .protocol import Command, Event
 
 _LOOK_EVERY = 0.02  # seconds; a look costs some microseconds
+_TRIES, _WAIT = 20, 0.05  # for the lock
 _STALE = 2.0  # seconds before this process began: meant for an engine that is gone
 
 
@@ -27,20 +27,26 @@ class Lock:
     """Held as long as the process lives; the system lets it go, however the process ends."""
 
     def __init__(self, run: Path) -> None:
-        self._file: TextIO = open(run / "engine.lock", "a+", encoding="ascii")  # noqa: SIM115  held for life
+        self.missing = ""  # why nothing is locked, where the disk cannot do that: better than not to train there
+        self._file: TextIO = open(run / protocol.LOCK, "a+", encoding="ascii")  # noqa: SIM115  held for life
         try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                self._file.seek(0)
-                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
-
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            held = not self._take()
+        except protocol.NoLocksError as error:
+            held, self.missing = False, error.strerror or str(error)
+        except OSError:
             self._file.close()
-            raise AlreadyRunningError from error
+            raise
+        if held:
+            self._file.close()
+            raise AlreadyRunningError
+
+    def _take(self) -> bool:
+        """Who looks whether an engine is there holds the lock for a moment: only what lasts is another engine."""
+        for _ in range(_TRIES):
+            if protocol.lock(self._file):
+                return True
+            time.sleep(_WAIT)
+        return False
 
     def release(self) -> None:
         self._file.close()

@@ -141,11 +141,11 @@ def save_model(run: Path, model: Model) -> dict[str, Any]:
         "outcome": model.outcome,
         "evaluation": model.evaluation.as_dict() if model.evaluation else None,
     }
-    folder = run / protocol.MODEL
-    fresh, old = run / ".model.new", run / ".model.old"
-    for path in (fresh, old):
-        if path.exists():
-            shutil.rmtree(path)
+    folder, fresh, old = run / protocol.MODEL, run / ".model.new", run / protocol.OLD_MODEL
+    protocol.restore_model(run)
+    for left in (fresh, old):
+        if left.exists():
+            shutil.rmtree(left)
     try:
         fresh.mkdir()
         content = save(weights, metadata={"format": "pt", "task": "image_classification"})
@@ -155,9 +155,10 @@ def save_model(run: Path, model: Model) -> dict[str, Any]:
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
+        protocol.sync_folder(run)
     except OSError:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
+        with contextlib.suppress(OSError):
+            protocol.restore_model(run)
         with contextlib.suppress(OSError):
             shutil.rmtree(fresh)
         raise

@@ -58,6 +58,7 @@ class Work:
 
 def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doorkeeper, attempt: int) -> None:
     """Train the run to its end or to a stop. Raises `Failure`; every other error is a bug."""
+    protocol.restore_model(run)
     store = Store(run)
     entry, saved = _last_good(store, events)
     if saved:
@@ -180,7 +181,7 @@ def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
 
 def _validate(work: Work, session: Session) -> None:
     """Judge the epoch that has just ended, and save: the best epochs always."""
-    began = time.monotonic()
+    began, paused = time.monotonic(), session.paused
     position = session.position
     epoch = position.step // work.steps_per_epoch
     session.events.emit(Event.PHASE, name="validating")
@@ -197,7 +198,7 @@ def _validate(work: Work, session: Session) -> None:
     last = position.step == work.total_steps
     if best or last or session.may_save():
         session.save("best" if best else "epoch", best=best)
-    session.pace.validated(time.monotonic() - began)
+    session.pace.validated(time.monotonic() - began - (session.paused - paused))
 
 
 def _judge(work: Work, network: nn.Module, split: str, between: Callable[[], None]) -> Result:

@@ -4,13 +4,14 @@ Standard library only, and imports nothing of ours: the engine runs this file in
 application reads runs with it. A run is a folder::
 
     recipe.json     what was asked, versioned; written once by the application
-    process.json    {"pid", "started"} of the engine that works or worked on it, written by whoever starts it:
-                    its id and when it started (seconds since the epoch)
+    process.json    {"pid", "started"} of the engine that works or worked on it: its id and when it started (seconds
+                    since the epoch); written by whoever starts it, and by the engine once it holds the lock
     events.jsonl    one JSON object a line, appended by the engine, never rewritten; a last line cut short is ignored
     commands/       <id>.json, each {"command": ...}; consumed once, answered by an event that names the id
     checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
     model/          the finished model: model.safetensors and card.json
     log.txt         the engine's own stdout and stderr
+    engine.lock     locked by the engine as long as it works on the run
     engine/         a copy of the engine that made it
 
 Every event has ``event`` (one of `Event`) and ``time`` (seconds since the epoch). Steps count from 1 and never go back
@@ -40,7 +41,7 @@ event says why); 2 wrong arguments; 3 another engine works on this run; 4 this r
 the events).
 
 An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done,
-total} meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
+total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
 
     inspect  {folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
              ->  {pictures, classes[{name, pictures}], broken[{path, reason, detail}], examples[{path, class}],
@@ -66,13 +67,14 @@ weights without AIEnv: `build`, `of_card`) and card.json::
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 VERSION = 1
 
@@ -83,10 +85,17 @@ COMMANDS = "commands"
 CHECKPOINTS = "checkpoints"
 INDEX = "index.json"
 MODEL = "model"
+OLD_MODEL = ".model.old"  # the one before, while a new one takes its place
 CARD = "card.json"
 WEIGHTS = "model.safetensors"
 LOG = "log.txt"
 ENGINE = "engine"
+LOCK = "engine.lock"
+
+_METRICS_LINE = b'{"event":"metrics",'  # as the engine writes it
+_LOOKS, _LOOK_AGAIN = 3, 0.01
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})  # EACCES is what Windows says
+_UNLOCKABLE = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class Event:
@@ -106,7 +115,8 @@ class Event:
     #                            reason: epoch | best | time | manual | stop | pause | end
     PAUSED = "paused"  # step, command (or null), reason: asked | disk_full | write_failed
     RESUMED = "resumed"  # step, command
-    ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers
+    ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers; reason: not_paused | stale |
+    #                    loading | unknown | ended, or a code of a failed write
     WARNING = "warning"  # code, values{}: said in words by the application
     EVALUATED = "evaluated"  # split, step, loss, accuracy, classes[], confusion[][] (rows: truth),
     #                          worst[{path, truth, answer, probability}]: wrong answers, the most certain first; paths
@@ -163,6 +173,7 @@ class Code:
     # Warnings while training and predicting
     CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
     GPU_UNUSABLE = "gpu_unusable"  # (device, reason) training goes on, on the processor
+    NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
     NOT_EVALUATED = "not_evaluated"  # () stopped before the test was through
     UNLIKE_TRAINING = "unlike_training"  # (brightness, training_brightness; 0 to 1) perhaps dark and light are swapped
 
@@ -179,12 +190,24 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable, where the system can (not on Windows)."""
     if sys.platform != "win32":
-        descriptor = os.open(path.parent, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def restore_model(run: Path) -> None:
+    """Put the model before back in its place, where a kill came before the new one was there. Raises OSError."""
+    model, old = run / MODEL, run / OLD_MODEL
+    if old.exists() and not model.exists():
+        old.rename(model)
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
@@ -214,26 +237,81 @@ def send_command(run: Path, command: str) -> str:
     return identity
 
 
+class NoLocksError(OSError):
+    """The disk cannot lock files, as some network disks cannot."""
+
+
+def lock(file: IO[Any], *, shared: bool = False) -> bool:
+    """Lock an open file until it is closed or its process ends, however it ends; False where another holds it.
+
+    Never blocks. `shared`: beside other shared ones (not on Windows, where there are none). Raises `NoLocksError`, and
+    OSError for any other reason: neither means that it is held.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        if error.errno in _UNLOCKABLE:
+            raise NoLocksError(*error.args) from error
+        raise
+    return True
+
+
+def is_locked(run: Path) -> bool:
+    """Whether an engine works on the run, found by its lock; False also where nothing can be locked."""
+    try:
+        for _ in range(_LOOKS):
+            with open(run / LOCK, "rb") as file:
+                if lock(file, shared=True):
+                    return False
+            time.sleep(_LOOK_AGAIN)  # on Windows another look is in the way too, but not for long
+    except OSError:
+        return False
+    return True
+
+
 class EventReader:
     """Follows ``events.jsonl``: each call of `read` yields the whole lines that are new since the last."""
 
     def __init__(self, run: Path) -> None:
         self._path = run / EVENTS
-        self._offset = 0
+        self.offset = 0  # bytes that were read
 
-    def read(self) -> Iterator[dict[str, Any]]:
+    def read(self, *, brief: bool = False) -> Iterator[dict[str, Any]]:
+        """With `brief` of `METRICS` in succession the last only: most of a long run is numbers for its curves."""
+        put_off = b""
         try:
-            with open(self._path, "rb") as file:
-                file.seek(self._offset)
-                data = file.read()
+            file = open(self._path, "rb")  # noqa: SIM115  closed below
         except FileNotFoundError:
             return
-        end = data.rfind(b"\n") + 1
-        self._offset += end
-        for line in data[:end].splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # a line cut short by a kill, followed by the next attempt's
-            if isinstance(event, dict) and "event" in event:
-                yield event
+        with file:
+            file.seek(self.offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # still being written
+                self.offset += len(line)
+                if brief and line.startswith(_METRICS_LINE):
+                    put_off = line
+                    continue
+                yield from _event(put_off)
+                put_off = b""
+                yield from _event(line)
+        yield from _event(put_off)
+
+
+def _event(line: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return  # a line cut short by a kill, followed by the next attempt's
+    if isinstance(event, dict) and "event" in event:
+        yield event

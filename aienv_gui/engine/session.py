@@ -73,6 +73,8 @@ class Session:
         self.pace = Pace(events, total_steps, steps_per_epoch)
         self._saved_at = time.monotonic()
         self._cost = 0.0  # seconds that the last one took to write
+        self.paused = 0.0  # seconds, in all
+        self._paused_since: float | None = None
         self._last: Entry | None = None
         self._last_position: tuple[int, int] = (-1, -1)
 
@@ -140,7 +142,7 @@ class Session:
     def pause(self, identity: str | None) -> None:
         """Save, then wait for RESUME or STOP."""
         self.save("pause")
-        self.events.emit(Event.PAUSED, step=self.position.step, command=identity, reason="asked")
+        self._stand_still(identity, "asked")
         while True:
             time.sleep(_WAIT)
             for resumed, command in self._desk.take():
@@ -152,11 +154,21 @@ class Session:
                     return
                 if command == Command.SAVE:
                     self.save("manual", command=resumed)
+                    if self._paused_since is None:  # that could not be written at first, and then the user went on
+                        return
                 else:
                     self._desk.accept(resumed)  # paused already
 
+    def _stand_still(self, identity: str | None, reason: str) -> None:
+        if self._paused_since is None:
+            self._paused_since = time.monotonic()
+        self.events.emit(Event.PAUSED, step=self.position.step, command=identity, reason=reason)
+
     def _go_on(self, identity: str | None) -> None:
         self._saved_at = time.monotonic()
+        if self._paused_since is not None:
+            self.paused += self._saved_at - self._paused_since
+            self._paused_since = None
         self.pace.resume()
         self.events.emit(Event.RESUMED, step=self.position.step, command=identity)
 
@@ -166,7 +178,7 @@ class Session:
         A stop is refused once, since work would be lost; the second is obeyed.
         """
         self.warn(failure)
-        self.events.emit(Event.PAUSED, step=self.position.step, command=None, reason=failure.code)
+        self._stand_still(None, failure.code)
         while True:
             time.sleep(_WAIT)
             self.events.flush()

@@ -148,6 +148,11 @@ class Job(QObject):
             self._on_cancel()
         self._set_state(JobState.CANCELLING)
 
+    def go_on(self) -> None:
+        """What the job follows was asked to stop and does not: it can be asked again."""
+        if self.state is JobState.CANCELLING and not self._worker.cancelled:
+            self._set_state(JobState.RUNNING)
+
     @property
     def survives(self) -> bool:
         """Whether the work is done by a process that goes on without the window; the job only follows it."""
@@ -236,7 +241,8 @@ class Jobs(QObject):
         """Run ``function(*arguments, reporter)`` in the background and return its job, already started.
 
         A function that follows a process which outlives the window gives `on_cancel`: it is called (GUI thread) when
-        the user cancels the job and asks that process to stop; only `Job.leave` and `shut_down` stop the function.
+        the user cancels the job and asks that process to stop (`Job.go_on`: where that refuses); only `Job.leave` and
+        `shut_down` stop the function.
 
         Connect the job's signals to methods of QObjects of the GUI thread right after the call: nothing is emitted
         before control returns to the event loop, except the first `state_changed`.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
 from aienv_gui.gui import run_work
@@ -14,7 +15,8 @@ from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Job, Jobs
 from aienv_gui.hardware.readings import Snapshot, Value
 from aienv_gui.training import supervisor
-from aienv_gui.training.records import Load, Recipe, Run, RunSummary
+from aienv_gui.training.problems import problem_of
+from aienv_gui.training.records import Load, Recipe, Run, RunState, RunSummary
 
 
 class RunList(QObject):
@@ -26,7 +28,7 @@ class RunList(QObject):
 
     changed = Signal()
     updated = Signal(object)  # Run: a followed run has got on
-    failed = Signal(object)  # Problem: the last look failed, the list stays as it was
+    failed = Signal(object)  # Problem: the last look failed and the list stays as it was, or a training does not stop
 
     def __init__(
         self, jobs: Jobs, folders: Folders, hardware: HardwareFeed | None = None, parent: QObject | None = None
@@ -41,6 +43,8 @@ class RunList(QObject):
         self._again = False
         self._followers: dict[Path, Job] = {}
         self._latest: dict[Path, Run] = {}
+        self._stopping: dict[QObject, Path] = {}  # on its way to the engine: job -> run
+        self._asked: dict[Path, str] = {}  # not answered yet: run -> id of the command
         if hardware is not None:
             hardware.sampled.connect(self._on_sampled)
 
@@ -62,7 +66,8 @@ class RunList(QObject):
         if self._job is not None:
             self._again = True
             return
-        self._job = self._jobs.start(tr("Look for trainings"), run_work.look, self._folders, quiet=True)
+        followed = {folder: run for folder, run in self._latest.items() if folder in self._followers and run.state.live}
+        self._job = self._jobs.start(tr("Look for trainings"), run_work.look, self._folders, followed, quiet=True)
         self._job.succeeded.connect(self._on_found)
         self._job.failed.connect(self.failed)
         self._job.finished.connect(self._on_looked)
@@ -81,6 +86,7 @@ class RunList(QObject):
 
     def _follow(self, item: RunSummary) -> None:
         self._latest.pop(item.folder, None)
+        self._asked.pop(item.folder, None)
         job = self._jobs.start(
             tr("Train {name}", name=item.name),
             supervisor.follow,
@@ -94,7 +100,41 @@ class RunList(QObject):
 
     def _stop(self, folder: Path) -> None:
         job = self._jobs.start(tr("Stop the training"), run_work.stop, folder, quiet=True)
-        job.failed.connect(self.failed)
+        self._stopping[job] = folder
+        job.succeeded.connect(self._on_stop_asked)
+        job.failed.connect(self._on_stop_failed)
+
+    @Slot(object)
+    def _on_stop_asked(self, command: str) -> None:
+        folder = self._stopping.pop(self.sender())
+        self._asked[folder] = command
+        run = self._latest.get(folder)
+        if run is not None:
+            self._look_for_refusal(run)
+
+    @Slot(object)
+    def _on_stop_failed(self, problem: Problem) -> None:
+        self._does_not_stop(self._stopping.pop(self.sender()), problem)
+
+    def _look_for_refusal(self, run: Run) -> None:
+        command = self._asked.get(run.folder)
+        if command is None:
+            return
+        answer = run.answer_to(command)
+        if answer is not None and not answer.ok:
+            reason = answer.reason
+        elif not command and run.state is RunState.PAUSED and run.pause_reason != "asked":
+            reason = run.pause_reason  # asked by a signal, which the engine cannot answer
+        else:
+            return
+        self._does_not_stop(run.folder, problem_of(reason, {"path": run.folder}))
+
+    def _does_not_stop(self, folder: Path, problem: Problem) -> None:
+        self._asked.pop(folder, None)
+        follower = self._followers.get(folder)
+        if follower is not None:
+            follower.go_on()
+        self.failed.emit(problem)
 
     @Slot(object)
     def _on_found(self, items: tuple[RunSummary, ...]) -> None:
@@ -122,6 +162,7 @@ class RunList(QObject):
         before = self._latest.get(run.folder)
         self._latest[run.folder] = run
         self.updated.emit(run)
+        self._look_for_refusal(run)
         if before is None or before.state is not run.state:
             self.refresh()
 

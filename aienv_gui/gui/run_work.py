@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from aienv_gui.core.storage import Folders
@@ -68,8 +69,8 @@ def read(folder: Path, _reporter: Reporter) -> Run:
     return run_store.read(folder)
 
 
-def look(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
-    return run_store.summaries(folders, reporter)
+def look(folders: Folders, followed: Mapping[Path, Run], reporter: Reporter) -> tuple[RunSummary, ...]:
+    return run_store.summaries(folders, reporter, followed)
 
 
 def inspect(folder: Path, sample: str, python: Path, seed: int, folders: Folders, reporter: Reporter) -> Inspection:

@@ -5,6 +5,7 @@ A model is a folder (see `engine.protocol`): weights as safetensors, the network
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import tempfile
@@ -13,13 +14,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aienv_gui.core import storage
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, sync_folder, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
+from aienv_gui.training import run_store
 
 _TRASH = ".trash-"
+_COPY = ".copy-"
+_ABANDONED_S = 24 * 3600.0  # a copy in which nothing was written for so long was left behind by a crash
+_NAME_BYTES = 120  # of the 255 that a name may have; " 2" may be added
+_RESERVED = frozenset(  # on Windows, with any ending
+    {"con", "prn", "aux", "nul", *(f"{device}{n}" for device in ("com", "lpt") for n in "0123456789¹²³")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +65,18 @@ def models(folders: Folders, reporter: Reporter) -> tuple[Model, ...]:
         for entry in sorted(parent.iterdir()):
             reporter.checkpoint()
             folder = entry / protocol.MODEL if in_run else entry
-            if not in_run and entry.name.startswith(_TRASH):
+            if in_run and (entry / protocol.OLD_MODEL).is_dir() and not run_store.is_running(entry):
+                with contextlib.suppress(OSError):
+                    protocol.restore_model(entry)
+            if not in_run and _left_behind(entry):
                 shutil.rmtree(entry, ignore_errors=True)
             elif not entry.name.startswith(".") and (folder / protocol.CARD).is_file():
                 found.append(read(folder, run=entry if in_run else None))
     return tuple(sorted(found, key=lambda model: model.created, reverse=True))
+
+
+def _left_behind(entry: Path) -> bool:
+    return entry.name.startswith(_TRASH) or (entry.name.startswith(_COPY) and storage.is_older(entry, _ABANDONED_S))
 
 
 def read(folder: Path, *, run: Path | None = None) -> Model:
@@ -167,7 +183,7 @@ def _copy(source: Path, parent: Path, name: str) -> Path:
     aside: Path | None = None
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".copy-", dir=parent))
+        aside = Path(tempfile.mkdtemp(prefix=_COPY, dir=parent))
         shutil.copytree(source, aside / "model")
         (aside / "model").rename(target)
         sync_folder(parent)
@@ -184,7 +200,11 @@ def _copy(source: Path, parent: Path, name: str) -> Path:
 
 def _free_name(parent: Path, name: str) -> Path:
     forbidden = '<>:"/\\|?*'
-    safe = "".join("-" if c in forbidden or ord(c) < 32 else c for c in name).strip(" .")[:80] or "model"
+    safe = "".join("-" if c in forbidden or ord(c) < 32 else c for c in name).lstrip(" .")
+    # Systems count bytes, and a character may have four; what cannot be told in bytes at all is left out.
+    safe = safe.encode("utf-8", "ignore")[:_NAME_BYTES].decode("utf-8", "ignore").rstrip(" .") or "model"
+    if safe.split(".")[0].rstrip().lower() in _RESERVED:
+        safe = f"model {safe}"
     candidate, number = parent / safe, 2
     while candidate.exists():
         candidate, number = parent / f"{safe} {number}", number + 1

@@ -16,7 +16,7 @@ _NAMED = 5  # broken pictures named in a sentence
 
 def problem_of(code: str, values: Mapping[str, Any], details: str = "") -> Problem:
     """The problem that an answer or a FAILED event with this code means. An unknown code is a bug and says so."""
-    make = _DATA.get(code) or _TRAINING.get(code) or _MACHINE.get(code)
+    make = _DATA.get(code) or _TRAINING.get(code) or _MACHINE.get(code) or _REFUSED.get(code)
     named = {"path": "?", "reason": "?", **values}
     problem = make(named) if make is not None else _unexpected(named, details)
     problem.code = code
@@ -235,6 +235,46 @@ def _then_continue(cure: Text) -> Text:
     return tr("{cure} Then continue; what was saved before is kept.", cure=cure)
 
 
+def _not_paused(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training is not paused."),
+        cause=tr("It had gone on already."),
+        cure=tr("There is nothing to be done."),
+    )
+
+
+def _stale(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training was started anew meanwhile."),
+        cause=tr("What was asked was meant for its process before."),
+        cure=tr("Ask again."),
+    )
+
+
+def _loading(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The pictures are still being read."),
+        cause=tr("There is nothing to save before the first step."),
+        cure=tr("Try again as soon as it trains."),
+    )
+
+
+def _unknown(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training does not understand what it was asked."),
+        cause=tr("It was begun with another version of AIEnv and keeps the engine of that."),
+        cure=tr("Update AIEnv and ask again."),
+    )
+
+
+def _ended(_v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The training has ended."),
+        cause=tr("It ended before it could do what was asked."),
+        cure=tr("Continue it first, if there is something left to do."),
+    )
+
+
 def _own_words(values: Mapping[str, Any]) -> Text:
     return tr("It said: {reason}", reason=values["reason"])
 
@@ -270,6 +310,13 @@ _MACHINE = {
     Code.READ_ONLY: _read_only,
     Code.WRITE_FAILED: _write_failed,
     Code.MISSING_PACKAGE: _missing_package,
+}
+_REFUSED = {
+    "not_paused": _not_paused,
+    "stale": _stale,
+    "loading": _loading,
+    "unknown": _unknown,
+    "ended": _ended,
 }
 
 
@@ -337,6 +384,15 @@ def _gpu_unusable(v: Mapping[str, Any]) -> Text:
     )
 
 
+def _no_lock(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "The disk of {path} cannot lock files ({reason}): take care that no other AIEnv continues this training "
+        "meanwhile.",
+        path=v.get("path", "?"),
+        reason=v.get("reason", "?"),
+    )
+
+
 def _not_evaluated(_v: Mapping[str, Any]) -> Text:
     return tr("It was stopped before the test was through: there is no test result.")
 
@@ -367,6 +423,7 @@ _WARNINGS = {
     Code.SAME_PICTURE: _same_picture,
     Code.CHECKPOINT_FAILED: _checkpoint_failed,
     Code.GPU_UNUSABLE: _gpu_unusable,
+    Code.NO_LOCK: _no_lock,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.UNLIKE_TRAINING: _unlike_training,
 }

@@ -7,6 +7,7 @@ import json
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,12 +82,18 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def is_running(folder: Path) -> bool:
-    """Whether the engine's process of this run is running."""
+    """Whether an engine works on this run: its process runs, or something holds the run's lock."""
+    return engine_of(folder) is not None or protocol.is_locked(folder)
+
+
+def engine_of(folder: Path) -> int | None:
+    """The id of the engine's process of this run; None where none runs, or it is not known."""
     try:
         process = protocol.read_json(folder / PROCESS)
-        return processes.is_alive(int(process["pid"]), float(process["started"]), str(folder))
+        pid = int(process["pid"])
+        return pid if processes.is_alive(pid, float(process["started"]), str(folder)) else None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def read(folder: Path) -> Run:
@@ -99,24 +106,25 @@ def read(folder: Path) -> Run:
     return story.run
 
 
-def summaries(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
-    """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind."""
+def summaries(
+    folders: Folders, reporter: Reporter, followed: Mapping[Path, Run] | None = None
+) -> tuple[RunSummary, ...]:
+    """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind.
+
+    `followed`: runs whose present state is known, so that their events need not be read for this.
+    """
     result = []
     with contextlib.suppress(FileNotFoundError):
         for folder in folders.runs.iterdir():
             reporter.checkpoint()
-            if folder.name.startswith(_TRASH) or (folder.name.startswith(_MAKING) and _is_old(folder)):
+            if folder.name.startswith(_TRASH) or (
+                folder.name.startswith(_MAKING) and storage.is_older(folder, _ABANDONED_S)
+            ):
                 shutil.rmtree(folder, ignore_errors=True)
             elif not folder.name.startswith(".") and folder.is_dir():
-                result.append(summary(folder))
+                run = (followed or {}).get(folder)
+                result.append(summary(folder) if run is None else _in_one_line(run.recipe, folder, _facts_of(run)))
     return tuple(sorted(result, key=lambda s: s.created, reverse=True))
-
-
-def _is_old(folder: Path) -> bool:
-    try:
-        return time.time() - folder.stat().st_mtime > _ABANDONED_S
-    except FileNotFoundError:
-        return False
 
 
 def summary(folder: Path) -> RunSummary:
@@ -124,20 +132,21 @@ def summary(folder: Path) -> RunSummary:
     try:
         recipe = read_recipe(folder)
         alive = is_running(folder)
-        facts = _facts(folder, alive=alive)
+        facts = _facts(folder, recipe, alive=alive)
     except Problem as problem:
         return _damaged(folder, problem)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return _damaged(folder, problems.unreadable_run(folder, str(error)))
-    state = RunState(facts["state"])
-    if state is RunState.CREATED and (folder / PROCESS).exists():
-        state = RunState.STARTING if alive else RunState.INTERRUPTED
+    return _in_one_line(recipe, folder, facts)
+
+
+def _in_one_line(recipe: Recipe, folder: Path, facts: Mapping[str, Any]) -> RunSummary:
     model = folder / MODEL
     return RunSummary(
         folder=folder,
         name=recipe.name,
         task=recipe.task,
-        state=state,
+        state=RunState(facts["state"]),
         created=recipe.created,
         seconds=facts["seconds"],
         best_accuracy=facts["best_accuracy"],
@@ -163,23 +172,37 @@ def _damaged(folder: Path, problem: Problem) -> RunSummary:
     )
 
 
-def _facts(folder: Path, *, alive: bool) -> dict[str, Any]:
+def _facts(folder: Path, recipe: Recipe, *, alive: bool) -> dict[str, Any]:
     """What the list shows of the events. Kept beside them once the engine has ended: they can be long."""
     try:
         length = (folder / EVENTS).stat().st_size
     except FileNotFoundError:
         length = 0
-    kept = folder / _SUMMARY
     if not alive:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            data = json.loads(kept.read_text(encoding="utf-8"))
+            data = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
             if data["version"] == _SUMMARY_VERSION and data["length"] == length:
                 facts: dict[str, Any] = data["facts"]
                 return facts
-    story = Story(folder, read_recipe(folder))
-    story.update(alive=alive)
+    story = Story(folder, recipe)
+    story.update(alive=alive, brief=True)
+    if not alive:
+        keep_summary(story)
+    return _facts_of(story.run)
+
+
+def keep_summary(story: Story) -> None:
+    """Keep what the list shows of a run whose engine has ended, for as long as nothing is added to its events."""
     run = story.run
-    facts = {
+    if run.state.live or run.state is RunState.CREATED:
+        return
+    data = {"version": _SUMMARY_VERSION, "length": story.length, "facts": _facts_of(run)}
+    with contextlib.suppress(OSError):  # a full disk: the list is slower, not wrong; a folder that is gone stays gone
+        protocol.write_json(run.folder / _SUMMARY, data)
+
+
+def _facts_of(run: Run) -> dict[str, Any]:
+    return {
         "state": str(run.state),
         "seconds": run.seconds,
         "best_accuracy": run.best_accuracy,
@@ -187,10 +210,6 @@ def _facts(folder: Path, *, alive: bool) -> dict[str, Any]:
         "step": run.step,
         "total_steps": run.total_steps,
     }
-    if not alive and run.state is not RunState.CREATED:
-        with contextlib.suppress(Problem):  # a full disk: the list is slower, not wrong
-            storage.write_json(kept, {"length": length, "facts": facts}, version=_SUMMARY_VERSION)
-    return facts
 
 
 def delete(folder: Path, folders: Folders, reporter: Reporter) -> None:
@@ -226,7 +245,9 @@ __all__ = [
     "create",
     "delete",
     "engine_folder",
+    "engine_of",
     "is_running",
+    "keep_summary",
     "read",
     "read_recipe",
     "summaries",

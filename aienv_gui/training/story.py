@@ -130,13 +130,13 @@ class Story:
             Event.FAILED: self._on_failed,
         }
 
-    def update(self, *, alive: bool) -> bool:
+    def update(self, *, alive: bool, brief: bool = False) -> bool:
         """Read what is new, and say whether anything changed. `alive`: whether the engine's process ran just before.
 
-        Raises OSError where the folder cannot be read.
+        `brief`: all but the training's curve, many times as fast. Raises OSError where the folder cannot be read.
         """
         changed = False
-        for event in self._events.read():
+        for event in self._events.read(brief=brief):
             self._fold(event)
             changed = True
         state = self._state(alive)
@@ -147,6 +147,11 @@ class Story:
         if loads:
             self._load.append(self._rows_of(loads))
         return changed or bool(loads)
+
+    @property
+    def length(self) -> int:
+        """Bytes of events that were read."""
+        return self._events.offset
 
     @property
     def run(self) -> Run:
@@ -276,9 +281,10 @@ class Story:
 
     def _on_validation(self, event: Mapping[str, Any]) -> None:
         seconds = self._clock.seconds(float(event["time"]))
-        self._validation.append(
-            np.array([[seconds], [event["step"]], [event["loss"]], [event["accuracy"]]], dtype=np.float64)
-        )
+        point = np.array([[seconds], [event["step"]], [event["loss"]], [event["accuracy"]]], dtype=np.float64)
+        # Said again by an attempt that goes on from a checkpoint saved during this validation.
+        self._validation.cut(int(np.searchsorted(self._validation.column(1), point[1, 0], side="left")))
+        self._validation.append(point)
 
     def _on_checkpoint(self, event: Mapping[str, Any]) -> None:
         checkpoint = Checkpoint(

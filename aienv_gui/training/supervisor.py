@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ _ALIVE_S = 0.5  # how often the process is looked for
 _BEAT_S = 1.0
 _ANSWER_BYTES = 100_000  # for the command, the events about it and the index of checkpoints
 _GRACE_S = 10.0  # a run that is continued may take this long to let its last process end
+_ABANDONED_S = 24 * 3600.0  # an errand that tells nothing for so long was left behind by a crash
 _STARTUP_OPTIONS = ("-I", "-u", "-X", "utf8")  # isolated, unbuffered log, UTF-8 names whatever the system's language
 
 # The engines we started ourselves: a child that has ended must be collected by its parent.
@@ -74,11 +76,22 @@ def start(run: Path, python: Path) -> None:
                 output=log,
             )
         _children[child.pid] = child
-        protocol.write_json(run / PROCESS, {"pid": child.pid, "started": _started(child.pid)})
+        _note(run, child)
     except FileNotFoundError as error:
         raise problems.environment_gone(python) from error
     except OSError as error:
         raise storage.writing_failed(error, run / EVENTS) from error
+
+
+def _note(run: Path, child: subprocess.Popen[bytes]) -> None:
+    """Write down the engine that was started, for the moments until it does so itself. No engine stays that was not."""
+    try:
+        if not run_store.is_running(run):
+            protocol.write_json(run / PROCESS, {"pid": child.pid, "started": _started(child.pid)})
+    except BaseException:
+        processes.end_tree(child.pid, patience_s=0.5)
+        child.wait()
+        raise
 
 
 def _announce(run: Path, python: Path) -> None:
@@ -122,13 +135,13 @@ def continue_run(run: Path, python: Path | None = None) -> None:
     Raises `Problem`, see `start`.
     """
     recipe = run_store.read_recipe(run)
-    if run_store.read(run).state is RunState.COMPLETED:
+    if run_store.summary(run).state is RunState.COMPLETED:
         raise problems.problem_of(Code.FINISHED, {})
     if python is not None and python != recipe.environment_python:
         recipe = replace(recipe, environment_python=python, environment_prefix=Path(), environment_name="")
         protocol.write_json(run / RECIPE, {"version": protocol.VERSION, **recipe.to_json()})
     deadline = time.monotonic() + _GRACE_S
-    while is_running(run) and not run_store.read(run).state.live:
+    while is_running(run) and not run_store.summary(run).state.live:
         if time.monotonic() > deadline:  # it has said that it ended, but its process stays
             kill(run)
         time.sleep(_LOOK_S)
@@ -159,8 +172,10 @@ def stop(run: Path) -> str:
     except Problem as problem:
         if problem.code != "disk_full" or sys.platform == "win32":
             raise
-        with contextlib.suppress(OSError, ValueError, KeyError, psutil.NoSuchProcess):
-            psutil.Process(int(protocol.read_json(run / PROCESS)["pid"])).terminate()
+        pid = run_store.engine_of(run)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if pid is not None:
+                psutil.Process(pid).terminate()
         return ""
 
 
@@ -170,10 +185,16 @@ def save(run: Path) -> str:
     Raises `Problem` where there is no room for one: on a full disk the engine could not even answer.
     """
     folder = run / CHECKPOINTS
-    needed = max((file.stat().st_size for file in folder.glob("*.pt")), default=0) + _ANSWER_BYTES
+    needed = _ANSWER_BYTES + max(_sizes(folder), default=0)
     if storage.free_bytes(run) < needed:
         raise storage.writing_failed(OSError(errno.ENOSPC, "no room for a checkpoint"), folder)
     return _ask(run, Command.SAVE)
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for file in folder.glob("*.pt"):
+        with contextlib.suppress(FileNotFoundError):  # the engine gives up old ones at any moment
+            yield file.stat().st_size
 
 
 def _ask(run: Path, command: str) -> str:
@@ -192,10 +213,9 @@ def _ask(run: Path, command: str) -> str:
 
 def kill(run: Path) -> None:
     """End the engine's process at once. What it did since the last checkpoint is done again when it continues."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        process = protocol.read_json(run / PROCESS)
-        if processes.is_alive(int(process["pid"]), float(process["started"]), str(run)):
-            processes.end_tree(int(process["pid"]), patience_s=0.5)
+    pid = run_store.engine_of(run)
+    if pid is not None:
+        processes.end_tree(pid, patience_s=0.5)
     is_running(run)
 
 
@@ -226,6 +246,8 @@ def follow(run: Path, latest_load: Callable[[], Load | None], reporter: Reporter
                         story.record(load)
             if story.update(alive=alive):
                 state = story.run
+                if not state.state.live:
+                    run_store.keep_summary(story)
                 _tell(state, reporter)
                 if not state.state.live:
                     break
@@ -285,29 +307,35 @@ def errand(
     folders: Folders,
     reporter: Reporter,
     *,
-    timeout_s: float = 600.0,
+    silence_s: float = 600.0,
 ) -> dict[str, Any]:
     """Let the engine do something short in an environment (``inspect``, ``predict``) and return its answer.
 
-    Blocks until it is done, cancelled (raises `Cancelled`) or `timeout_s` are over. Raises `Problem` otherwise.
+    Blocks until it is done, cancelled (raises `Cancelled`) or has told no progress for `silence_s`; how long it takes
+    in all depends on how much there is to do. Raises `Problem` otherwise.
     """
     if not python.is_file():
         raise problems.environment_gone(python)
-    folder = folders.cache / "errands" / f"{verb}-{secrets.token_hex(6)}"
+    errands = folders.cache / "errands"
+    folder = errands / f"{verb}-{secrets.token_hex(6)}"
     try:
         folder.mkdir(parents=True)
+        for left in errands.iterdir():
+            if storage.is_older(left, _ABANDONED_S):
+                shutil.rmtree(left, ignore_errors=True)
         protocol.write_json(folder / "request.json", {"verb": verb, **request})
     except OSError as error:
         raise storage.writing_failed(error, folder) from error
+    progress = _Progress(folder / "progress.jsonl", reporter, silence_s)
     try:
         outcome = processes.run(
             [python, *_STARTUP_OPTIONS, run_store.engine_folder() / "__main__.py", verb, folder],
-            timeout_s=timeout_s,
+            timeout_s=math.inf,
             folder=folder,
-            cancelled=_Progress(folder / "progress.jsonl", reporter),
+            cancelled=progress,
         )
         reporter.checkpoint()
-        return _answer(folder / "answer.json", outcome)
+        return _answer(folder / "answer.json", outcome, silent=outcome.cancelled and progress.silent)
     except FileNotFoundError as error:
         raise problems.environment_gone(python) from error
     except OSError as error:
@@ -317,22 +345,37 @@ def errand(
 
 
 class _Progress:
-    """Asked many times a second whether to go on: passes the errand's progress along meanwhile."""
+    """Asked many times a second whether to stop: passes the errand's progress along meanwhile."""
 
-    def __init__(self, path: Path, reporter: Reporter) -> None:
+    def __init__(self, path: Path, reporter: Reporter, silence_s: float) -> None:
         self._path = path
         self._reporter = reporter
+        self._silence_s = silence_s
+        self._offset = 0
+        self._heard = time.monotonic()
+        self.silent = False  # it was stopped for telling nothing
 
     def __call__(self) -> bool:
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # not there yet, or not whole yet
-            line = json.loads(self._path.read_bytes().splitlines()[-1])
+        with contextlib.suppress(OSError, ValueError, KeyError):  # not there yet
+            self._read()
+        self.silent = time.monotonic() - self._heard > self._silence_s
+        return self.silent or self._reporter.cancelled
+
+    def _read(self) -> None:
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        end = data.rfind(b"\n") + 1
+        if end:
+            self._offset += end
+            self._heard = time.monotonic()
+            line = json.loads(data[:end].splitlines()[-1])
             self._reporter.progress(float(line["done"]), float(line["total"]) if line.get("total") else None)
-        return self._reporter.cancelled
 
 
-def _answer(path: Path, outcome: processes.Outcome) -> dict[str, Any]:
+def _answer(path: Path, outcome: processes.Outcome, *, silent: bool) -> dict[str, Any]:
     output = (outcome.stderr or outcome.stdout)[-4000:]
-    if outcome.timed_out:
+    if silent:
         raise Problem(
             tr("The environment took too long to answer."),
             cause=tr("Its Python was ended after the time limit."),

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from safetensors.numpy import load_file
 
+from aienv_gui.core import processes
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
+from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import PROCESS, RECIPE
 from aienv_gui.gui import run_work
 from aienv_gui.training import inspection, run_store, supervisor
 from aienv_gui.training.records import Load, Recipe, Run, RunState
+from tests.engine import engine_runs
 from tests.engine.engine_runs import TINY
 from tests.fakes.pictures import write_pictures
 
@@ -177,6 +183,57 @@ def test_leaving_does_not_end_the_training_and_forcing_does(folders: Folders, pi
     with pytest.raises(Problem) as caught:
         supervisor.save(folder)
     assert caught.value.code == "not_running"
+
+
+def test_an_engine_that_its_starter_did_not_live_to_write_down_was_known_to_nobody(
+    folders: Folders, pictures: Path
+) -> None:
+    folder = run_store.create(recipe(pictures, epochs=4000), folders)
+    process = engine_runs.start(folder)  # and writes nothing more: the window is gone
+    try:
+        engine_runs.until(folder, bool, process)
+        assert supervisor.is_running(folder)
+        with pytest.raises(Problem) as caught:
+            supervisor.start(folder, PYTHON)
+        assert caught.value.code == "running"
+        with pytest.raises(Problem) as caught:
+            run_store.delete(folder, folders, Silent())
+        assert caught.value.code == "running"
+        written = (folder / PROCESS).read_text()
+        assert json.loads(written)["pid"] == process.pid
+        (folder / PROCESS).write_text(json.dumps({"pid": process.pid, "started": 1.0}))
+        assert supervisor.is_running(folder)  # whatever the file says, the lock is held
+        (folder / PROCESS).write_text(written)
+        supervisor.stop(folder)
+        assert process.wait(PATIENCE_S) == 0
+    finally:
+        engine_runs.end(process)
+    assert not supervisor.is_running(folder)
+
+
+def test_an_engine_that_could_not_be_written_down_trained_on_unknown(
+    folders: Folders, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real_start, real_write = processes.start_detached, protocol.write_json
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real_start(*arguments, **options))
+        return started[-1]
+
+    def full(path: Path, data: dict[str, Any]) -> None:
+        if path.name == PROCESS:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real_write(path, data)
+
+    monkeypatch.setattr(processes, "start_detached", start)
+    monkeypatch.setattr(protocol, "write_json", full)
+    with pytest.raises(Problem) as caught:
+        run_work.begin(recipe(pictures, epochs=4000), folders, Silent())
+    assert caught.value.code == "disk_full"
+    (child,) = started
+    assert child.returncode is not None
+    assert run_store.summaries(folders, Silent()) == ()
 
 
 def test_an_environment_that_was_deleted(folders: Folders, pictures: Path, tmp_path: Path) -> None:

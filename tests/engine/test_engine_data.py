@@ -77,6 +77,13 @@ def test_names_with_spaces_quotes_chinese_and_emoji(tmp_path: Path) -> None:
     assert '"done": 20, "total": 20' in lines[-1]
 
 
+def test_finding_the_pictures_tells_its_progress(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "found", classes=("a", "b"), each=3)
+    told: list[tuple[int, int]] = []
+    task.scan(folder, progress=lambda done, total: told.append((done, total)))
+    assert told == [(count, 0) for count in range(1, 7)]
+
+
 def test_hidden_and_other_files_are_no_pictures(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "shapes", classes=("across", "down"), each=5)
     for name in (".hidden.png", "Thumbs.db", "notes.txt", "across/.DS_Store", "across/notes.csv", "down/desktop.ini"):

@@ -194,6 +194,7 @@ def test_the_finished_run_leaves_nothing_half_written(run: Path) -> None:
         "events.jsonl",
         "log.txt",
         "model",
+        "process.json",
         "recipe.json",
     }
     assert {path.name for path in (run / "model").iterdir()} == {"card.json", "model.safetensors", "network.py"}

@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from aienv_gui.engine import protocol
+from aienv_gui.engine import attempt, protocol
 from aienv_gui.engine.checkpoint import Store
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
-from aienv_gui.engine.evaluation import evaluate
+from aienv_gui.engine.evaluation import Model, evaluate, save_model
 from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.loop import learning_rate
@@ -137,6 +141,13 @@ def toy_data() -> Data:
     )
 
 
+def toy_model(folder: Path) -> Model:
+    network = build("compact_convnet", {"channels": 1, "size": 8, "widths": [4]}, 2)
+    recipe = read_recipe(recipe_with(folder))
+    data = replace(toy_data(), splits={"train": torch.arange(10)})
+    return Model(network, recipe, data, evaluation=None, step=1, outcome="stopped")
+
+
 def test_judging_gives_way_between_batches_and_leaves_the_network_as_it_was() -> None:
     network = build("compact_convnet", {"channels": 1, "size": 8, "widths": [4], "dropout": 0.5}, 2)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -219,6 +230,62 @@ def test_metrics_are_flushed_in_columns(tmp_path: Path) -> None:
     assert len(told) <= 2
 
 
+def test_an_attempt_parsed_every_number_of_those_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Events(tmp_path)
+    for attempt_number in (1, 2):
+        log.emit(Event.STARTED, attempt=attempt_number, step=0)
+        for step in range(1, 501):
+            log.emit(Event.METRICS, columns={"step": [step]})
+    log.emit(Event.FINISHED, outcome="completed")
+    brief = list(protocol.EventReader(tmp_path).read(brief=True))
+    assert [event["event"] for event in brief] == ["started", "metrics", "started", "metrics", "finished"]
+    assert [event["columns"]["step"] for event in brief if event["event"] == Event.METRICS] == [[500], [500]]
+    parsed: list[bytes] = []
+
+    def count(line: bytes) -> Any:
+        parsed.append(line)
+        return json.loads(line)
+
+    monkeypatch.setattr(protocol, "json", SimpleNamespace(loads=count))
+    assert attempt._history(tmp_path) == (3, True)
+    assert len(parsed) < 20
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_kill_between_two_renames_hid_the_model_and_the_next_save_deleted_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = toy_model(tmp_path)
+    save_model(tmp_path, model)
+    real = Path.rename
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.name == ".model.new":
+            raise Killed
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(Killed):
+        save_model(tmp_path, replace(model, step=2))
+    assert not (tmp_path / protocol.MODEL).exists()
+
+    def full(_path: Path, _data: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(protocol, "write_atomic", full)
+        with pytest.raises(OSError, match="No space"):
+            save_model(tmp_path, replace(model, step=3))
+    assert protocol.read_json(tmp_path / protocol.MODEL / protocol.CARD)["step"] == 1
+    save_model(tmp_path, replace(model, step=4))
+    assert protocol.read_json(tmp_path / protocol.MODEL / protocol.CARD)["step"] == 4
+    assert {path.name for path in tmp_path.iterdir()} == {protocol.MODEL, protocol.RECIPE}
+
+
 def test_the_latest_the_best_and_those_by_hand_are_kept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for step in range(1, 10):
@@ -231,6 +298,33 @@ def test_the_latest_the_best_and_those_by_hand_are_kept(tmp_path: Path) -> None:
     assert [again.read(entry)["step"] for entry in again.entries] == kept
     names = {path.name for path in again.folder.iterdir()}
     assert names == {protocol.INDEX, *(entry.file for entry in again.entries)}
+
+
+def test_without_an_index_the_best_was_forgotten_and_nothing_pruned_any_more(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def save(store: Store, step: int, best_step: int, *, manual: bool = False) -> None:
+        state = {"position": {"step": step, "best_step": best_step}}
+        store.write(state, step=step, epoch=1, manual=manual, best=step == best_step)
+
+    save(store, 1, best_step=1)
+    save(store, 2, best_step=2)
+    save(store, 3, best_step=2, manual=True)
+    for step in (4, 5, 6):
+        save(store, step, best_step=2)
+    save(store, 6, best_step=2)
+    expected = store.entries
+    (store.folder / protocol.INDEX).write_text("{")
+    again = Store(tmp_path)
+    assert [(one.file, one.manual, one.best) for one in again.entries] == [
+        (one.file, one.manual, one.best) for one in expected
+    ]
+    best = again.best()
+    assert best is not None
+    assert again.read(best)["position"]["step"] == 2
+    for step in (7, 8, 9):
+        save(again, step, best_step=2)
+    assert [one.step for one in again.entries] == [2, 3, 7, 8, 9]
 
 
 def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
@@ -307,6 +401,55 @@ def test_a_run_is_locked_while_it_is_worked_on(tmp_path: Path) -> None:
         Lock(tmp_path)
     first.release()
     Lock(tmp_path).release()
+
+
+def test_a_look_whether_an_engine_is_there_does_not_keep_one_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = (tmp_path / protocol.LOCK).open("a+")
+    assert protocol.lock(look, shared=True)
+    monkeypatch.setattr("aienv_gui.engine.commands.time.sleep", lambda _seconds: look.close())
+    lock = Lock(tmp_path)
+    assert look.closed
+    assert protocol.is_locked(tmp_path)
+    lock.release()
+    assert not protocol.is_locked(tmp_path)
+
+
+def flock_that_fails(reason: int) -> Callable[[Any, int], None]:
+    def fails(_file: Any, _how: int) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    return fails
+
+
+if sys.platform != "win32":  # which has no flock
+
+    @pytest.mark.parametrize("reason", [errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP])
+    def test_a_disk_without_locks_was_taken_for_another_engine(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+    ) -> None:
+        monkeypatch.setattr("fcntl.flock", flock_that_fails(reason))
+        monkeypatch.setattr(Desk, "listen_to_signals", lambda _desk: None)
+        assert attempt.run(tmp_path, born=0) == 1  # for want of a recipe, not as busy
+        told = list(protocol.EventReader(tmp_path).read())
+        assert [event["code"] for event in told if event["event"] == Event.WARNING] == ["no_lock"]
+        assert told[-1]["code"] == "bad_recipe"
+
+    def test_an_error_of_the_disk_was_taken_for_another_engine(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("fcntl.flock", flock_that_fails(errno.EIO))
+        assert attempt.run(tmp_path, born=0) == 1
+        assert "cannot be used" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("reason", [errno.EAGAIN, errno.EACCES])
+    def test_a_lock_that_another_holds_is_told_in_both_ways(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+    ) -> None:
+        monkeypatch.setattr("fcntl.flock", flock_that_fails(reason))
+        with pytest.raises(AlreadyRunningError):
+            Lock(tmp_path)
 
 
 def test_a_command_cut_short_is_refused_and_taken_away(tmp_path: Path) -> None:

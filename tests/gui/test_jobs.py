@@ -98,8 +98,10 @@ def _until_cancelled(started: threading.Event, reporter: Reporter) -> None:
 
 
 def test_a_job_that_succeeds_says_everything_once_in_order_in_the_gui_thread(qtbot: QtBot, jobs: Jobs) -> None:
+    window = QThread.currentThread()
+
     def work(base: int, reporter: Reporter) -> int:
-        assert QThread.currentThread() is not ear.thread()
+        assert QThread.currentThread() is not window
         reporter.status(tr("Look for models"))
         reporter.progress(1, None)
         reporter.log("a line")
@@ -219,6 +221,21 @@ def test_a_follower_asks_its_process_and_goes_on_until_that_ends(qtbot: QtBot, j
     ended.set()
     with qtbot.waitSignal(job.succeeded):
         pass
+
+
+def test_a_follower_whose_process_refuses_to_stop_stayed_at_stopping(qtbot: QtBot, jobs: Jobs) -> None:
+    asked, started = [], threading.Event()
+    job = jobs.start(_TITLE, _until_cancelled, started, on_cancel=lambda: asked.append(1))
+    job.go_on()  # nobody had asked
+    job.cancel()
+    job.go_on()
+    assert job.state is JobState.RUNNING
+    job.cancel()
+    assert len(asked) == 2
+    with qtbot.waitSignal(job.cancelled):
+        job.leave()
+        job.go_on()
+        assert job.state is JobState("cancelling")  # it ends in any case
 
 
 def test_leaving_a_follower_does_not_ask_its_process(qtbot: QtBot, jobs: Jobs) -> None:

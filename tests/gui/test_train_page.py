@@ -19,6 +19,7 @@ from aienv_gui.core.tasks import JobState
 from aienv_gui.engine.protocol import PROCESS
 from aienv_gui.environments.records import Environment, Maker, Package
 from aienv_gui.gui.pages.train import TrainPage
+from aienv_gui.gui.pages.train_parts.run_controls import RunControls
 from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.gui.widgets.confirm import Question
 from aienv_gui.training import run_store, supervisor
@@ -314,6 +315,23 @@ def test_an_empty_list_says_what_the_page_is_for(qtbot: QtBot, session: Session)
     assert page.stack.currentWidget() is page.empty
     assert not page.new.footer.isVisible()
     session.services.jobs.shut_down()
+
+
+@pytest.mark.parametrize(
+    ("verb", "reason", "said"),
+    [
+        ("pause", "ended", "That did not work: The training has ended."),
+        ("stop", "stale", "That did not work: The training was started anew meanwhile. Ask again."),
+        ("resume", "not_paused", "That did not work: The training is not paused."),
+        ("save", "loading", "That did not work: The pictures are still being read."),
+        ("save", "ended", "The checkpoint was not saved: the training has ended."),
+        ("stop", "disk_full", "Not stopped, since the last steps cannot be saved: The disk is full."),
+    ],
+)
+def test_a_refused_command_was_said_to_be_something_else(session: Session, verb: str, reason: str, said: str) -> None:
+    controls = RunControls(session.services, session.window)
+    controls._refused(verb, reason)
+    assert controls.answer.text().startswith(said)
 
 
 def test_a_damaged_run_is_told(qtbot: QtBot, session: Session, folders: Folders) -> None:

@@ -109,8 +109,15 @@ def class_of(path: str) -> str:
     return path.split("/", 1)[0]
 
 
-def scan(folder: Path, skip: Iterable[str] = ()) -> Scan:
-    """Find the pictures of `folder`. Raises `Failure` where a folder is missing or cannot be read."""
+def _quiet(_done: int, _total: int) -> None:
+    pass
+
+
+def scan(folder: Path, skip: Iterable[str] = (), progress: Progress = _quiet) -> Scan:
+    """Find the pictures of `folder`. Raises `Failure` where a folder is missing or cannot be read.
+
+    Its progress has no total (0): how many there are is what it finds out.
+    """
     if not folder.exists():
         raise Failure(Code.NO_FOLDER, path=str(folder))
     skipped = set(skip)
@@ -124,7 +131,10 @@ def scan(folder: Path, skip: Iterable[str] = ()) -> Scan:
             if _ignored(entry.name):
                 continue
             if entry.is_dir():
-                found = list(_below(Path(entry.path), entry.name))
+                found = []
+                for path in _below(Path(entry.path), entry.name):
+                    found.append(path)
+                    progress(len(paths) + len(found), 0)
                 paths += [path for path in found if path not in skipped]
                 if not found:
                     empty.append(entry.name)
@@ -256,10 +266,6 @@ def look(path: Path) -> Look:
     small = array(image, 3, 32, 32).astype(np.int16)
     colour = bool((small.max(axis=0) - small.min(axis=0)).max() > _COLOUR_DIFFERENCE)
     return Look(digest(content), len(content), width, height, colour)
-
-
-def _quiet(_done: int, _total: int) -> None:
-    """Progress that is not worth telling."""
 
 
 def survey(found: Scan, progress: Progress = _quiet) -> Survey:
@@ -408,7 +414,7 @@ def remarks(found: Scan, counts: dict[str, int], digests: Sequence[str]) -> list
 
 def inspect(request: dict[str, Any], options: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """The answer to an ``inspect`` errand; `options` are those of the model asked about."""
-    found = scan(Path(request["folder"]), request.get("skip") or ())
+    found = scan(Path(request["folder"]), request.get("skip") or (), progress)
     seen = survey(found, progress)
     counts = seen.counts
     digests = [one.digest for one in seen.looks]

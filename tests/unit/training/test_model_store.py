@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,17 @@ def test_models_of_runs_and_kept_ones_are_found_newest_first(folders: Folders) -
     assert [model.kept for model in found] == [True, False, False]
     assert found[0].accuracy == 0.75
     assert found[0].classes == ("1", "2")
+
+
+def test_a_model_that_a_kill_left_aside_was_not_listed(folders: Folders) -> None:
+    run = folders.runs / "killed"
+    make_model(run / protocol.OLD_MODEL)
+    with (run / protocol.LOCK).open("a+") as engine:  # one that works puts it in its place itself
+        assert protocol.lock(engine)
+        assert model_store.models(folders, Silent()) == ()
+    (found,) = model_store.models(folders, Silent())
+    assert found.folder == run / protocol.MODEL
+    assert found.broken is None
 
 
 def test_the_interpreter_is_read_from_the_run(folders: Folders) -> None:
@@ -156,3 +168,38 @@ def test_a_name_that_is_no_file_name_is_made_one(folders: Folders, tmp_path: Pat
     saved = model_store.export(model, tmp_path, Silent())
     assert saved.parent == tmp_path
     assert saved.name == "a-b-c--d--"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("🙂" * 80, "🙂" * 30),
+        ("猫" * 80, "猫" * 40),
+        ("a" * 119 + "é", "a" * 119),
+        ("CON", "model CON"),
+        ("nul.txt", "model nul.txt"),
+        ("com1 .x", "model com1 .x"),
+        ("console", "console"),
+        ("a" * 119 + " b", "a" * 119),
+        ("...", "model"),
+        ("\udcff", "model"),
+    ],
+    ids=["emoji", "Chinese", "half a letter", "CON", "nul", "com1", "no device", "space at the cut", "dots", "no text"],
+)
+def test_a_name_that_was_too_long_in_bytes_or_means_a_device_made_no_folder(
+    folders: Folders, tmp_path: Path, name: str, folder: str
+) -> None:
+    model = replace(model_store.read(make_model(folders.models / "model")), name=name)
+    assert model_store.export(model, tmp_path, Silent()).name == folder
+    assert model_store.export(model, tmp_path, Silent()).name == f"{folder} 2"
+
+
+def test_a_copy_that_a_kill_left_behind_stayed_for_ever(folders: Folders) -> None:
+    kept = make_model(folders.models / "kept")
+    left, under_way = folders.models / ".copy-old", folders.models / ".copy-new"
+    left.mkdir()
+    (under_way / "model").mkdir(parents=True)
+    os.utime(left, (1.0, 1.0))
+    os.utime(under_way, (1.0, 1.0))  # but not what is in it
+    model_store.models(folders, Silent())
+    assert {path.name for path in folders.models.iterdir()} == {kept.name, under_way.name}

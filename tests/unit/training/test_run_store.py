@@ -8,6 +8,8 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -15,9 +17,11 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
+from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import EVENTS, PROCESS, RECIPE
 from aienv_gui.training import run_store
 from aienv_gui.training.records import Recipe, RunState
+from aienv_gui.training.story import Story
 
 RECIPE_ASKED = Recipe(
     name="猫 and “dogs” 🐕",
@@ -46,7 +50,7 @@ def _finish(folder: Path, accuracy: float = 0.9, steps: int = 0) -> None:
         {"event": "validation", "time": 15.0, "step": 4, "loss": 0.1, "accuracy": accuracy},
         {"event": "finished", "time": 16.0, "outcome": "completed", "step": 4},
     ]
-    (folder / EVENTS).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / EVENTS).write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
     (folder / PROCESS).write_text(json.dumps({"pid": 2**22 + 1, "started": 10.0}))
 
 
@@ -135,6 +139,46 @@ def test_a_hundred_runs_are_listed_quickly(folders: Folders) -> None:
         run_store.summaries(folders, Silent())
         took.append(time.process_time() - start)
     assert min(took) < 0.15  # 0.02 on an idle machine; parsing 30,000 lines of events would be seconds
+
+
+def test_a_long_run_was_parsed_line_by_line_at_each_look_while_it_ran(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_store.create(RECIPE_ASKED, folders)
+    _finish(folder, accuracy=0.9, steps=5000)
+    whole = run_store.read(folder)
+    me = psutil.Process()
+    (folder / PROCESS).write_text(json.dumps({"pid": me.pid, "started": me.create_time()}))
+    parsed: list[bytes] = []
+
+    def count(line: bytes) -> Any:
+        parsed.append(line)
+        return json.loads(line)
+
+    monkeypatch.setattr(protocol, "json", SimpleNamespace(loads=count, JSONDecodeError=json.JSONDecodeError))
+    summary = run_store.summary(folder)
+    assert len(parsed) < 20
+    assert (summary.step, summary.total_steps, summary.best_accuracy) == (5000, 4, 0.9)
+    assert (summary.seconds, summary.state) == (whole.seconds, whole.state)
+
+
+def test_a_followed_run_is_not_read_again(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = run_store.create(RECIPE_ASKED, folders)
+    _finish(folder)
+    run = run_store.read(folder)
+    expected = run_store.summaries(folders, Silent())
+    monkeypatch.setattr(run_store, "Story", None)
+    assert run_store.summaries(folders, Silent(), {folder: run}) == expected
+
+
+def test_a_summary_that_is_kept_does_not_bring_a_deleted_run_back(folders: Folders) -> None:
+    folder = run_store.create(RECIPE_ASKED, folders)
+    _finish(folder)
+    story = Story(folder, run_store.read_recipe(folder))
+    story.update(alive=False)
+    run_store.delete(folder, folders, Silent())
+    run_store.keep_summary(story)
+    assert list(folders.runs.iterdir()) == []
 
 
 def test_deleting(folders: Folders) -> None:

@@ -130,6 +130,25 @@ def test_what_an_earlier_attempt_did_beyond_its_checkpoint_is_superseded(folder:
     assert list(before.training.step) == list(range(1, 10))  # what was handed out stays as it was
 
 
+def test_a_validation_that_was_done_again_was_shown_twice(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(101.0)
+    folder.metrics(1, 10, 101.0)
+    folder.say("validation", 112.0, step=5, epoch=1, loss=0.5, accuracy=0.8)
+    folder.say("checkpoint", 113.0, step=10, epoch=2, file="c", bytes=1, sha256="", reason="time", command=None)
+    folder.say("validation", 114.0, step=10, epoch=2, loss=0.4, accuracy=0.9)  # killed right after
+    folder.story.update(alive=True)
+    before = folder.story.run
+    folder.say("launched", 200.0)
+    folder.started(201.0, step=10)
+    folder.say("validation", 202.0, step=10, epoch=2, loss=0.4, accuracy=0.9)
+    folder.story.update(alive=True)
+    assert list(folder.story.run.validation.step) == [5, 10]
+    assert folder.story.run.validation.seconds[-1] == pytest.approx(16.0)
+    assert list(before.validation.step) == [5, 10]
+    assert before.validation.seconds[-1] == pytest.approx(14.0)  # what was handed out stays as it was
+
+
 def test_an_engine_that_dies_before_it_starts(folder: Folder) -> None:
     (folder.path / PROCESS).write_text("{}")
     (folder.path / LOG).write_text("ImportError: no torch")

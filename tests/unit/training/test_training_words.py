@@ -42,6 +42,7 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
     warnings_only = {
         Code.THIN_CLASS, Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT, Code.SAME_PICTURE,
         Code.CHECKPOINT_FAILED, Code.GPU_UNUSABLE, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
+        Code.NO_LOCK,
     }  # fmt: skip
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
     for code in set(CODES) - warnings_only - {Code.UNEXPECTED}:
@@ -77,6 +78,13 @@ def test_why_a_device_cannot_be_used_is_explained_where_it_is_known() -> None:
     assert "cuda:0: This build of the library has no code" in str(problems.problem_of(Code.NO_DEVICE, values).cause)
     values["reason"] = "the moon is full"
     assert str(problems.problem_of(Code.NO_DEVICE, values).cause) == "cuda:0: the moon is full"
+
+
+@pytest.mark.parametrize("reason", ["not_paused", "stale", "loading", "unknown", "ended"])
+def test_a_command_that_was_refused_was_said_to_be_an_error_without_words(reason: str) -> None:
+    problem = problems.problem_of(reason, {})
+    assert str(problem.title) != str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
+    assert problem.cure is not None
 
 
 def test_broken_pictures_are_named_but_not_all() -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, size, tr
+from aienv_gui.engine.protocol import Code
 from aienv_gui.environments.records import Environment
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
@@ -250,9 +251,9 @@ class RunControls(QWidget):
         else:
             self._waiting = None
         self.answer.set_role("warn")
-        if reason == "ended":
+        if reason == "ended" and verb == "save":
             self.answer.say(tr("The checkpoint was not saved: the training has ended."))
-        elif verb == "stop":
+        elif verb == "stop" and reason in (Code.DISK_FULL, Code.READ_ONLY, Code.WRITE_FAILED):
             self.answer.say(
                 tr(
                     "Not stopped, since the last steps cannot be saved: {why} Stop again to end without them.",

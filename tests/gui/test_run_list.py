@@ -1,0 +1,139 @@
+"""The list of runs, with engines whose part the test plays."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from pytestqt.qtbot import QtBot
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import JobState, Reporter
+from aienv_gui.core.wording import tr
+from aienv_gui.engine import protocol
+from aienv_gui.gui import run_work
+from aienv_gui.gui.jobs import Job, Jobs
+from aienv_gui.gui.run_list import RunList
+from aienv_gui.training import run_store, supervisor
+from aienv_gui.training.records import Answer, Recipe, Run, RunState, RunSummary
+
+RECIPE = Recipe(name="tiny", folder=Path("p"), preset="balanced", architecture="compact_convnet", settings={})
+
+
+class Engine:
+    """Seems to train: what the test puts into `told` is what following it tells."""
+
+    def __init__(self, folders: Folders) -> None:
+        self.folder = run_store.create(RECIPE, folders)
+        me = psutil.Process()
+        protocol.write_json(self.folder / protocol.PROCESS, {"pid": me.pid, "started": me.create_time()})
+        self.run = replace(run_store.read(self.folder), state=RunState.TRAINING, step=1)
+        self.told: queue.Queue[Run] = queue.Queue()
+        self.commands = ["first", "second"]
+
+    def follow(self, _folder: Path, _load: object, reporter: Reporter) -> Run:
+        while True:
+            reporter.checkpoint()
+            try:
+                run = self.told.get(timeout=0.01)
+            except queue.Empty:
+                continue
+            reporter.partial(run)
+            if not run.state.live:
+                return run
+
+    def stop(self, _folder: Path, _reporter: Reporter) -> str:
+        return self.commands.pop(0)
+
+
+@pytest.fixture
+def engine(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine(folders)
+    monkeypatch.setattr(supervisor, "follow", made.follow)
+    monkeypatch.setattr(run_work, "stop", made.stop)
+    return made
+
+
+@pytest.fixture
+def runs(qtbot: QtBot, folders: Folders, engine: Engine) -> Iterator[RunList]:
+    jobs = Jobs()
+    made = RunList(jobs, folders, parent=jobs)
+    made.refresh()
+    qtbot.waitUntil(lambda: made.follower(engine.folder) is not None)
+    engine.told.put(engine.run)
+    qtbot.waitUntil(lambda: made.latest(engine.folder) is not None)
+    yield made
+    (engine.folder / protocol.PROCESS).unlink()
+    engine.told.put(replace(engine.run, state=RunState.STOPPED))
+    qtbot.waitUntil(lambda: made.follower(engine.folder) is None)
+    qtbot.waitUntil(lambda: not jobs._running)
+    jobs.deleteLater()
+
+
+def following(runs: RunList, engine: Engine) -> Job:
+    job = runs.follower(engine.folder)
+    assert job is not None
+    return job
+
+
+def test_a_stop_that_the_engine_refused_left_the_job_at_stopping(qtbot: QtBot, runs: RunList, engine: Engine) -> None:
+    job = following(runs, engine)
+    job.cancel()  # as in Activity
+    assert job.state is JobState("cancelling")
+    with qtbot.waitSignal(runs.failed) as failed:
+        engine.told.put(replace(engine.run, answers=(Answer("first", False, "disk_full"),)))
+    assert failed.args is not None
+    assert failed.args[0].code == "disk_full"
+    assert job.state is JobState.RUNNING
+    job.cancel()  # the second is another question, which the answer to the first does not answer
+    qtbot.waitUntil(lambda: engine.commands == [])
+    engine.told.put(replace(engine.run, step=9, answers=(Answer("first", False, "disk_full"),)))
+    qtbot.waitUntil(lambda: (latest := runs.latest(engine.folder)) is not None and latest.step == 9)
+    assert job.state is JobState("cancelling")
+
+
+def test_a_stop_by_a_signal_that_the_engine_cannot_obey_left_the_job_at_stopping(
+    qtbot: QtBot, runs: RunList, engine: Engine
+) -> None:
+    engine.commands = [""]
+    job = following(runs, engine)
+    job.cancel()
+    with qtbot.waitSignal(runs.failed):
+        engine.told.put(replace(engine.run, state=RunState.PAUSED, pause_reason="disk_full"))
+    assert job.state is JobState.RUNNING
+
+
+def test_a_stop_that_could_not_be_asked_left_the_job_at_stopping(
+    qtbot: QtBot, runs: RunList, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_folder: Path, _reporter: Reporter) -> str:
+        raise Problem(tr("The disk is full."), code="disk_full")
+
+    monkeypatch.setattr(run_work, "stop", refused)
+    job = following(runs, engine)
+    with qtbot.waitSignal(runs.failed):
+        job.cancel()
+    assert job.state is JobState.RUNNING
+
+
+def test_a_look_at_the_list_read_the_events_of_followed_runs_again(
+    qtbot: QtBot, runs: RunList, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    real = run_store.summary
+
+    def summary(folder: Path) -> RunSummary:
+        read.append(folder)
+        return real(folder)
+
+    monkeypatch.setattr(run_store, "summary", summary)
+    with qtbot.waitSignal(runs.changed):
+        engine.told.put(replace(engine.run, state=RunState.PAUSED, step=7))
+    (item,) = runs.items
+    assert (item.state, item.step) == (RunState.PAUSED, 7)
+    assert read == []
