@@ -190,3 +190,13 @@ def test_plan_that_does_not_fit_is_refused(index: LocalIndex, folders: Folders) 
         check_room(replace(plan, free_bytes=1000), folders)
     assert raised.value.code == "disk_full"
     assert "1.0 kB" in str(raised.value.cause)
+
+
+def test_index_with_a_password_is_planned_and_fetched(index: LocalIndex, folders: Folders) -> None:
+    index.login = "anna:p@ss"
+    sources = Sources(index_url=index.url_with_login)
+    plan = make_plan(asking("colours"), sources, folders, Silent())
+    assert [file.size_bytes for file in plan.files] == [
+        (index.folder / file.filename).stat().st_size for file in plan.files
+    ]
+    assert len(download.fetch(plan.files, sources, folders, Silent())) == 2
