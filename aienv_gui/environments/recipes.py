@@ -160,8 +160,10 @@ def request_of_file(path: Path, *, name: str, engine: Engine | None = None, pyth
         pip_requirements=asked if as_conda else (),
         constraints=tuple(read.constraints),
         hashes=tuple(read.hashes),
+        index_url=read.index_url,
         index_urls=tuple(read.index_urls),
         find_links=tuple(read.find_links),
+        no_index=read.no_index,
     )
 
 
@@ -184,8 +186,10 @@ def _request_of_conda_file(path: Path, name: str, engine: Engine | None, python:
         pip_requirements=tuple(read.pip.requirements),
         constraints=tuple(read.pip.constraints),
         hashes=tuple(read.pip.hashes),
+        index_url=read.pip.index_url,
         index_urls=tuple(read.pip.index_urls),
         find_links=tuple(read.pip.find_links),
+        no_index=read.pip.no_index,
     )
 
 

@@ -60,7 +60,8 @@ class UvBackend:
         )
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
-        download.fetch(plan.files, joined(sources, plan.request), folders, reporter)
+        sources = joined(sources, plan.request)
+        download.fetch(plan.files, sources, folders, reporter)
         for file in plan.files:
             if not file.filename.endswith(".whl"):
                 build_wheel(file, plan.interpreter or Path(sys.executable), sources, folders, reporter)

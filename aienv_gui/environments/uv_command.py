@@ -59,11 +59,18 @@ def _addresses(sources: Sources) -> dict[str, str]:
 
 
 def joined(sources: Sources, request: Request) -> Sources:
-    """The user's sources with those a requirements file names before them."""
+    """The user's sources with those a requirements file names before them.
+
+    A file's own index takes the place of all the user's, as in pip: beside a public one, a stranger's package of a
+    private name would win with a higher version.
+    """
+    theirs = sources.extra_index_urls if not request.index_url else ()
     return replace(
         sources,
-        extra_index_urls=tuple(dict.fromkeys(request.index_urls + sources.extra_index_urls)),
+        index_url=request.index_url or sources.index_url,
+        extra_index_urls=tuple(dict.fromkeys(request.index_urls + theirs)),
         find_links=tuple(dict.fromkeys(request.find_links + sources.find_links)),
+        no_index=sources.no_index or request.no_index,
     )
 
 
