@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import requests
     from requests.auth import HTTPBasicAuth
 
-_Server = tuple[str, str, int]  # scheme, host, port
+Server = tuple[str, str, int]  # scheme, host, port
 # requests is imported where something is really fetched: it costs a quarter of the start of a build from the cache.
 _AT_ONCE: Final = 4
 _BLOCK: Final = 1 << 16  # at most so much is lost when a connection drops
@@ -111,7 +111,7 @@ def remote_sizes(files: Iterable[PlannedFile], sources: Sources) -> Mapping[Plan
 
         def ask(file: PlannedFile) -> tuple[PlannedFile, int | None]:
             try:
-                auth = passwords.get(_server(file.url))
+                auth = passwords.get(server_of(file.url))
                 answer = session.head(file.url, auth=auth, timeout=(5, 10), allow_redirects=True)
                 return file, int(answer.headers["Content-Length"]) if answer.ok else None
             except (requests.RequestException, KeyError, ValueError):
@@ -143,7 +143,7 @@ class _Fetching:
 
     session: requests.Session | None  # None where nothing comes from the network
     folder: Path
-    passwords: Mapping[_Server, HTTPBasicAuth]
+    passwords: Mapping[Server | None, HTTPBasicAuth]
     stop: threading.Event = field(default_factory=threading.Event)
     events: queue.SimpleQueue[_Arrived | _Failed] = field(default_factory=queue.SimpleQueue)
     done: dict[PlannedFile, int] = field(default_factory=dict)  # each key is written by one thread only
@@ -256,7 +256,7 @@ class _Fetching:
         if file.size_bytes is not None and have == file.size_bytes > 0:
             return
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-        auth = self.passwords.get(_server(file.url))  # requests takes it away where it is led to another server
+        auth = self.passwords.get(server_of(file.url))  # requests takes it away where it is led to another server
         with self.session.get(file.url, auth=auth, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             if answer.status_code == 416:
                 part.unlink()
@@ -319,22 +319,27 @@ def _session(sources: Sources) -> requests.Session:
     return session
 
 
-def _server(url: str) -> _Server:
-    """Scheme, host and port of an address: who may be told a password."""
-    parts = urllib.parse.urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+def server_of(url: str) -> Server | None:
+    """Scheme, host and port of an address: who may be told a password. None for what is no server's address."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # as typed by hand
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port else None
 
 
-def _passwords(sources: Sources) -> Mapping[_Server, HTTPBasicAuth]:
+def _passwords(sources: Sources) -> Mapping[Server | None, HTTPBasicAuth]:
     """The passwords in the sources' addresses: uv asks the indexes with them, but its lock names files without."""
     from requests.auth import HTTPBasicAuth
 
-    result: dict[_Server, HTTPBasicAuth] = {}
+    result: dict[Server | None, HTTPBasicAuth] = {}
     for address in (sources.index_url, *sources.extra_index_urls, *sources.find_links, *sources.channels):
-        parts = urllib.parse.urlsplit(address)
-        if parts.username is not None and parts.hostname:
+        server = server_of(address)
+        parts = urllib.parse.urlsplit(address if server else "")
+        if parts.username is not None:
             user, password = (urllib.parse.unquote(part or "").encode() for part in (parts.username, parts.password))
-            result.setdefault(_server(address), HTTPBasicAuth(user, password))
+            result.setdefault(server, HTTPBasicAuth(user, password))
     return result
 
 

@@ -8,6 +8,7 @@ last validation stand in the data folder: `write_health`, `read_health`. Also he
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -58,6 +59,18 @@ def request_from_json(data: Mapping[str, Any]) -> Request:
         find_links=tuple(data.get("find_links", ())),
         no_index=data.get("no_index", False),
     )
+
+
+def without_passwords(data: Any) -> Any:
+    """JSON data as it may lie on a disk: the addresses in it without user and password.
+
+    Whoever reads it again needs them from the settings or the file that was asked for.
+    """
+    if isinstance(data, str):
+        return re.sub(r"(?<=://)[^\s/?#\"']+@", "", data)
+    if isinstance(data, Mapping):
+        return {key: without_passwords(value) for key, value in data.items()}
+    return [without_passwords(one) for one in data] if isinstance(data, list | tuple) else data
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -139,17 +152,14 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
 
 def write_manifest(prefix: Path, manifest: Manifest) -> None:
     """Write ``aienv.json`` into an environment. Raises `Problem` where the disk does not let us."""
-    write_json(
-        prefix / NAME,
-        {
-            "request": request_to_json(manifest.request),
-            "built": manifest.built,
-            "build": manifest.build,
-            "files": [asdict(file) for file in manifest.files],
-            "lock": dict(manifest.lock or {}),
-        },
-        version=_VERSION,
-    )
+    data = {
+        "request": request_to_json(manifest.request),
+        "built": manifest.built,
+        "build": manifest.build,
+        "files": [asdict(file) for file in manifest.files],
+        "lock": dict(manifest.lock or {}),
+    }
+    write_json(prefix / NAME, without_passwords(data), version=_VERSION)
 
 
 def read_manifest(prefix: Path) -> Manifest | None:

@@ -34,6 +34,7 @@ from aienv_gui.environments.manifest import (
     plan_to_json,
     read_manifest,
     sources_to_json,
+    without_passwords,
     write_manifest,
 )
 from aienv_gui.environments.plan import check_room, make_plan
@@ -96,7 +97,7 @@ def _open(plan: Plan, identity: str, slug: str, folders: Folders) -> Path:
         new.mkdir(parents=True)
         write_json(
             new / _JOURNAL,
-            {"build": identity, "started": time.time(), "plan": plan_to_json(plan)},
+            {"build": identity, "started": time.time(), "plan": without_passwords(plan_to_json(plan))},
             version=_VERSION,
         )
         new.rename(place)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -238,7 +237,8 @@ def _check_hashes(files: Sequence[PlannedFile], request: Request) -> None:
 
 
 def _hosts(urls: Sequence[str]) -> str:
-    return ", ".join(sorted({urlsplit(url).hostname or url for url in urls}))
+    servers = [download.server_of(url) for url in urls]
+    return ", ".join(sorted({server[1] if server else url for server, url in zip(servers, urls, strict=True)}))
 
 
 def remarks(request: Request, files: Sequence[PlannedFile]) -> Iterator[Text]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -411,3 +412,41 @@ def test_read_only_folder_is_told(index: LocalIndex, folders: Folders, small_dis
         transaction.build(plan, sources_of(index), tight, Silent())
     assert raised.value.code == "read_only"
     assert ours(tight) == []
+
+
+def test_passwords_of_a_files_places_are_not_written_down(index: LocalIndex, folders: Folders) -> None:
+    index.login = "anna:hunter2"
+    page = f"{index.url_with_login}/brush/"
+    request = Request(
+        "first",
+        Engine.UV,
+        default_python(),
+        ("colours", "brush"),
+        index_url=index.url_with_login,
+        find_links=(page,),
+    )
+    plan = make_plan(request, Sources(), folders, Silent())
+    journals: list[str] = []
+
+    class Reading(Silent):
+        def status(self, text: object) -> None:
+            journals.append((folders.staging / "first" / "journal.json").read_text(encoding="utf-8"))
+
+    built = transaction.build(plan, Sources(), folders, Reading())
+    assert_whole(built)
+    for written in (*journals, (built.prefix / "aienv.json").read_text(encoding="utf-8")):
+        assert f'"{index.url}"' in written
+        assert "hunter2" not in written
+
+
+def test_a_killed_build_with_a_password_goes_on_with_that_of_the_settings(index: LocalIndex, folders: Folders) -> None:
+    index.login = "anna:hunter2"
+    sources = Sources(index_url=index.url_with_login)
+    request = Request("first", Engine.UV, default_python(), ("colours", "brush"), index_url=index.url_with_login)
+    plan = make_plan(request, sources, folders, Silent())
+    with pytest.raises(Problem):
+        transaction.build(plan, sources, folders, _Killer(2))
+    (found,) = transaction.unfinished(folders)
+    assert found.request.index_url == index.url
+    shutil.rmtree(folders.cache / "wheels")
+    assert_whole(transaction.resume(found, sources, folders, Silent()))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aienv_gui.core.errors import Cancelled, Problem
+from aienv_gui.core.processes import Outcome, run
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import download
+from aienv_gui.environments import download, uv_command
 from aienv_gui.environments.manifest import request_from_json, request_to_json
 from aienv_gui.environments.plan import check_room, make_plan
 from aienv_gui.environments.recipes import default_python
@@ -230,3 +232,29 @@ def test_requests_written_before_files_had_an_index_are_read() -> None:
     del written["index_url"], written["no_index"]
     read = request_from_json(written)
     assert (read.index_url, read.index_urls, read.no_index) == ("", ("https://more.example/simple",), False)
+
+
+def test_addresses_with_passwords_are_not_on_the_command_line(
+    index: LocalIndex, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every user of the machine can read a command line."""
+    make_wheel(tmp_path / "here, and there", "chalk")
+    index.login = "anna:hunter2"
+    commands: list[str] = []
+
+    def keep(command: Sequence[str | Path], **how: Any) -> Outcome:
+        commands.append(" ".join(str(part) for part in command))
+        return run(command, **how)
+
+    monkeypatch.setattr(uv_command, "run", keep)
+    places = (f"{index.url_with_login}/paint/", str(tmp_path / "here, and there"))
+    plan = make_plan(asking("paint", "chalk"), Sources(find_links=places, no_index=True), folders, Silent())
+    assert {file.package for file in plan.files} == {"paint", "chalk"}
+    assert commands
+    assert "hunter2" not in " ".join(commands)
+
+
+def test_address_that_is_none_is_told(folders: Folders) -> None:
+    request = replace(asking("paint"), index_url="http://[broken", source_file="r.txt")
+    with pytest.raises(Problem):
+        make_plan(request, Sources(index_url="http://anna:pw@mirror.example:x/"), folders, Silent())
