@@ -25,7 +25,7 @@ from aienv_gui.core.storage import Folders, free_bytes, read_json, sync_folder, 
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.locks import acquire, release
+from aienv_gui.environments.locks import acquire, locking_failed, release
 from aienv_gui.environments.manifest import (
     Manifest,
     folders_to_json,
@@ -250,7 +250,7 @@ def _locked(slug: str, folders: Folders) -> Iterator[None]:
     try:
         handle = acquire(_lock_file(slug, folders))
     except OSError as error:
-        raise writing_failed(error, _lock_file(slug, folders)) from error
+        raise locking_failed(error, _lock_file(slug, folders)) from error
     if handle is None:
         raise Problem(
             tr("This environment is being worked on already."),
