@@ -16,7 +16,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
+from aienv_gui.environments import download, transaction
 from aienv_gui.environments.discovery import discover, read_environment
 from aienv_gui.environments.integrity import verify
 from aienv_gui.environments.locks import acquire, release
@@ -156,6 +156,17 @@ def test_one_build_per_name_at_a_time(index: LocalIndex, folders: Folders) -> No
 
 def test_package_from_source_is_built_and_installed(index: LocalIndex, folders: Folders) -> None:
     make_source(index.folder, "rawpaint", requires=["paint"])
+    built = transaction.build(planned(index, folders, "rawpaint"), sources_of(index), folders, Silent())
+    assert output_of(built.python, "-I", "-c", "import rawpaint; print(rawpaint.x)") == "built"
+
+
+def test_wheel_built_for_one_python_is_not_given_to_another(index: LocalIndex, folders: Folders) -> None:
+    """A compiled one cannot even be installed there."""
+    make_source(index.folder, "rawpaint")
+    (file,) = planned(index, folders, "rawpaint").files
+    archive = download.fetch([file], sources_of(index), folders, Silent())[file]
+    make_wheel(archive.parent / "built", "rawpaint", tag="cp39-cp39-any")  # where all of them lay once
+    make_wheel(archive.parent / "built-3.9", "rawpaint", tag="cp39-cp39-any")
     built = transaction.build(planned(index, folders, "rawpaint"), sources_of(index), folders, Silent())
     assert output_of(built.python, "-I", "-c", "import rawpaint; print(rawpaint.x)") == "built"
 
