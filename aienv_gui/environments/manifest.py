@@ -54,6 +54,7 @@ def request_from_json(data: Mapping[str, Any]) -> Request:
         pip_requirements=tuple(data.get("pip_requirements", ())),
         constraints=tuple(data.get("constraints", ())),
         hashes=tuple((name, digest) for name, digest in data.get("hashes", ())),
+        python_specs=tuple(data.get("python_specs", ())),
         index_url=data.get("index_url", ""),
         index_urls=tuple(data.get("index_urls", ())),
         find_links=tuple(data.get("find_links", ())),

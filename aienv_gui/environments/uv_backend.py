@@ -126,7 +126,7 @@ def install_files(
 
 
 def build_wheel(file: PlannedFile, python: Path, sources: Sources, folders: Folders, reporter: Reporter) -> Path:
-    """Make a wheel from a fetched source archive, once for each Python. Runs the package's own build, in a folder apart."""
+    """Make a wheel from a fetched source archive, once for each Python. Runs the package's build in its own folder."""
     existing = _built_wheel(file, python, folders)
     if existing is not None:
         return existing

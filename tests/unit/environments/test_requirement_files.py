@@ -162,6 +162,7 @@ def test_environment_file(tmp_path: Path) -> None:
     assert request.engine is Engine.CONDA
     assert request.python == "3.11"
     assert request.channels == ("conda-forge", "pytorch")
+    assert request.python_specs == ("python=3.11",)
     assert request.requirements == ("numpy>=1.26", "conda-forge::scipy", "python-dateutil", "pip")
     assert request.pip_requirements == ("requests>=2", "rich")
 
