@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from aienv_gui.core.errors import Action, Cancelled, Problem
 from aienv_gui.core.explain import no_network_words
-from aienv_gui.core.storage import Folders, writing_failed
+from aienv_gui.core.storage import Folders, replace, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import size, tr
 from aienv_gui.environments.locks import waited_for
@@ -354,12 +354,12 @@ def keep(part: Path, target: Path, digest: str) -> None:
     Raises OSError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(target)
+    replace(part, target)
     part.unlink(missing_ok=True)  # a rename between two links of one file leaves both
     state = target.stat()
     temporary = part.with_suffix(".json")
     temporary.write_text(json.dumps([digest, state.st_size, state.st_mtime_ns]), encoding="utf-8")
-    temporary.replace(_note(target))
+    replace(temporary, _note(target))
 
 
 def _note(path: Path) -> Path:
