@@ -17,6 +17,7 @@ import csv
 import hashlib
 import io
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +43,8 @@ class CondaBackend:
             "sources": sources_to_json(sources),
             "folders": folders_to_json(folders),
         }
-        return plan_from_json(call("plan", task, reporter))
+        with tempfile.TemporaryDirectory(prefix="aienv-plan-", ignore_cleanup_errors=True) as temporary:
+            return plan_from_json(call("plan", task, Path(temporary), reporter))
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
         download.fetch(plan.files, joined(sources, plan.request), folders, reporter)

@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, writing_failed
+from aienv_gui.core.storage import Folders, replace, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Request, Sources
@@ -104,6 +104,17 @@ def _pack(package: Distribution, folder: Path, reporter: Reporter) -> Path:
     if target.is_file() and note.is_file() and note.read_text(encoding="utf-8") == fingerprint:
         return target
     part = target.with_name(f".{target.name}.part")
+    try:
+        _write(package, record, part, reporter)
+        replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    note.write_text(fingerprint, encoding="utf-8")
+    return target
+
+
+def _write(package: Distribution, record: str, part: Path, reporter: Reporter) -> None:
     rows: list[tuple[str, str, int]] = []
     info = ""
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as wheel:
@@ -121,9 +132,6 @@ def _pack(package: Distribution, folder: Path, reporter: Reporter) -> Path:
         writer = csv.writer(listing, lineterminator="\n")
         writer.writerows([*rows, (f"{info}/RECORD", "", "")])
         wheel.writestr(f"{info}/RECORD", listing.getvalue())
-    part.replace(target)
-    note.write_text(fingerprint, encoding="utf-8")
-    return target
 
 
 def _add(wheel: zipfile.ZipFile, source: Path, name: str) -> tuple[str, str, int]:

@@ -113,8 +113,6 @@ def test_own_wheels_are_made_once(folders: Folders) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert archive.testzip() is None
         assert not [name for name in archive.namelist() if name.endswith((".pyc", "INSTALLER"))]
-    own_packages.forget(folders)
-    assert not wheel.exists()
 
 
 def test_what_is_not_installed_is_told() -> None:
@@ -132,5 +130,4 @@ def test_what_is_not_installed_is_told() -> None:
 def test_packing_can_be_cancelled(folders: Folders) -> None:
     with pytest.raises(Cancelled):
         own_packages.collect(("psutil",), folders, Keeping(lambda _: True))
-    folder = folders.cache / "own-packages"
-    assert not list(folder.glob("*.whl"))
+    assert list((folders.cache / "own-packages").iterdir()) == []  # PyTorch's half wheel was half a gigabyte

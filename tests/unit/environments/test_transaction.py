@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -186,6 +187,22 @@ def test_cancel_sweeps_and_keeps_the_downloads(index: LocalIndex, folders: Folde
     assert_nothing_left(folders)
     assert (folders.cache / "wheels").is_dir()
     assert_whole(transaction.build(plan, sources_of(index), folders, Silent()))
+
+
+def test_cancelled_source_build_leaves_no_temporary_files(
+    index: LocalIndex, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "the system's"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    began = tmp_path / "began"
+    make_source(index.folder, "endless", build=f"pathlib.Path({str(began)!r}).touch(); import time; time.sleep(60)")
+    plan = planned(index, folders, "endless")
+    with pytest.raises(Cancelled):
+        transaction.build(plan, sources_of(index), folders, Keeping(lambda _: began.exists()))
+    assert list(temporary.iterdir()) == []
+    assert_nothing_left(folders)
 
 
 class _Killer(Silent):
