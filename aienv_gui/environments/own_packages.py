@@ -11,7 +11,6 @@ import csv
 import hashlib
 import io
 import re
-import shutil
 import sys
 import time
 import zipfile
@@ -178,11 +177,6 @@ def _wheel_name(package: Distribution, wheel_file: str) -> str:
 
 def _escaped(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name)
-
-
-def forget(folders: Folders) -> None:
-    """Delete the wheels made here; they are made again when needed."""
-    shutil.rmtree(folders.cache / "own-packages", ignore_errors=True)
 
 
 def _missing(requirement: str) -> Problem:
