@@ -42,7 +42,7 @@ def request_to_json(request: Request) -> dict[str, Any]:
 def request_from_json(data: Mapping[str, Any]) -> Request:
     """The inverse of `request_to_json`; knows older data without the newer fields. Raises KeyError or ValueError."""
     return Request(
-        name=data["name"],
+        name=str(data["name"]),
         engine=Engine(data["engine"]),
         python=data["python"],
         requirements=tuple(data["requirements"]),
@@ -200,10 +200,11 @@ def write_health(prefix: Path, verdicts: Sequence[Verdict], folders: Folders) ->
 def read_health(prefix: Path, folders: Folders) -> tuple[tuple[Verdict, ...], float | None]:
     """The verdicts of the last validation and when it was; nothing where there was none.
 
-    Raises `Problem` where the file is damaged.
+    Raises `Problem` where the file is damaged, and KeyError, TypeError, ValueError or AttributeError where it holds
+    something else.
     """
     try:
         data = read_json(health_file(prefix, folders), version=_VERSION)
     except FileNotFoundError:
         return (), None
-    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), data["validated"]
+    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), float(data["validated"])
