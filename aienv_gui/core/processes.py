@@ -160,17 +160,20 @@ def run(
     on_line: Callable[[str], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     own_group: bool = True,
+    lifeline: bool = False,
 ) -> Outcome:
     """Run a program to its end and return how it ended; its standard output and error are decoded with replacement.
 
     `on_line` receives every line of either stream as it comes (from a reader thread; a carriage return counts as a
     line's end). Blocks for at most `timeout_s` seconds, or until `cancelled()` is true; then the whole tree is ended.
-    Without `own_group` it stays in ours, and dies with it (`end_group`). Raises OSError where it cannot be started.
+    Without `own_group` it stays in ours, and dies with it (`end_group`). With `lifeline` its standard input is a pipe
+    that ends when we do, however that happens: it may watch it, for nobody is left then who would end it in time.
+    Raises OSError where it cannot be started.
     """
     started = time.time()
     process = subprocess.Popen(
         [str(part) for part in command],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=dict(environment) if environment is not None else clean_environment(),
@@ -211,6 +214,8 @@ def run(
         end_group(process.pid, started)
         for reader in readers:
             reader.join(timeout=_LAST_WORDS_S)
+    if process.stdin is not None:
+        process.stdin.close()
     for name, reader in zip(streams, readers, strict=True):
         # Closing a stream that is being read would wait for the end of who holds it.
         if not reader.is_alive():

@@ -31,7 +31,8 @@ _recent: deque[str] = deque(maxlen=_KEPT_LINES)
 
 # Long output is searched with these: each begins where nothing before it could begin as well, or is short.
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^\s/@]+@", re.I), r"\1<credentials>@"),
+    # A password may hold an @.
+    (re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^\s/]+@", re.I), r"\1<credentials>@"),
     (
         re.compile(r"([?&](?:token|key|password|secret|signature|sig|auth|access_token)=)[^\s&#\"']+", re.I),
         r"\1<secret>",

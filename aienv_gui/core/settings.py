@@ -7,7 +7,8 @@ file never keeps the program from starting.
 from __future__ import annotations
 
 import copy
-import os
+import itertools
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, read_json, write_json
+from aienv_gui.core.storage import Folders, read_json, replace, write_json
 from aienv_gui.core.wording import LANGUAGES, Text, tr
 
 VERSION: Final = 1
@@ -151,7 +152,8 @@ class SettingsStore:
         except FileNotFoundError:
             return
         except (Problem, UnicodeDecodeError) as problem:
-            self._put_aside(problem)
+            newer = _version_in(self._path) if isinstance(problem, Problem) and problem.code == "newer_file" else None
+            self._put_aside(problem, newer)
             return
         except OSError as error:
             self.problem = Problem(
@@ -164,10 +166,10 @@ class SettingsStore:
         version = data["version"]
         stored = data.get("settings")
         if not isinstance(stored, dict):
-            self._put_aside(ValueError("settings"))
+            self._put_aside(ValueError("settings"), None)
             return
         if version < VERSION:
-            shutil.copy2(self._path, self._path.with_name(f"settings.v{version}.json"))
+            shutil.copy2(self._path, self._free_name(f"settings.v{version}"))
             while version < VERSION:
                 stored = MIGRATIONS[version](stored)
                 version += 1
@@ -176,12 +178,32 @@ class SettingsStore:
         # belong to a program that was here before or will be.
         self._values = {k: v for k, v in stored.items() if k not in SETTINGS or _usable(SETTINGS[k], v)}
 
-    def _put_aside(self, reason: Exception) -> None:
-        aside = self._path.with_name("settings.damaged.json")
+    def _free_name(self, stem: str) -> Path:
+        """A file beside the settings that is not there yet: an older copy may be the only one."""
+        names = itertools.chain((f"{stem}.json",), (f"{stem}.{n}.json" for n in itertools.count(2)))
+        return next(path for name in names if not (path := self._path.with_name(name)).exists())
+
+    def _put_aside(self, reason: Exception, newer: int | None) -> None:
+        """Keep a file that cannot be used under another name; `newer` is its version where that is why."""
+        aside = self._free_name("settings.damaged" if newer is None else f"settings.v{newer}")
         try:
-            os.replace(self._path, aside)  # noqa: PTH105 - replaces an older one on every system
+            replace(self._path, aside)
         except OSError:
             aside = self._path
+        if newer is not None:
+            self.problem = Problem(
+                tr("Your settings were written by a newer AIEnv; this one uses its defaults."),
+                cause=tr(
+                    "The file has format {found}, this program knows {known}. It was kept as {path}.",
+                    found=newer,
+                    known=VERSION,
+                    path=aside,
+                ),
+                cure=tr("Update AIEnv and give the file its old name again, or set what you need under Settings."),
+                details=str(reason),
+                code="settings_newer",
+            )
+            return
         self.problem = Problem(
             tr("Your settings were damaged; AIEnv uses its defaults."),
             cause=tr("The file could not be understood. It was kept as {path}.", path=aside),
@@ -189,6 +211,14 @@ class SettingsStore:
             details=str(reason),
             code="settings_damaged",
         )
+
+
+def _version_in(path: Path) -> int | None:
+    try:
+        version = json.loads(path.read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, int) else None
 
 
 def _usable(setting: Setting, value: Any) -> bool:

@@ -15,7 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 
@@ -23,6 +23,8 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import size, tr
 
 _NAME = "AIEnv"
+_PATIENCE_S: Final = 2.0 if sys.platform == "win32" else 0.0
+_PAUSE_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,30 @@ def write_atomic(path: Path, content: bytes | str) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            replace(Path(temporary), path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
     except OSError as error:
         raise writing_failed(error, path) from error
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file or folder to `target`, over a file that is there. Raises OSError.
+
+    On Windows a virus scanner holds what is new for a moment, and the system then refuses: it is tried for a while.
+    """
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            os.replace(source, target)  # noqa: PTH105 - the one place
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def sync_folder(folder: Path) -> None:

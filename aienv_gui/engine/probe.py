@@ -1,5 +1,8 @@
 """Looks at an environment from inside: ``<its python> -I probe.py '{"steps": [...]}'``. Standard library only.
 
+With ``"lifeline": true`` it ends as soon as its standard input does: whoever asked is gone then, who would have ended a
+step that stands still.
+
 Steps, in the order they are asked for: ``interpreter``, ``import:<module>``, ``accelerator:<framework>``,
 ``computation:<library>``, ``agree:numpy-<framework>``. Each writes one JSON line to standard output before it begins
 and one after it, so that a crash (a truncated library kills the process) or a standstill tells where it was:
@@ -17,6 +20,7 @@ import json
 import os
 import platform
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -31,10 +35,15 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Do the steps of the first argument."""
+    task = json.loads(sys.argv[1])
+    if task.get("lifeline"):
+        lifeline = os.dup(0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a library that reads does not wait for words that never come
+        threading.Thread(target=_end_with_who_asked, args=(lifeline,), daemon=True).start()
     out = os.dup(1)
     os.dup2(2, 1)  # a library that prints does not get between the lines
     failed: set[str] = set()
-    for step in json.loads(sys.argv[1])["steps"]:
+    for step in task["steps"]:
         _write(out, {"step": step, "event": "begin"})
         began = time.perf_counter()
         kind, _, subject = step.partition(":")
@@ -49,6 +58,12 @@ def main() -> int:
             failed.add(subject)
         _write(out, {"step": step, "event": "end", "seconds": round(time.perf_counter() - began, 4), **answer})
     return 0
+
+
+def _end_with_who_asked(lifeline: int) -> None:
+    while os.read(lifeline, 1):
+        pass
+    os._exit(3)
 
 
 def _write(out: int, line: Answer) -> None:

@@ -17,6 +17,7 @@ import csv
 import hashlib
 import io
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from aienv_gui.environments import conda_integrity, download, uv_backend
 from aienv_gui.environments.integrity import site_packages
 from aienv_gui.environments.manifest import folders_to_json, plan_from_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.uv_command import joined
 
 
 class CondaBackend:
@@ -41,10 +43,11 @@ class CondaBackend:
             "sources": sources_to_json(sources),
             "folders": folders_to_json(folders),
         }
-        return plan_from_json(call("plan", task, reporter))
+        with tempfile.TemporaryDirectory(prefix="aienv-plan-", ignore_cleanup_errors=True) as temporary:
+            return plan_from_json(call("plan", task, Path(temporary), reporter))
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
-        download.fetch(plan.files, sources, folders, reporter)
+        download.fetch(plan.files, joined(sources, plan.request), folders, reporter)
 
     def install(self, plan: Plan, staging: Path, final: Path, folders: Folders, reporter: Reporter) -> None:
         from aienv_gui.environments.conda_link import link  # py-rattler: in a worker process only

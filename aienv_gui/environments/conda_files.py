@@ -16,10 +16,9 @@ _SPEC = re.compile(r"^(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.\-]*(?:\s*[=<>!~\[*]
 
 @dataclass(slots=True)
 class CondaFile:
-    """What an environment.yml asks for. `python` is ``3.11`` where the file says so."""
+    """What an environment.yml asks for."""
 
     name: str = ""
-    python: str = ""
     channels: list[str] = field(default_factory=list)
     dependencies: list[str] = field(default_factory=list)
     pip: Requirements = field(default_factory=Requirements)
@@ -88,9 +87,6 @@ def _dependency(node: yaml.Node, path: Path, result: CondaFile) -> None:
             tr("“{line}” is not a package's name with a version.", line=text),
             tr("Write it as in numpy, numpy>=2 or numpy=2.1."),
         )
-    python = re.match(r"^(?:[^\s:]+::)?python\s*[=~>]*\s*(\d+\.\d+)", text)
-    if python is not None:
-        result.python = python[1]
     result.dependencies.append(text)
 
 

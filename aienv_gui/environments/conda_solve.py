@@ -121,9 +121,9 @@ def _channel(name: str) -> Channel:
 
 
 def _specs(request: Request) -> list[MatchSpec]:
-    texts = [f"python {request.python}.*", *request.requirements] if request.python else list(request.requirements)
+    python = [f"python {request.python}.*"] if request.python else []
     specs: list[MatchSpec] = []
-    for text in texts:
+    for text in (*python, *request.python_specs, *request.requirements):
         try:
             specs.append(MatchSpec(text))
         except InvalidMatchSpecError as error:

@@ -92,7 +92,8 @@ def read_environment(prefix: Path, maker: Maker | None = None, folders: Folders 
         broken=fault or _fault(prefix, python, config),
     )
     if folders is not None:
-        with suppress(Problem, ValueError, KeyError):  # old verdicts that cannot be read are no verdicts
+        # Old verdicts that cannot be read, or are none at all, are no verdicts: it counts as never validated.
+        with suppress(Problem, OSError, ValueError, KeyError, TypeError, AttributeError):
             health, validated = read_health(prefix, folders)
             environment = replace(environment, health=health, validated=validated)
     return environment

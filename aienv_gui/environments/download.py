@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from aienv_gui.core.errors import Action, Cancelled, Problem
 from aienv_gui.core.explain import no_network_words
-from aienv_gui.core.storage import Folders, writing_failed
+from aienv_gui.core.storage import Folders, replace, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import size, tr
 from aienv_gui.environments.locks import waited_for
@@ -34,13 +34,16 @@ from aienv_gui.environments.records import PackageProgress, PackageState, Planne
 
 if TYPE_CHECKING:
     import requests
+    from requests.auth import HTTPBasicAuth
 
+Server = tuple[str, str, int]  # scheme, host, port
 # requests is imported where something is really fetched: it costs a quarter of the start of a build from the cache.
 _AT_ONCE: Final = 4
 _BLOCK: Final = 1 << 16  # at most so much is lost when a connection drops
 _TRIES: Final = 5
 _TIMEOUT: Final = (10.0, 30.0)  # seconds to connect, seconds without a byte
 _REPORT_S: Final = 0.1
+_PORTS: Final = {"https": 443, "http": 80}
 PAUSE_S = 0.3  # before the second try; doubled before each further one
 
 
@@ -88,7 +91,7 @@ def fetch(
         remote = any(local_path(file.url) is None and cached(file, folders) is None for file in files)
         session = stack.enter_context(_session(sources)) if remote else None
         pool = stack.enter_context(ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="download"))
-        fetching = _Fetching(session, folder)
+        fetching = _Fetching(session, folder, _passwords(sources))
         try:
             # The largest first: they decide when all of it is here.
             for file in sorted(files, key=lambda f: -(f.size_bytes or 0)):
@@ -103,11 +106,13 @@ def remote_sizes(files: Iterable[PlannedFile], sources: Sources) -> Mapping[Plan
     """Ask the servers for sizes their index does not tell. Blocks; what cannot be learned is left out."""
     import requests
 
+    passwords = _passwords(sources)
     with _session(sources) as session, ThreadPoolExecutor(8, thread_name_prefix="sizes") as pool:
 
         def ask(file: PlannedFile) -> tuple[PlannedFile, int | None]:
             try:
-                answer = session.head(file.url, timeout=(5, 10), allow_redirects=True)
+                auth = passwords.get(server_of(file.url))
+                answer = session.head(file.url, auth=auth, timeout=(5, 10), allow_redirects=True)
                 return file, int(answer.headers["Content-Length"]) if answer.ok else None
             except (requests.RequestException, KeyError, ValueError):
                 return file, None
@@ -138,6 +143,7 @@ class _Fetching:
 
     session: requests.Session | None  # None where nothing comes from the network
     folder: Path
+    passwords: Mapping[Server | None, HTTPBasicAuth]
     stop: threading.Event = field(default_factory=threading.Event)
     events: queue.SimpleQueue[_Arrived | _Failed] = field(default_factory=queue.SimpleQueue)
     done: dict[PlannedFile, int] = field(default_factory=dict)  # each key is written by one thread only
@@ -200,8 +206,10 @@ class _Fetching:
                 self._read_into(part, file)
             except requests.HTTPError as error:
                 status = error.response.status_code
-                if status in (403, 404, 410):
-                    raise _gone(file, file.url) from error
+                if status in (401, 403):
+                    raise _refused(file) from error
+                if status in (404, 410):
+                    raise _gone(file, _without_password(file.url)) from error
                 refused = error
             except (requests.RequestException, ConnectionError, TimeoutError) as error:
                 refused = error
@@ -248,7 +256,8 @@ class _Fetching:
         if file.size_bytes is not None and have == file.size_bytes > 0:
             return
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-        with self.session.get(file.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        auth = self.passwords.get(server_of(file.url))  # requests takes it away where it is led to another server
+        with self.session.get(file.url, auth=auth, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             if answer.status_code == 416:
                 part.unlink()
                 raise requests.ConnectionError("the server cannot go on where the file was cut off")
@@ -310,18 +319,47 @@ def _session(sources: Sources) -> requests.Session:
     return session
 
 
+def server_of(url: str) -> Server | None:
+    """Scheme, host and port of an address: who may be told a password. None for what is no server's address."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # as typed by hand
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname and port else None
+
+
+def _passwords(sources: Sources) -> Mapping[Server | None, HTTPBasicAuth]:
+    """The passwords in the sources' addresses: uv asks the indexes with them, but its lock names files without."""
+    from requests.auth import HTTPBasicAuth
+
+    result: dict[Server | None, HTTPBasicAuth] = {}
+    for address in (sources.index_url, *sources.extra_index_urls, *sources.find_links, *sources.channels):
+        server = server_of(address)
+        parts = urllib.parse.urlsplit(address if server else "")
+        if parts.username is not None:
+            user, password = (urllib.parse.unquote(part or "").encode() for part in (parts.username, parts.password))
+            result.setdefault(server, HTTPBasicAuth(user, password))
+    return result
+
+
+def _without_password(url: str) -> str:
+    parts = urllib.parse.urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def keep(part: Path, target: Path, digest: str) -> None:
     """Give a checked file its name, and note its hash beside it so that it is not read again for each plan.
 
     Raises OSError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(target)
+    replace(part, target)
     part.unlink(missing_ok=True)  # a rename between two links of one file leaves both
     state = target.stat()
     temporary = part.with_suffix(".json")
     temporary.write_text(json.dumps([digest, state.st_size, state.st_mtime_ns]), encoding="utf-8")
-    temporary.replace(_note(target))
+    replace(temporary, _note(target))
 
 
 def _note(path: Path) -> Path:
@@ -351,6 +389,17 @@ def _gone(file: PlannedFile, place: str) -> Problem:
         cause=tr("It was planned from {place}, which does not have it now.", place=place),
         cure=tr("Go back and make the plan again."),
         code="file_gone",
+    )
+
+
+def _refused(file: PlannedFile) -> Problem:
+    host = urllib.parse.urlsplit(file.url).hostname or ""
+    return Problem(
+        tr("{file} could not be downloaded.", file=file.filename),
+        cause=tr("The package server {address} refuses access.", address=host),
+        cure=tr("Check the address and the password of the package sources in the settings."),
+        actions=(Action("open_settings", tr("Open settings")),),
+        code="refused_access",
     )
 
 

@@ -37,7 +37,7 @@ class Fault:
             return tr("{package}: {path} is cut short or was changed.", package=self.package, path=self.path)
         if self.kind is FaultKind.CONTENT:
             return tr("{package}: the content of {path} was changed.", package=self.package, path=self.path)
-        return tr("{package}: its list of files is missing.", package=self.package)
+        return tr("{package}: its list of files is missing or damaged.", package=self.package)
 
 
 def site_packages(prefix: Path) -> list[Path]:
@@ -62,27 +62,36 @@ def verify(prefix: Path, *, hashes: bool = False, checkpoint: Callable[[], None]
 
 def _verify_package(site: Path, info: Path, hashes: bool) -> Iterator[Fault]:
     package = info.name.split("-")[0]
-    try:
-        text = (info / "RECORD").read_text(encoding="utf-8")
-    except OSError:
-        installer = info / "INSTALLER"
-        if not installer.is_file() or installer.read_text(encoding="utf-8").strip() in ("uv", "pip"):
+    rows = _rows(info / "RECORD")
+    if not rows:
+        if not (info / "INSTALLER").is_file() or (info / "INSTALLER").read_bytes().strip() in (b"uv", b"pip"):
             yield Fault(package, "RECORD", FaultKind.NO_RECORD)
         return
-    for row in csv.reader(text.splitlines()):
-        if len(row) != 3 or row[0].endswith((".pyc", "/RECORD")):
+    for name, digest, length in rows:
+        if name.endswith((".pyc", "/RECORD")):
             continue
-        kind = _compare(site / row[0], row[1], row[2], hashes)
+        kind = _compare(site / name, digest, length, hashes)
         if kind is not None:
-            yield Fault(package, row[0], kind)
+            yield Fault(package, name, kind)
 
 
-def _compare(path: Path, digest: str, length: str, hashes: bool) -> FaultKind | None:
+def _rows(record: Path) -> list[tuple[str, str, int | None]]:
+    """Path, hash and size of each file in a RECORD; none where it is missing, cut short or no such list."""
+    try:
+        text = record.read_text(encoding="utf-8")
+        # A fourth column is passed over as pip does.
+        rows = [(row[0], row[1], int(row[2]) if row[2] else None) for row in csv.reader(text.splitlines()) if row]
+    except (OSError, ValueError, IndexError, csv.Error):
+        return []
+    return [] if "\0" in text else rows
+
+
+def _compare(path: Path, digest: str, length: int | None, hashes: bool) -> FaultKind | None:
     try:
         state = path.stat()
     except OSError:
         return FaultKind.MISSING
-    if length and state.st_size != int(length):
+    if length is not None and state.st_size != length:
         return FaultKind.SIZE
     algorithm, _, value = digest.partition("=")
     if hashes and value and algorithm in hashlib.algorithms_guaranteed:

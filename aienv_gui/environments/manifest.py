@@ -8,6 +8,7 @@ last validation stand in the data folder: `write_health`, `read_health`. Also he
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -41,7 +42,7 @@ def request_to_json(request: Request) -> dict[str, Any]:
 def request_from_json(data: Mapping[str, Any]) -> Request:
     """The inverse of `request_to_json`; knows older data without the newer fields. Raises KeyError or ValueError."""
     return Request(
-        name=data["name"],
+        name=str(data["name"]),
         engine=Engine(data["engine"]),
         python=data["python"],
         requirements=tuple(data["requirements"]),
@@ -53,9 +54,24 @@ def request_from_json(data: Mapping[str, Any]) -> Request:
         pip_requirements=tuple(data.get("pip_requirements", ())),
         constraints=tuple(data.get("constraints", ())),
         hashes=tuple((name, digest) for name, digest in data.get("hashes", ())),
+        python_specs=tuple(data.get("python_specs", ())),
+        index_url=data.get("index_url", ""),
         index_urls=tuple(data.get("index_urls", ())),
         find_links=tuple(data.get("find_links", ())),
+        no_index=data.get("no_index", False),
     )
+
+
+def without_passwords(data: Any) -> Any:
+    """JSON data as it may lie on a disk: the addresses in it without user and password.
+
+    Whoever reads it again needs them from the settings or the file that was asked for.
+    """
+    if isinstance(data, str):
+        return re.sub(r"(?<=://)[^\s/?#\"']+@", "", data)
+    if isinstance(data, Mapping):
+        return {key: without_passwords(value) for key, value in data.items()}
+    return [without_passwords(one) for one in data] if isinstance(data, list | tuple) else data
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -137,17 +153,14 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
 
 def write_manifest(prefix: Path, manifest: Manifest) -> None:
     """Write ``aienv.json`` into an environment. Raises `Problem` where the disk does not let us."""
-    write_json(
-        prefix / NAME,
-        {
-            "request": request_to_json(manifest.request),
-            "built": manifest.built,
-            "build": manifest.build,
-            "files": [asdict(file) for file in manifest.files],
-            "lock": dict(manifest.lock or {}),
-        },
-        version=_VERSION,
-    )
+    data = {
+        "request": request_to_json(manifest.request),
+        "built": manifest.built,
+        "build": manifest.build,
+        "files": [asdict(file) for file in manifest.files],
+        "lock": dict(manifest.lock or {}),
+    }
+    write_json(prefix / NAME, without_passwords(data), version=_VERSION)
 
 
 def read_manifest(prefix: Path) -> Manifest | None:
@@ -187,10 +200,11 @@ def write_health(prefix: Path, verdicts: Sequence[Verdict], folders: Folders) ->
 def read_health(prefix: Path, folders: Folders) -> tuple[tuple[Verdict, ...], float | None]:
     """The verdicts of the last validation and when it was; nothing where there was none.
 
-    Raises `Problem` where the file is damaged.
+    Raises `Problem` where the file is damaged, and KeyError, TypeError, ValueError or AttributeError where it holds
+    something else.
     """
     try:
         data = read_json(health_file(prefix, folders), version=_VERSION)
     except FileNotFoundError:
         return (), None
-    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), data["validated"]
+    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), float(data["validated"])

@@ -79,7 +79,7 @@ def _modules_of(prefix: Path, package: str) -> list[str]:
 
 def _tops(info: Path) -> list[str]:
     found: set[str] = set()
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, UnicodeDecodeError, csv.Error):
         for row in csv.reader((info / "RECORD").read_text(encoding="utf-8").splitlines()):
             module = (
                 re.match(r"([A-Za-z]\w*)(?:/__init__\.py|\.py|\.[\w-]+\.so|\.[\w-]+\.pyd)$", row[0]) if row else None

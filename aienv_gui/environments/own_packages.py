@@ -11,7 +11,6 @@ import csv
 import hashlib
 import io
 import re
-import shutil
 import sys
 import time
 import zipfile
@@ -24,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, writing_failed
+from aienv_gui.core.storage import Folders, replace, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Request, Sources
@@ -104,6 +103,17 @@ def _pack(package: Distribution, folder: Path, reporter: Reporter) -> Path:
     if target.is_file() and note.is_file() and note.read_text(encoding="utf-8") == fingerprint:
         return target
     part = target.with_name(f".{target.name}.part")
+    try:
+        _write(package, record, part, reporter)
+        replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    note.write_text(fingerprint, encoding="utf-8")
+    return target
+
+
+def _write(package: Distribution, record: str, part: Path, reporter: Reporter) -> None:
     rows: list[tuple[str, str, int]] = []
     info = ""
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as wheel:
@@ -121,9 +131,6 @@ def _pack(package: Distribution, folder: Path, reporter: Reporter) -> Path:
         writer = csv.writer(listing, lineterminator="\n")
         writer.writerows([*rows, (f"{info}/RECORD", "", "")])
         wheel.writestr(f"{info}/RECORD", listing.getvalue())
-    part.replace(target)
-    note.write_text(fingerprint, encoding="utf-8")
-    return target
 
 
 def _add(wheel: zipfile.ZipFile, source: Path, name: str) -> tuple[str, str, int]:
@@ -170,11 +177,6 @@ def _wheel_name(package: Distribution, wheel_file: str) -> str:
 
 def _escaped(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name)
-
-
-def forget(folders: Folders) -> None:
-    """Delete the wheels made here; they are made again when needed."""
-    shutil.rmtree(folders.cache / "own-packages", ignore_errors=True)
 
 
 def _missing(requirement: str) -> Problem:

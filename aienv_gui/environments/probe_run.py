@@ -113,7 +113,7 @@ class _Attempt:
         ours: bool,
     ) -> None:
         flags = ("-I",) if ours else ("-I", "-B")
-        self._command: list[str | Path] = [python, *flags, PROBE, json.dumps({"steps": list(steps)})]
+        self._command: list[str | Path] = [python, *flags, PROBE, json.dumps({"steps": list(steps), "lifeline": True})]
         self._prefix = prefix
         self._reporter = reporter
         self._on_step = on_step
@@ -135,6 +135,7 @@ class _Attempt:
                 folder=Path(folder),
                 on_line=self._lines.put,
                 cancelled=self._poll,
+                lifeline=True,
             )
         if outcome.cancelled and not self._late:
             raise Cancelled

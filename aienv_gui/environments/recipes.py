@@ -21,6 +21,7 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.conda_files import read_conda_file
 from aienv_gui.environments.manifest import NAME as MANIFEST
 from aienv_gui.environments.manifest import read_manifest
+from aienv_gui.environments.python_specs import chosen, is_python
 from aienv_gui.environments.records import Engine, Request
 from aienv_gui.environments.requirement_files import read_requirements
 
@@ -135,8 +136,9 @@ def _is_package(text: str, engine: Engine) -> bool:
 def request_of_file(path: Path, *, name: str, engine: Engine | None = None, python: str | None = None) -> Request:
     """What a requirements.txt or environment.yml asks for. Raises `Problem` naming file, line and cure.
 
-    Without `engine`, environment.yml goes to conda and everything else to uv. Without `python`, the version the file
-    names, else the application's own. An environment.yml's own name is used where `name` is empty.
+    Without `engine`, environment.yml goes to conda and everything else to uv. Without `python`, the application's own
+    version where the file allows it, else the newest that fits. An environment.yml's own name is used where `name` is
+    empty.
     """
     if path.suffix.lower() in (".yml", ".yaml"):
         return _request_of_conda_file(path, name, engine, python)
@@ -160,13 +162,16 @@ def request_of_file(path: Path, *, name: str, engine: Engine | None = None, pyth
         pip_requirements=asked if as_conda else (),
         constraints=tuple(read.constraints),
         hashes=tuple(read.hashes),
+        index_url=read.index_url,
         index_urls=tuple(read.index_urls),
         find_links=tuple(read.find_links),
+        no_index=read.no_index,
     )
 
 
 def _request_of_conda_file(path: Path, name: str, engine: Engine | None, python: str | None) -> Request:
     read = read_conda_file(path)
+    of_python = tuple(spec for spec in read.dependencies if is_python(spec))
     if engine is Engine.UV:
         raise Problem(
             tr("{file} needs the conda engine.", file=path.name),
@@ -177,15 +182,18 @@ def _request_of_conda_file(path: Path, name: str, engine: Engine | None, python:
     return Request(
         name=name.strip() or read.name or path.stem,
         engine=Engine.CONDA,
-        python=python or read.python or default_python(),
-        requirements=tuple(spec for spec in read.dependencies if not re.match(r"([^\s:]+::)?python\b(?![-_.])", spec)),
+        python=python or chosen(of_python, default_python()),
+        requirements=tuple(spec for spec in read.dependencies if spec not in of_python),
+        python_specs=of_python,
         source_file=str(path),
         channels=tuple(read.channels),
         pip_requirements=tuple(read.pip.requirements),
         constraints=tuple(read.pip.constraints),
         hashes=tuple(read.pip.hashes),
+        index_url=read.pip.index_url,
         index_urls=tuple(read.pip.index_urls),
         find_links=tuple(read.pip.find_links),
+        no_index=read.pip.no_index,
     )
 
 

@@ -112,8 +112,11 @@ class Request:
     pip_requirements: tuple[str, ...] = ()  # the pip: part of an environment.yml
     constraints: tuple[str, ...] = ()  # PEP 508; limit versions without asking for the package (-c files)
     hashes: tuple[tuple[str, str], ...] = ()  # (normalised package, "sha256:...") a requirements file insists on
+    python_specs: tuple[str, ...] = ()  # what an environment.yml says of Python, match specs
+    index_url: str = ""  # the package index a requirements file takes in place of the user's
     index_urls: tuple[str, ...] = ()  # further package indexes a requirements file names
     find_links: tuple[str, ...] = ()  # further folders or pages with wheels a requirements file names
+    no_index: bool = False  # a requirements file wants no package index to be asked
 
 
 @dataclass(frozen=True, slots=True)

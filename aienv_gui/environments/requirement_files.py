@@ -25,13 +25,13 @@ _VALUE_OPTIONS: Final = {
     "--constraint": "constraint",
     "-i": "index",
     "--index-url": "index",
-    "--extra-index-url": "index",
+    "--extra-index-url": "more",
     "-f": "links",
     "--find-links": "links",
 }
 # They steer pip itself and change nothing of what is asked for.
 _IGNORED: Final = ("--pre", "--prefer-binary", "--only-binary", "--no-binary", "--require-hashes", "--trusted-host")
-_IGNORED_MORE: Final = ("--use-feature", "--no-index")
+_IGNORED_MORE: Final = ("--use-feature",)
 
 
 @dataclass(slots=True)
@@ -41,7 +41,9 @@ class Requirements:
     requirements: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
     hashes: list[tuple[str, str]] = field(default_factory=list)
-    index_urls: list[str] = field(default_factory=list)
+    index_url: str = ""  # replaces every index of the user's, as in pip
+    index_urls: list[str] = field(default_factory=list)  # searched as well
+    no_index: bool = False
     find_links: list[str] = field(default_factory=list)
 
 
@@ -138,7 +140,17 @@ def _read_line(
     into.append(str(requirement))
     for digest in hashes:
         algorithm, _, value = digest.partition(":")
-        if algorithm == "sha256" and not re.fullmatch(r"[0-9a-f]{64}", value):
+        if algorithm != "sha256":  # the lock holds no other, so a file could not be held against it
+            raise bad_line(
+                path,
+                number,
+                tr(
+                    "the hash of {package} is not a SHA-256, the only kind that is checked here.",
+                    package=requirement.name,
+                ),
+                tr("Write its SHA-256, as --hash=sha256:…, or take the hash away."),
+            )
+        if not re.fullmatch(r"[0-9a-f]{64}", value):
             raise bad_line(
                 path,
                 number,
@@ -153,6 +165,9 @@ def _read_option(
 ) -> None:
     name, value = _option(line)
     if name in (*_IGNORED, *_IGNORED_MORE):
+        return
+    if name == "--no-index":
+        result.no_index = True
         return
     kind = _VALUE_OPTIONS.get(name)
     if kind is None:
@@ -177,6 +192,8 @@ def _read_option(
             tr("Add the file or address that belongs to it, or take the line away."),
         )
     if kind == "index":
+        result.index_url = value
+    elif kind == "more":
         result.index_urls.append(value)
     elif kind == "links":
         local = path.parent / value

@@ -22,10 +22,11 @@ from typing import Any, Final
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders, free_bytes, read_json, sync_folder, write_json, writing_failed
+from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.locks import acquire, release
+from aienv_gui.environments.locks import acquire, locking_failed, release
 from aienv_gui.environments.manifest import (
     Manifest,
     folders_to_json,
@@ -34,6 +35,7 @@ from aienv_gui.environments.manifest import (
     plan_to_json,
     read_manifest,
     sources_to_json,
+    without_passwords,
     write_manifest,
 )
 from aienv_gui.environments.plan import check_room, make_plan
@@ -43,6 +45,7 @@ from aienv_gui.environments.worker_call import DIED, call
 
 _VERSION: Final = 1
 _JOURNAL: Final = "journal.json"
+_TEMPORARY: Final = "tmp"  # what a build puts aside for a moment; swept with it, however it ends
 _TRASH: Final = ".trash-"
 _NEW: Final = ".new-"
 _NEW_AGE_S: Final = 60.0  # a folder that is being made for a moment only
@@ -77,7 +80,7 @@ def _build(plan: Plan, sources: Sources, folders: Folders, reporter: Reporter, s
             "staging": str(staging),
             "final": str(final),
         }
-        call("build", task, reporter)
+        call("build", task, place / _TEMPORARY, reporter)
         reporter.checkpoint()
         _commit(plan, identity, staging, final, folders)
     except BaseException as error:
@@ -93,13 +96,13 @@ def _open(plan: Plan, identity: str, slug: str, folders: Folders) -> Path:
     new = folders.staging / f"{_NEW}{identity}"
     place = folders.staging / slug
     try:
-        new.mkdir(parents=True)
+        (new / _TEMPORARY).mkdir(parents=True)
         write_json(
             new / _JOURNAL,
-            {"build": identity, "started": time.time(), "plan": plan_to_json(plan)},
+            {"build": identity, "started": time.time(), "plan": without_passwords(plan_to_json(plan))},
             version=_VERSION,
         )
-        new.rename(place)
+        rename(new, place)
     except OSError as error:
         shutil.rmtree(new, ignore_errors=True)
         raise writing_failed(error, new) from error
@@ -118,7 +121,7 @@ def _commit(plan: Plan, identity: str, staging: Path, final: Path, folders: Fold
     health_file(final, folders).unlink(missing_ok=True)  # of a former environment of that name
     try:
         folders.environments.mkdir(parents=True, exist_ok=True)
-        staging.rename(final)
+        rename(staging, final)
         sync_folder(folders.environments)
     except OSError as error:
         raise writing_failed(error, final) from error
@@ -249,7 +252,7 @@ def _locked(slug: str, folders: Folders) -> Iterator[None]:
     try:
         handle = acquire(_lock_file(slug, folders))
     except OSError as error:
-        raise writing_failed(error, _lock_file(slug, folders)) from error
+        raise locking_failed(error, _lock_file(slug, folders)) from error
     if handle is None:
         raise Problem(
             tr("This environment is being worked on already."),

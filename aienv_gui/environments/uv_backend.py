@@ -6,6 +6,8 @@ hashes), `download` fetches it with progress and resume, and uv links the result
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import sys
 import tempfile
@@ -22,7 +24,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import download
 from aienv_gui.environments.integrity import site_packages, verify
-from aienv_gui.environments.interpreters import interpreter_of
+from aienv_gui.environments.interpreters import full_version, interpreter_of
 from aienv_gui.environments.pylock import unpacked_bytes
 from aienv_gui.environments.records import PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv_command import joined, run_uv, source_arguments
@@ -60,7 +62,8 @@ class UvBackend:
         )
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
-        download.fetch(plan.files, joined(sources, plan.request), folders, reporter)
+        sources = joined(sources, plan.request)
+        download.fetch(plan.files, sources, folders, reporter)
         for file in plan.files:
             if not file.filename.endswith(".whl"):
                 build_wheel(file, plan.interpreter or Path(sys.executable), sources, folders, reporter)
@@ -75,24 +78,27 @@ class UvBackend:
             what=tr("The environment could not be made."),
             own_group=False,
         )
-        install_files(plan.files, staging, folders, reporter)
+        install_files(plan.files, staging, folders, reporter, base=plan.interpreter)
 
     def verify(self, prefix: Path) -> tuple[Text, ...]:
         """What is wrong with the files of a built environment; nothing where all is well."""
         return tuple(fault.text for fault in verify(prefix))
 
 
-def install_files(files: Sequence[PlannedFile], prefix: Path, folders: Folders, reporter: Reporter) -> None:
+def install_files(
+    files: Sequence[PlannedFile], prefix: Path, folders: Folders, reporter: Reporter, *, base: Path | None = None
+) -> None:
     """Link fetched files into the environment `prefix` (a venv or a conda prefix), without network and dependencies.
 
-    Reports each package's row. Raises `Problem` and `Cancelled`.
+    `base` is the Python that source archives among them were built with. Reports each package's row. Raises `Problem`
+    and `Cancelled`.
     """
     if not files:
         return
     reporter.status(tr_count("Installing {count} package", "Installing {count} packages", len(files)))
     lines: list[str] = []
     for file in files:
-        wheel = _fetched_wheel(file, folders)
+        wheel = _fetched_wheel(file, base, folders)
         version = wheel.name.split("-")[1]
         lines.append(f"--find-links {wheel.parent.as_uri()}")
         lines.append(f"{file.package}=={version} --hash=sha256:{download.noted_hash(wheel)}")
@@ -120,14 +126,14 @@ def install_files(files: Sequence[PlannedFile], prefix: Path, folders: Folders, 
 
 
 def build_wheel(file: PlannedFile, python: Path, sources: Sources, folders: Folders, reporter: Reporter) -> Path:
-    """Make a wheel from a fetched source archive, once. Runs the package's own build in a folder of its own."""
-    existing = _built_wheel(file, folders)
+    """Make a wheel from a fetched source archive, once for each Python. Runs the package's build in its own folder."""
+    existing = _built_wheel(file, python, folders)
     if existing is not None:
         return existing
     archive = download.cached(file, folders)
     assert archive is not None, "fetched before"
     reporter.status(tr("Building {package} from its source code", package=file.package))
-    into = archive.parent / "built"
+    into = _built_folder(archive, python)
     with tempfile.TemporaryDirectory(prefix="aienv-build-", ignore_cleanup_errors=True) as folder:
         run_uv(
             [*_BUILD, "--python", python, "--out-dir", folder, *source_arguments(sources), archive],
@@ -146,13 +152,22 @@ def build_wheel(file: PlannedFile, python: Path, sources: Sources, folders: Fold
     return into / wheel.name
 
 
-def _built_wheel(file: PlannedFile, folders: Folders) -> Path | None:
+def _built_folder(archive: Path, python: Path) -> Path:
+    """Where the wheel that `python` made of an archive lies: compiled for one version, it is of no use to another."""
+    version = full_version(python)
+    minor = ".".join(version.split(".")[:2])
+    return archive.parent / f"built-{minor or hashlib.sha256(os.fsencode(python)).hexdigest()[:8]}"
+
+
+def _built_wheel(file: PlannedFile, python: Path, folders: Folders) -> Path | None:
     archive = download.cached(file, folders)
-    return next(iter(sorted((archive.parent / "built").glob("*.whl"))), None) if archive is not None else None
+    return next(iter(_built_folder(archive, python).glob("*.whl")), None) if archive is not None else None
 
 
-def _fetched_wheel(file: PlannedFile, folders: Folders) -> Path:
-    found = download.cached(file, folders) if file.filename.endswith(".whl") else _built_wheel(file, folders)
+def _fetched_wheel(file: PlannedFile, base: Path | None, folders: Folders) -> Path:
+    found = download.cached(file, folders)
+    if not file.filename.endswith(".whl"):
+        found = _built_wheel(file, base, folders) if base is not None else None
     if found is None:
         raise Problem(
             tr("{file} is not there any more.", file=file.filename),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.explain import explain
@@ -16,6 +17,7 @@ from aienv_gui.core.processes import Outcome, clean_environment, run
 from aienv_gui.core.storage import Folders, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.environments.download import server_of
 from aienv_gui.environments.records import Request, Sources
 
 _LIMIT_S: Final = 3600.0
@@ -41,30 +43,50 @@ def uv_program() -> Path:
 
 
 def source_arguments(sources: Sources) -> list[str]:
-    """uv's arguments for where packages come from; the addresses of indexes are not among them (`_addresses`)."""
-    arguments = ["--no-index"] if sources.no_index else []
-    if sources.extra_index_urls and not sources.no_index:
-        arguments += ["--index-strategy", "unsafe-best-match"]  # as pip does, whose configuration this mostly is
-    for place in sources.find_links:
-        arguments += ["--find-links", place]
-    return arguments
+    """uv's arguments for where packages come from; the addresses are not among them (`_addresses`)."""
+    if sources.no_index:
+        return ["--no-index"]
+    # As pip does, whose configuration this mostly is.
+    return ["--index-strategy", "unsafe-best-match"] if sources.extra_index_urls else []
 
 
 def _addresses(sources: Sources) -> dict[str, str]:
-    """The indexes as variables for uv: an address may hold a password, and every user can read a command line."""
-    if sources.no_index:
-        return {}
-    found = {"UV_DEFAULT_INDEX": sources.index_url, "UV_INDEX": " ".join(sources.extra_index_urls)}
+    """The places as variables for uv: an address may hold a password, and every user can read a command line."""
+    found = {"UV_FIND_LINKS": ",".join(_link(place) for place in sources.find_links)}
+    if not sources.no_index:
+        found |= {"UV_DEFAULT_INDEX": sources.index_url, "UV_INDEX": " ".join(sources.extra_index_urls)}
     return {name: value for name, value in found.items() if value}
 
 
+def _link(place: str) -> str:
+    """A folder or page as an address without the comma that parts one from the next."""
+    return place.replace(",", "%2C") if "://" in place else Path(place).absolute().as_uri()
+
+
 def joined(sources: Sources, request: Request) -> Sources:
-    """The user's sources with those a requirements file names before them."""
+    """The user's sources with those a requirements file names before them.
+
+    A file's own index takes the place of all the user's, as in pip: beside a public one, a stranger's package of a
+    private name would win with a higher version. Where it holds no password, that of the user's for this server counts.
+    """
+    theirs = sources.extra_index_urls if not request.index_url else ()
     return replace(
         sources,
-        extra_index_urls=tuple(dict.fromkeys(request.index_urls + sources.extra_index_urls)),
-        find_links=tuple(dict.fromkeys(request.find_links + sources.find_links)),
+        index_url=_with_password(request.index_url, sources) or sources.index_url,
+        extra_index_urls=tuple(dict.fromkeys((*(_with_password(url, sources) for url in request.index_urls), *theirs))),
+        find_links=tuple(
+            dict.fromkeys((*(_with_password(url, sources) for url in request.find_links), *sources.find_links))
+        ),
+        no_index=sources.no_index or request.no_index,
     )
+
+
+def _with_password(url: str, sources: Sources) -> str:
+    server = server_of(url)
+    for address in (sources.index_url, *sources.extra_index_urls, *sources.find_links):
+        if server is not None and server == server_of(address) and "@" not in urlsplit(url).netloc:
+            return urlsplit(url)._replace(netloc=urlsplit(address).netloc).geturl()
+    return url
 
 
 def run_uv(

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -237,11 +236,22 @@ def _check_hashes(files: Sequence[PlannedFile], request: Request) -> None:
             )
 
 
+def _hosts(urls: Sequence[str]) -> str:
+    servers = [download.server_of(url) for url in urls]
+    return ", ".join(sorted({server[1] if server else url for server, url in zip(servers, urls, strict=True)}))
+
+
 def remarks(request: Request, files: Sequence[PlannedFile]) -> Iterator[Text]:
     """What the user should know about the files."""
-    if request.index_urls:
-        hosts = ", ".join(sorted({urlsplit(url).hostname or url for url in request.index_urls}))
-        yield tr("{file} asks for packages from {hosts}.", file=Path(request.source_file).name, hosts=hosts)
+    file_name = Path(request.source_file).name
+    if request.no_index:
+        yield tr("{file} wants no package index: only folders and pages with packages are used.", file=file_name)
+    elif request.index_url:
+        yield tr(
+            "{file} takes {hosts} in place of your package indexes.", file=file_name, hosts=_hosts([request.index_url])
+        )
+    if request.index_urls and not request.no_index:
+        yield tr("{file} asks for packages from {hosts}.", file=file_name, hosts=_hosts(request.index_urls))
     from_source = [file.package for file in files if not file.filename.endswith(".whl")]
     if from_source:
         yield tr("Built here from source code, which may take long: {packages}.", packages=", ".join(from_source))

@@ -18,9 +18,8 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, recipes
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
+from aienv_gui.environments.python_specs import offered
 from aienv_gui.environments.records import Engine, Environment, Plan, Request, Sources, Unfinished, Verdict
-
-CONDA_PYTHONS: Final = ("3.14", "3.13", "3.12", "3.11", "3.10")  # conda brings its own Python
 
 # A line of 40 Mbit/s and an ordinary disk, for the estimate before anything is measured.
 _DOWNLOAD_BYTES_S: Final = 5e6
@@ -220,13 +219,11 @@ class Wizard:
     @property
     def pythons(self) -> tuple[str, ...]:
         """The Python versions to choose from, the newest first."""
+        asked = self.draft.asked
         if self.draft.engine is Engine.CONDA:
-            found = set(CONDA_PYTHONS) | {recipes.default_python()}
+            found = set(offered(asked.python_specs if asked is not None else (), recipes.default_python()))
         else:
             found = {base.minor for base in self.offer.interpreters}
-        asked = self.draft.asked
-        if asked is not None and self.draft.file is not None and asked.engine is Engine.CONDA:
-            found.add(asked.python)
         template = self.template
         if template is not None:
             found = {version for version in found if template.suits(version)}
@@ -287,6 +284,10 @@ class Wizard:
         if self.step is Step.OPTIONS:
             if not draft.name.strip():
                 return tr("Give the environment a name.")
+            if not self.pythons and draft.asked is not None and draft.asked.python_specs:
+                return tr(
+                    "No Python version fits what the file asks for: {specs}.", specs=", ".join(draft.asked.python_specs)
+                )
             if not self.pythons:
                 return tr("No Python on this computer suits this template. Choose conda, which brings its own.")
         if self.step is Step.PLAN and self.plan is not None and not self.plan.fits:

@@ -22,11 +22,13 @@ from aienv_gui.environments.records import PackageProgress, PackageState
 
 DIED: Final = "worker_died"
 _POLL_S: Final = 0.05
+_TEMPORARY: Final = ("TMPDIR", "TEMP", "TMP")
 
 
-def call(verb: str, task: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+def call(verb: str, task: Mapping[str, Any], temporary: Path, reporter: Reporter) -> dict[str, Any]:
     """Run a verb of `worker` in its own process and return its result. Blocks until it has ended.
 
+    `temporary` is the folder for its temporary files and its children's: whoever made it sweeps what they leave there.
     Cancelling ends the process and its children at once, whatever they are doing. Raises the worker's `Problem`, a
     `Problem` of code ``worker_died`` where it was killed or crashed, and `Cancelled`.
     """
@@ -37,7 +39,7 @@ def call(verb: str, task: Mapping[str, Any], reporter: Reporter) -> dict[str, An
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=clean_environment({"PYTHONPATH": str(package)}),
+        env=clean_environment({"PYTHONPATH": str(package), **dict.fromkeys(_TEMPORARY, str(temporary))}),
         **new_group(),  # type: ignore[call-overload]
     )
     assert worker.stdin is not None

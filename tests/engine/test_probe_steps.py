@@ -57,6 +57,23 @@ def test_import_that_fails_says_what_is_missing_and_what_needs_it_is_skipped() -
     assert computed["skipped"] is True
 
 
+def test_probe_ends_with_who_asked_while_a_step_stands_still(tmp_path: Path) -> None:
+    (tmp_path / "reads_and_stands.py").write_text("import sys, time\nassert sys.stdin.read() == ''\ntime.sleep(100)\n")
+    source = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    source += f"runpy.run_path({str(PROBE)!r}, run_name='__main__')"
+    task = json.dumps({"steps": ["import:json", "import:reads_and_stands"], "lifeline": True})
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", source, task], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as probe:
+        assert probe.stdin is not None
+        assert probe.stdout is not None
+        steps = [json.loads(probe.stdout.readline()) for _ in range(3)]
+        assert (steps[-1]["step"], steps[-1]["event"]) == ("import:reads_and_stands", "begin")
+        assert probe.poll() is None
+        probe.stdin.close()
+        assert probe.wait(20) == 3
+
+
 def test_module_that_exits_or_prints_does_not_stop_the_probe() -> None:
     hook = "import sys; sys.path.insert(0, {folder!r})"
     folder = Path(__file__).parent / "probe_modules"

@@ -21,7 +21,6 @@ _STEPS: Final = 1000
 STATE_WORDS: Final[dict[JobState, tuple[str, Text]]] = {  # badge's state, word
     JobState.QUEUED: ("neutral", tr("Waiting")),
     JobState.RUNNING: ("busy", tr("Running")),
-    JobState.PAUSED: ("neutral", tr("Paused")),
     JobState.CANCELLING: ("busy", tr("Stopping...")),
     JobState.SUCCEEDED: ("good", tr("Done")),
     JobState.FAILED: ("bad", tr("Failed")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import json
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -32,7 +34,7 @@ class LocalIndex:
     """``with LocalIndex(folder) as index``: serves the wheels and archives of `folder` at `index.url`.
 
     `json` off: the old HTML pages. `sizes` off: an index that tells none. `bytes_s`: how fast files are sent. `log`
-    has a line ``METHOD path range`` for each request.
+    has a line ``METHOD path range`` for each request. With `login` (``user:password``) it demands that in each.
     """
 
     folder: Path
@@ -42,6 +44,9 @@ class LocalIndex:
     bytes_s: float | None = None
     faults: dict[str, Fault] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    login: str = ""
+    leads_to: str = ""  # files are asked for there instead: the root of another index
+    told: list[str] = field(default_factory=list)  # the Authorization headers received
     _server: ThreadingHTTPServer | None = None
     _thread: threading.Thread | None = None
 
@@ -53,6 +58,11 @@ class LocalIndex:
     @property
     def url(self) -> str:
         return f"{self.root}/simple"
+
+    @property
+    def url_with_login(self) -> str:
+        user, _, password = self.login.partition(":")
+        return self.url.replace("://", f"://{quote(user, safe='')}:{quote(password, safe='')}@")
 
     def __enter__(self) -> LocalIndex:
         index = self
@@ -109,7 +119,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, body: bool) -> None:
         path = self.path.split("?")[0]
         self.served.log.append(f"{self.command} {path} {self.headers.get('Range', '')}")
-        if path.startswith("/simple/"):
+        authorization = self.headers.get("Authorization", "")
+        self.served.told += [authorization] if authorization else []
+        expected = "Basic " + base64.b64encode(self.served.login.encode()).decode()
+        if self.served.login and authorization != expected:
+            self._send(401, b"", "text/plain", body)
+        elif self.served.leads_to and path.startswith("/files/"):
+            self._send(302, b"", "text/plain", body, location=self.served.leads_to + path)
+        elif path.startswith("/simple/"):
             self._project(path.removeprefix("/simple/").strip("/"), body)
         elif path.startswith("/files/"):
             self._file(path.removeprefix("/files/"), body)
@@ -195,8 +212,12 @@ class _Handler(BaseHTTPRequestHandler):
             if self.served.bytes_s:
                 time.sleep(len(block) / self.served.bytes_s)
 
-    def _send(self, status: int, data: bytes, kind: str, body: bool) -> None:
+    def _send(self, status: int, data: bytes, kind: str, body: bool, *, location: str = "") -> None:
         self.send_response(status)
+        if location:
+            self.send_header("Location", location)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="packages"')
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

@@ -61,6 +61,7 @@ def get_requires_for_build_wheel(config_settings=None):
     return []
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    {first}
     file = f"{{NAME}}-{{VERSION}}-py3-none-any.whl"
     with zipfile.ZipFile(pathlib.Path(wheel_directory) / file, "w") as wheel:
         rows = []
@@ -75,14 +76,16 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 """
 
 
-def make_source(folder: Path, name: str, version: str = "1.0", *, requires: Sequence[str] = ()) -> Path:
-    """A source archive whose build needs nothing but itself."""
+def make_source(
+    folder: Path, name: str, version: str = "1.0", *, requires: Sequence[str] = (), build: str = ""
+) -> Path:
+    """A source archive whose build needs nothing but itself, and does `build` (Python) first."""
     text = metadata(name, version, requires)
     files = {
         "PKG-INFO": text.replace("Metadata-Version: 2.1", "Metadata-Version: 2.2"),
         "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "own_build"\nbackend-path = ["."]\n'
         f'[project]\nname = "{name}"\nversion = "{version}"\n',
-        "own_build.py": _BUILD.format(name=name, version=version, metadata=text),
+        "own_build.py": _BUILD.format(name=name, version=version, metadata=text, first=build or "pass"),
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{version}.tar.gz"

@@ -21,6 +21,7 @@ from tests.conftest import LogWatch
     [
         ("https://anna:hunter2@mirror.example/simple", "hunter2"),
         ("https://anna@mirror.example/simple", "anna"),
+        ("https://anna:p@ssw0rd@mirror.example/simple", "ssw0rd"),
         ("GET https://mirror.example/simple?token=abc123def&x=1", "abc123def"),
         ("Authorization: Bearer abcdef.ghijkl-mnop", "abcdef.ghijkl-mnop"),
         ("authorization=Basic YW5uYTpodW50ZXIy", "YW5uYTpodW50ZXIy"),

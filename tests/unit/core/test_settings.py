@@ -94,7 +94,9 @@ def test_what_is_right_is_kept(tmp_path: Path, name: str, value: object) -> None
     assert store.get(name) == value
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"settings": {}}', '{"version": 1, "settings": []}', "\x00\x01"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"settings": {}}', '{"version": 1, "settings": []}', "\x00\x01", '{"version": "2"}']
+)
 def test_a_damaged_file_is_put_aside_and_said(tmp_path: Path, text: str) -> None:
     folders = Folders.under(tmp_path)
     _write(folders, text)
@@ -116,11 +118,37 @@ def test_bytes_that_are_no_text_are_put_aside(tmp_path: Path) -> None:
 
 def test_a_file_of_a_newer_program_is_kept_aside(tmp_path: Path) -> None:
     folders = Folders.under(tmp_path)
-    _write(folders, json.dumps({"version": module.VERSION + 1, "settings": {"theme": "dark"}}))
+    newer = module.VERSION + 1
+    _write(folders, json.dumps({"version": newer, "settings": {"theme": "dark"}}))
     store = SettingsStore(folders)
-    assert store.problem is not None
     assert store.get("theme") == "system"
-    assert (folders.config / "settings.damaged.json").exists()
+    assert store.problem is not None
+    assert store.problem.code == "settings_newer"
+    assert "newer AIEnv" in str(store.problem.title)
+    kept = folders.config / f"settings.v{newer}.json"
+    assert str(kept) in str(store.problem.cause)
+    assert json.loads(kept.read_text(encoding="utf-8"))["settings"] == {"theme": "dark"}
+    store.set("theme", "light")
+    assert SettingsStore(folders).problem is None
+
+
+def test_a_copy_that_was_kept_is_never_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = Folders.under(tmp_path)
+    newer = module.VERSION + 1
+    for number in range(3):
+        _write(folders, json.dumps({"version": newer, "settings": {"later": number}}))
+        assert SettingsStore(folders).problem is not None
+        _write(folders, f"damaged {number}")
+        assert SettingsStore(folders).problem is not None
+    kept = sorted(path.name for path in folders.config.iterdir())
+    stems = (f"settings.v{newer}", "settings.damaged")
+    assert kept == sorted(f"{stem}{number}.json" for stem in stems for number in ("", ".2", ".3"))
+    assert (folders.config / "settings.damaged.json").read_text(encoding="utf-8") == "damaged 0"
+    _write(folders, json.dumps({"version": newer, "settings": {"theme": "dark"}}))
+    monkeypatch.setattr(module, "VERSION", newer + 1)
+    monkeypatch.setitem(module.MIGRATIONS, newer, dict)
+    assert SettingsStore(folders).get("theme") == "dark"
+    assert (folders.config / f"settings.v{newer}.4.json").exists()
 
 
 def test_one_value_edited_badly_by_hand_costs_only_itself(tmp_path: Path) -> None:

@@ -146,6 +146,22 @@ def test_channels_of_a_file_come_first_and_defaults_is_replaced(
     assert str(channel) in " ".join(str(note) for note in plan.notes)
 
 
+@pytest.mark.parametrize("spec", [f"python={VERSION}", f"python=={VERSION}", f"python>={VERSION},<4", "python>2|>=3"])
+def test_what_a_file_says_of_python_is_planned_with(channel: Path, folders: Folders, spec: str) -> None:
+    request = Request("first", Engine.CONDA, MINOR, ("paint",), python_specs=(spec,))
+    plan = make_plan(request, Sources(channels=(str(channel),)), folders, Silent())
+    assert ("python", VERSION) in {(file.package, file.version) for file in plan.files}
+
+
+@pytest.mark.parametrize("spec", [f"python<{VERSION}", f"python={VERSION}.99", f"python!={VERSION}"])
+def test_what_a_file_says_of_python_and_nothing_fits_is_told(channel: Path, folders: Folders, spec: str) -> None:
+    request = Request("first", Engine.CONDA, MINOR, ("paint",), python_specs=(spec,))
+    with pytest.raises(Problem) as raised:
+        make_plan(request, Sources(channels=(str(channel),)), folders, Silent())
+    assert "Python" in str(raised.value.cause)
+    assert "{" not in str(raised.value)
+
+
 def test_plan_is_cancelled_at_once(server: ChannelServer, folders: Folders) -> None:
     server.wait_s = 30.0
     request = Request("first", Engine.CONDA, MINOR, ("paint",))

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from aienv_gui.core.errors import Cancelled
-from aienv_gui.core.storage import Folders
+from aienv_gui.core.storage import Folders, write_json
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import tr
 from aienv_gui.environments import interpreters
 from aienv_gui.environments.discovery import discover, read_environment
 from aienv_gui.environments.interpreters import base_interpreters
-from aienv_gui.environments.manifest import Manifest, write_health, write_manifest
+from aienv_gui.environments.manifest import Manifest, health_file, write_health, write_manifest
 from aienv_gui.environments.records import Engine, Environment, Maker, Package, Request, Verdict, VerdictState
 from tests.fakes.reporters import Keeping
 
@@ -103,6 +103,27 @@ def test_ours_come_with_their_name_and_health(home: Path, folders: Folders) -> N
     assert found.health == (verdict,)
     assert found.validated is not None
     assert abs(found.validated - time.time()) < 60
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"verdicts": None, "validated": 1.0},
+        {"verdicts": [None], "validated": 1.0},
+        {"verdicts": [{"check": "imports", "title": "Imports work", "state": "passed"}], "validated": 1.0},
+        {"verdicts": {}, "validated": None},
+        {"verdicts": [], "validated": "yesterday"},
+        {},
+    ],
+)
+def test_one_bad_file_of_verdicts_does_not_empty_the_list(
+    home: Path, folders: Folders, content: dict[str, object]
+) -> None:
+    prefix = make_venv(folders.environments / "mine", "numpy-2.0")
+    write_manifest(prefix, Manifest(Request("mine", Engine.UV, "3.11", ()), built=1.0, build="b"))
+    write_json(health_file(prefix, folders), content, version=1)
+    found = found_in(home, folders)["mine"]
+    assert (found.health, found.validated, found.broken) == ((), None, None)
 
 
 def test_own_environment_comes_first(home: Path, folders: Folders) -> None:

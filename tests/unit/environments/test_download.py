@@ -191,3 +191,48 @@ def test_cache_that_cannot_be_made_is_told(index: LocalIndex, folders: Folders) 
     with pytest.raises(Problem) as raised:
         download.fetch([planned(index)], Sources(), folders, Silent())
     assert str(folders.cache) in str(raised.value.cause)
+
+
+LOGIN = "anna:p@ss/wörd"
+
+
+def test_index_that_asks_for_a_password_gets_it_for_its_files(index: LocalIndex, folders: Folders) -> None:
+    """uv's lock names the files without the password that its index was asked with."""
+    index.login = LOGIN
+    for sources in (
+        Sources(index_url=index.url_with_login),
+        Sources(extra_index_urls=(index.url_with_login,)),
+        Sources(find_links=(index.url_with_login,)),
+    ):
+        file = replace(planned(index, "small"), size_bytes=None)
+        assert download.remote_sizes([file], sources) == {file: (index.folder / file.filename).stat().st_size}
+        place = download.fetch([file], sources, folders, Silent())[file]
+        assert download.sha256_of(place) == file.sha256
+        place.unlink()
+
+
+def test_password_of_one_server_is_not_told_to_another(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    index.login = LOGIN
+    with LocalIndex(index.folder) as other:
+        file = planned(other, "small")
+        place = download.fetch([file], Sources(index_url=index.url_with_login), folders, Silent())[file]
+        place.unlink()
+        index.leads_to = other.root
+        file = planned(index, "small")
+        assert download.fetch([file], Sources(index_url=index.url_with_login), folders, Silent())[file].is_file()
+        assert other.sent(file.filename)
+        assert other.told == []
+    assert len(index.told) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_access_is_told_at_once_and_not_as_a_bad_connection(
+    index: LocalIndex, folders: Folders, status: int
+) -> None:
+    file = planned(index, "small")
+    index.faults[file.filename] = Fault(status=status, times=9)
+    with pytest.raises(Problem) as raised:
+        download.fetch([file], Sources(), folders, Silent())
+    assert raised.value.code == "refused_access"
+    assert "127.0.0.1 refuses access" in str(raised.value.cause)
+    assert len(index.sent(file.filename)) == 1

@@ -53,6 +53,17 @@ def test_included_files_constraints_and_places(tmp_path: Path) -> None:
     assert read.find_links == [str(tmp_path / "wheels")]
 
 
+def test_index_of_a_file_is_kept_apart_from_further_ones(tmp_path: Path) -> None:
+    text = "-i https://first.example/simple\n--extra-index-url https://more.example/simple\n--no-index\n"
+    text += "--index-url=https://own.example/simple\nnumpy\n"
+    request = request_of_file(written(tmp_path, text), name="x")
+    assert (request.index_url, request.index_urls) == ("https://own.example/simple", ("https://more.example/simple",))
+    assert request.no_index
+    inside = "dependencies:\n- pip\n- pip:\n  - --index-url https://own.example/simple\n  - --no-index\n  - numpy\n"
+    as_conda = request_of_file(written(tmp_path, inside, "environment.yml"), name="x")
+    assert (as_conda.index_url, as_conda.index_urls, as_conda.no_index) == ("https://own.example/simple", (), True)
+
+
 def test_powershell_writes_utf16(tmp_path: Path) -> None:
     path = tmp_path / "requirements.txt"
     path.write_bytes("numpy==2.1\r\npandas\r\n".encode("utf-16"))
@@ -73,6 +84,8 @@ def test_powershell_writes_utf16(tmp_path: Path) -> None:
         ("--nonsense yes\nnumpy", 1, "--nonsense", "pip documents"),
         ("numpy\n--index-url\n", 2, "needs a value", "address"),
         ("numpy==2 \\\n --hash=sha256:abc\n", 1, "not a whole SHA-256", "Copy the line"),
+        (f"numpy==2 --hash=sha512:{DIGEST * 2}\n", 1, "hash of numpy is not a SHA-256", "Write its SHA-256"),
+        (f"numpy==2 --hash={DIGEST}\n", 1, "hash of numpy is not a SHA-256", "Write its SHA-256"),
     ],
 )
 def test_bad_line_is_told_with_file_line_and_cure(tmp_path: Path, text: str, line: int, reason: str, cure: str) -> None:
@@ -149,6 +162,7 @@ def test_environment_file(tmp_path: Path) -> None:
     assert request.engine is Engine.CONDA
     assert request.python == "3.11"
     assert request.channels == ("conda-forge", "pytorch")
+    assert request.python_specs == ("python=3.11",)
     assert request.requirements == ("numpy>=1.26", "conda-forge::scipy", "python-dateutil", "pip")
     assert request.pip_requirements == ("requests>=2", "rich")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
+from aienv_gui.environments import download, transaction
 from aienv_gui.environments.discovery import discover, read_environment
 from aienv_gui.environments.integrity import verify
 from aienv_gui.environments.locks import acquire, release
@@ -159,6 +161,17 @@ def test_package_from_source_is_built_and_installed(index: LocalIndex, folders: 
     assert output_of(built.python, "-I", "-c", "import rawpaint; print(rawpaint.x)") == "built"
 
 
+def test_wheel_built_for_one_python_is_not_given_to_another(index: LocalIndex, folders: Folders) -> None:
+    """A compiled one cannot even be installed there."""
+    make_source(index.folder, "rawpaint")
+    (file,) = planned(index, folders, "rawpaint").files
+    archive = download.fetch([file], sources_of(index), folders, Silent())[file]
+    make_wheel(archive.parent / "built", "rawpaint", tag="cp39-cp39-any")  # where all of them lay once
+    make_wheel(archive.parent / "built-3.9", "rawpaint", tag="cp39-cp39-any")
+    built = transaction.build(planned(index, folders, "rawpaint"), sources_of(index), folders, Silent())
+    assert output_of(built.python, "-I", "-c", "import rawpaint; print(rawpaint.x)") == "built"
+
+
 @pytest.mark.parametrize("moment", ["Downloading", "Making", "Installing"])
 def test_cancel_sweeps_and_keeps_the_downloads(index: LocalIndex, folders: Folders, moment: str) -> None:
     index.bytes_s = 3_000_000
@@ -174,6 +187,22 @@ def test_cancel_sweeps_and_keeps_the_downloads(index: LocalIndex, folders: Folde
     assert_nothing_left(folders)
     assert (folders.cache / "wheels").is_dir()
     assert_whole(transaction.build(plan, sources_of(index), folders, Silent()))
+
+
+def test_cancelled_source_build_leaves_no_temporary_files(
+    index: LocalIndex, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "the system's"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    began = tmp_path / "began"
+    make_source(index.folder, "endless", build=f"pathlib.Path({str(began)!r}).touch(); import time; time.sleep(60)")
+    plan = planned(index, folders, "endless")
+    with pytest.raises(Cancelled):
+        transaction.build(plan, sources_of(index), folders, Keeping(lambda _: began.exists()))
+    assert list(temporary.iterdir()) == []
+    assert_nothing_left(folders)
 
 
 class _Killer(Silent):
@@ -411,3 +440,41 @@ def test_read_only_folder_is_told(index: LocalIndex, folders: Folders, small_dis
         transaction.build(plan, sources_of(index), tight, Silent())
     assert raised.value.code == "read_only"
     assert ours(tight) == []
+
+
+def test_passwords_of_a_files_places_are_not_written_down(index: LocalIndex, folders: Folders) -> None:
+    index.login = "anna:hunter2"
+    page = f"{index.url_with_login}/brush/"
+    request = Request(
+        "first",
+        Engine.UV,
+        default_python(),
+        ("colours", "brush"),
+        index_url=index.url_with_login,
+        find_links=(page,),
+    )
+    plan = make_plan(request, Sources(), folders, Silent())
+    journals: list[str] = []
+
+    class Reading(Silent):
+        def status(self, text: object) -> None:
+            journals.append((folders.staging / "first" / "journal.json").read_text(encoding="utf-8"))
+
+    built = transaction.build(plan, Sources(), folders, Reading())
+    assert_whole(built)
+    for written in (*journals, (built.prefix / "aienv.json").read_text(encoding="utf-8")):
+        assert f'"{index.url}"' in written
+        assert "hunter2" not in written
+
+
+def test_a_killed_build_with_a_password_goes_on_with_that_of_the_settings(index: LocalIndex, folders: Folders) -> None:
+    index.login = "anna:hunter2"
+    sources = Sources(index_url=index.url_with_login)
+    request = Request("first", Engine.UV, default_python(), ("colours", "brush"), index_url=index.url_with_login)
+    plan = make_plan(request, sources, folders, Silent())
+    with pytest.raises(Problem):
+        transaction.build(plan, sources, folders, _Killer(2))
+    (found,) = transaction.unfinished(folders)
+    assert found.request.index_url == index.url
+    shutil.rmtree(folders.cache / "wheels")
+    assert_whole(transaction.resume(found, sources, folders, Silent()))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aienv_gui.core.errors import Cancelled, Problem
+from aienv_gui.core.processes import Outcome, run
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import download
+from aienv_gui.environments import download, uv_command
+from aienv_gui.environments.manifest import request_from_json, request_to_json
 from aienv_gui.environments.plan import check_room, make_plan
 from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Request, Sources
@@ -190,3 +193,68 @@ def test_plan_that_does_not_fit_is_refused(index: LocalIndex, folders: Folders) 
         check_room(replace(plan, free_bytes=1000), folders)
     assert raised.value.code == "disk_full"
     assert "1.0 kB" in str(raised.value.cause)
+
+
+def test_index_with_a_password_is_planned_and_fetched(index: LocalIndex, folders: Folders) -> None:
+    index.login = "anna:p@ss"
+    sources = Sources(index_url=index.url_with_login)
+    plan = make_plan(asking("colours"), sources, folders, Silent())
+    assert [file.size_bytes for file in plan.files] == [
+        (index.folder / file.filename).stat().st_size for file in plan.files
+    ]
+    assert len(download.fetch(plan.files, sources, folders, Silent())) == 2
+
+
+def test_index_of_a_file_takes_the_place_of_the_users(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    """Beside the user's, a stranger's package of the private name would win with its higher version."""
+    make_wheel(index.folder, "ours", "99.0")
+    make_wheel(tmp_path / "private", "ours", "1.0")
+    with LocalIndex(tmp_path / "private") as private:
+        request = replace(asking("ours"), index_url=private.url, source_file="/x/r.txt")
+        sources = Sources(index_url=index.url, extra_index_urls=(index.url,))
+        plan = make_plan(request, sources, folders, Silent())
+    assert [file.version for file in plan.files] == ["1.0"]
+    assert index.log == []
+    assert "r.txt takes 127.0.0.1 in place of your package indexes." in [str(note) for note in plan.notes]
+
+
+def test_file_that_wants_no_index_gets_none(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "links", "paint", "0.1")
+    request = replace(asking("paint"), no_index=True, find_links=(str(tmp_path / "links"),), source_file="/x/r.txt")
+    plan = make_plan(request, from_index(index), folders, Silent())
+    assert [file.version for file in plan.files] == ["0.1"]
+    assert index.log == []
+    assert any("r.txt wants no package index" in str(note) for note in plan.notes)
+
+
+def test_requests_written_before_files_had_an_index_are_read() -> None:
+    written = request_to_json(replace(asking("paint"), index_urls=("https://more.example/simple",)))
+    del written["index_url"], written["no_index"]
+    read = request_from_json(written)
+    assert (read.index_url, read.index_urls, read.no_index) == ("", ("https://more.example/simple",), False)
+
+
+def test_addresses_with_passwords_are_not_on_the_command_line(
+    index: LocalIndex, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every user of the machine can read a command line."""
+    make_wheel(tmp_path / "here, and there", "chalk")
+    index.login = "anna:hunter2"
+    commands: list[str] = []
+
+    def keep(command: Sequence[str | Path], **how: Any) -> Outcome:
+        commands.append(" ".join(str(part) for part in command))
+        return run(command, **how)
+
+    monkeypatch.setattr(uv_command, "run", keep)
+    places = (f"{index.url_with_login}/paint/", str(tmp_path / "here, and there"))
+    plan = make_plan(asking("paint", "chalk"), Sources(find_links=places, no_index=True), folders, Silent())
+    assert {file.package for file in plan.files} == {"paint", "chalk"}
+    assert commands
+    assert "hunter2" not in " ".join(commands)
+
+
+def test_address_that_is_none_is_told(folders: Folders) -> None:
+    request = replace(asking("paint"), index_url="http://[broken", source_file="r.txt")
+    with pytest.raises(Problem):
+        make_plan(request, Sources(index_url="http://anna:pw@mirror.example:x/"), folders, Silent())

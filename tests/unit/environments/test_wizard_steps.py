@@ -13,6 +13,7 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import verbatim
 from aienv_gui.environments import accelerators, recipes
 from aienv_gui.environments.interpreters import BaseInterpreter
+from aienv_gui.environments.python_specs import CONDA_PYTHONS
 from aienv_gui.environments.records import (
     Engine,
     Environment,
@@ -23,7 +24,6 @@ from aienv_gui.environments.records import (
     Unfinished,
 )
 from aienv_gui.environments.wizard import (
-    CONDA_PYTHONS,
     Offer,
     Step,
     Wizard,
@@ -140,6 +140,20 @@ def test_an_environment_file_is_for_conda_only(wizard: Wizard, tmp_path: Path) -
     assert (wizard.draft.name, wizard.draft.python) == ("lab", "3.12")
     wizard.use_template("tables")
     assert wizard.engines == tuple(Engine)
+
+
+def test_only_pythons_that_an_environment_file_allows_are_offered(wizard: Wizard, tmp_path: Path) -> None:
+    file = tmp_path / "environment.yml"
+    file.write_text("name: lab\ndependencies: ['python>=3.12,<3.14', numpy]\n", encoding="utf-8")
+    wizard.use_file(file, recipes.request_of_file(file, name=""))
+    assert wizard.pythons == ("3.13", "3.12")
+    wizard.change_python("3.12")
+    request = request_of(wizard.draft, wizard.offer)
+    assert (request.python, request.python_specs) == ("3.12", ("python>=3.12,<3.14",))
+    file.write_text("name: lab\ndependencies: ['python>=4', numpy]\n", encoding="utf-8")
+    wizard.use_file(file, recipes.request_of_file(file, name=""))
+    wizard.forward()
+    assert str(wizard.hindrance) == "No Python version fits what the file asks for: python>=4."
 
 
 def test_the_request_of_a_file_holds_the_extra_packages(wizard: Wizard, tmp_path: Path) -> None:
