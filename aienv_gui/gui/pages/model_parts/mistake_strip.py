@@ -56,7 +56,8 @@ class MistakeStrip(QWidget):
         button.setIconSize(QSize(_SIDE, _SIDE))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setAutoRaise(True)
-        say(button, "setText", tr("{truth} → {answer}", truth=mistake.truth, answer=mistake.answer))
+        truth, answer = (_caption(button, name) for name in (mistake.truth, mistake.answer))
+        say(button, "setText", tr("{truth} → {answer}", truth=truth, answer=answer))
         sentence = tr(
             "“{truth}” was taken for “{answer}” ({sure} sure): {path}",
             truth=mistake.truth,
@@ -80,6 +81,11 @@ class MistakeStrip(QWidget):
         for path, button in self._buttons.items():
             if button is self.sender():
                 self.chosen.emit(path)
+
+
+def _caption(button: QToolButton, name: str) -> str:
+    """A class below its picture, as short as that is wide; an ampersand in it is no keyboard shortcut."""
+    return button.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, _SIDE).replace("&", "&&")
 
 
 def _enlarged(image: QImage) -> QImage:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import Text, percent, size, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, percent, shortened, size, tr, tr_count, verbatim
 from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
 from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
@@ -289,7 +289,7 @@ class ModelDetails(QWidget):
 
 
 def _names(classes: tuple[str, ...]) -> Text:
-    shown = ", ".join(classes[:12])
+    shown = ", ".join(map(shortened, classes[:12]))
     return verbatim(shown if len(classes) <= 12 else f"{shown}… ({len(classes)})")
 
 

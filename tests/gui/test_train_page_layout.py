@@ -1,0 +1,127 @@
+"""What the page Train shows of runs that the tests make up: it fits into the smallest window, each state has words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication, QToolButton
+from pytestqt.qtbot import QtBot
+
+from aienv_gui.__main__ import Session
+from aienv_gui.core.storage import Folders
+from aienv_gui.gui.pages.train import TrainPage
+from aienv_gui.gui.pages.train_parts.run_view import RunView
+from aienv_gui.training.inspection import Example, Inspection
+from aienv_gui.training.records import Curve, Evaluation, LoadCurve, Mistake, Recipe, Run, RunState, RunSummary, Start
+from tests.fakes.session import open_session
+
+_LONG = "Labrador_retriever_" * 12
+
+
+@pytest.fixture
+def session(qtbot: QtBot, folders: Folders) -> Iterator[Session]:
+    with open_session(qtbot, folders, look=False) as session:
+        session.services.environments.loaded = True
+        yield session
+
+
+def _run(state: RunState = RunState.COMPLETED, classes: tuple[str, ...] = ("a", "b")) -> Run:
+    count = len(classes)
+    confusion = tuple(tuple(9 * (row == column) + 1 for column in range(count)) for row in range(count))
+    steps = np.arange(1.0, 101.0)
+    curve = Curve(steps, steps, 1 / steps, 1 - 1 / steps)
+    return Run(
+        folder=Path("/runs/made-up"),
+        recipe=Recipe("Made up", Path("/pictures"), "balanced", "compact_convnet", {"epochs": 2}),
+        state=state,
+        step=100,
+        total_steps=200,
+        epoch=1,
+        start=Start(1, 0, "cpu", "CPU", 1, 2, 200, 5, classes, {}, {}),
+        training=curve,
+        validation=curve,
+        evaluation=Evaluation(0.1, 0.9, classes, confusion, (Mistake("a/1.png", classes[0], classes[1], 0.9),)),
+    )
+
+
+def _page(session: Session, argument: object = None) -> TrainPage:
+    session.services.navigator.open("train", argument)
+    page = session.window.page
+    assert isinstance(page, TrainPage)
+    return page
+
+
+def _show(qtbot: QtBot, session: Session, run: Run) -> RunView:
+    """Show a run as if it had been read from its folder."""
+    page = _page(session)
+    session.services.runs._latest[run.folder] = run
+    page.open_run(run.folder)
+    assert page.run is not None
+    return page.run
+
+
+def _settle(session: Session) -> None:
+    for _ in range(3):
+        QApplication.sendPostedEvents()
+        QApplication.processEvents()
+
+
+def _sideways(page: TrainPage) -> int:
+    return page.scroll_area.horizontalScrollBar().maximum()
+
+
+@pytest.mark.parametrize("classes", [tuple(f"n{number:08d}" for number in range(120)), (_LONG + "1", _LONG + "2")])
+def test_many_classes_and_long_names_do_not_widen_the_page(
+    qtbot: QtBot, session: Session, classes: tuple[str, ...]
+) -> None:
+    session.window.resize(1024, 700)
+    view = _show(qtbot, session, _run(classes=classes))
+    page = _page(session)
+    _settle(session)
+    assert view.result.isVisible()
+    assert _sideways(page) == 0
+    assert page.scroll_area.verticalScrollBar().maximum() < 1500
+    button = view.result.findChild(QToolButton)
+    assert isinstance(button, QToolButton)
+    assert button.sizeHint().width() < 250
+    assert classes[0] in button.toolTip()
+    page.open_new()
+    _settle(session)
+    assert _sideways(page) == 0
+    page.open_list()
+    _settle(session)
+    assert (_sideways(page), page.scroll_area.verticalScrollBar().maximum()) == (0, 0)
+
+
+@pytest.mark.parametrize("code", ["en", "zh_CN"])
+def test_the_page_fits_into_the_smallest_window(qtbot: QtBot, session: Session, code: str) -> None:
+    session.services.language.use(code)
+    session.window.resize(session.window.minimumSize())
+    page = _page(session, "new")
+    assert page.new is not None
+    names = [f"class number {number}" for number in range(12)]
+    examples = tuple(Example(Path(f"/pictures/{name}.png"), name) for name in names)
+    split = {"train": 80, "validation": 10, "test": 10}
+    page.new.data._show(
+        Inspection(Path("/pictures"), 100, tuple((name, 10) for name in names), (), examples, split, ())
+    )
+    _settle(session)
+    assert _sideways(page) == 0
+    for state in (RunState.COMPLETED, RunState.TRAINING, RunState.STOPPED):
+        load = LoadCurve(*np.full((5, 9), 50.0))
+        _show(qtbot, session, replace(_run(state), model=Path("/runs/made-up/model"), load=load))
+        _settle(session)
+        assert _sideways(page) == 0, state
+    session.services.runs.items = (
+        RunSummary(
+            Path("/runs/made-up"), "my flowers, Balanced", "image_classification", RunState.INTERRUPTED, 1e9, 1500.0
+        ),
+    )
+    page.open_list()
+    _settle(session)
+    assert _sideways(page) == 0
+    assert page.table.columnWidth(0) >= 200
