@@ -27,7 +27,7 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
                  schedule: "constant" | "one_cycle", shift (pixels), ...}: the preset's, with the user's changes; what a
                  preset has beyond these travels along untouched
     environment  {prefix, python, name}
-    device       "auto" | "cpu" | "cuda:<uuid or index>"
+    device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
     checkpoint_seconds   at most this much work may be lost (60)
 

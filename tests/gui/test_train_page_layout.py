@@ -8,16 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
+from aienv_gui.environments.records import Environment, Maker, Package
 from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.gui.pages.train_parts.run_view import RunView
+from aienv_gui.hardware.readings import NvidiaState
 from aienv_gui.training.inspection import Example, Inspection
 from aienv_gui.training.records import Curve, Evaluation, LoadCurve, Mistake, Recipe, Run, RunState, RunSummary, Start
 from tests.fakes.session import open_session
+from tests.fakes.snapshots import gpu, snapshot
 
 _LONG = "Labrador_retriever_" * 12
 
@@ -125,3 +129,52 @@ def test_the_page_fits_into_the_smallest_window(qtbot: QtBot, session: Session, 
     _settle(session)
     assert _sideways(page) == 0
     assert page.table.columnWidth(0) >= 200
+
+
+def _able(name: str, *packages: Package) -> Environment:
+    needed = tuple(Package(package, "1") for package in ("numpy", "pillow", "safetensors"))
+    return Environment(Path("/e") / name, Path("/e") / name / "python", name, Maker.AIENV, "3.11", (*packages, *needed))
+
+
+def test_a_card_that_the_environment_cannot_use_is_not_promised(qtbot: QtBot, session: Session) -> None:
+    """With a PyTorch for the processor the card was offered, and choosing it failed after the start."""
+    services = session.services
+    services.environments.items = (_able("cpu", Package("torch", "2.8.0+cpu")),)
+    services.environments.changed.emit()
+    page = _page(session, "new")
+    assert page.new is not None
+    place = page.new.place
+    services.hardware.latest = snapshot(gpu())
+    services.hardware.sampled.emit(services.hardware.latest)
+    assert place.device.itemText(2) == "NVIDIA GeForce RTX 4070"
+    assert not place.device.model().flags(place.device.model().index(2, 0)) & Qt.ItemFlag.ItemIsEnabled
+    assert "cannot use NVIDIA GeForce RTX 4070" in place._hint.text()
+    assert place.other.isVisible()
+    services.environments.items += (_able("cuda", Package("torch", "2.8.0+cu128")),)
+    services.environments.changed.emit()
+    place.environment.setCurrentIndex(1)
+    place.environment.activated.emit(1)
+    assert place.device.model().flags(place.device.model().index(2, 0)) & Qt.ItemFlag.ItemIsEnabled
+    assert "cannot use" not in place._hint.text()
+    assert not place.other.isVisible()
+
+
+def test_a_card_the_driver_names_late_is_offered_and_the_choice_stays(qtbot: QtBot, session: Session) -> None:
+    services = session.services
+    services.environments.items = (_able("cuda", Package("torch", "2.8.0+cu128")),)
+    services.environments.changed.emit()
+    page = _page(session, "new")
+    assert page.new is not None
+    place = page.new.place
+    assert place._hint.text() == "NVIDIA GPUs are being looked for."
+    for seen in (snapshot(state=NvidiaState.STARTING), snapshot(gpu(0), gpu(1))):
+        services.hardware.latest = seen
+        services.hardware.sampled.emit(seen)
+    assert place.device.count() == 4
+    place.device.setCurrentIndex(3)
+    place.device.activated.emit(3)
+    assert place.chosen_device == "cuda:GPU-1"
+    for seen, device in ((snapshot(gpu(0)), "auto"), (snapshot(gpu(0), gpu(1)), "cuda:GPU-1")):  # lost, found again
+        services.hardware.latest = seen
+        services.hardware.sampled.emit(seen)
+        assert place.chosen_device == device
