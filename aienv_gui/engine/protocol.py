@@ -51,7 +51,8 @@ total} meanwhile. An answer is {ok: true, ...} or {ok: false, code, values{}, tr
     predict  {model, pictures[absolute paths], top, invert? (swap dark and light first), device?}
              ->  {results[{path, top[{class, probability}], warnings[{code, values}]} or {path, code, values}], seconds}
 
-Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable.
+Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
+folder.
 
 A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the
 weights without AIEnv: `build`, `of_card`) and card.json::
@@ -212,6 +213,11 @@ def send_command(run: Path, command: str) -> str:
     folder.mkdir(exist_ok=True)
     write_json(folder / f"{identity}.json", {"command": command})
     return identity
+
+
+# Beyond these a picture is "too_large": more than cameras take, so that a small file cannot be made to fill the memory.
+PICTURE_POINTS = 178_000_000
+PICTURE_BYTES = 400_000_000
 
 
 class EventReader:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.wording import Text, tr, tr_count, verbatim
-from aienv_gui.engine.protocol import Code
+from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
+from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
 
 _NAMED = 5  # broken pictures named in a sentence
 
@@ -26,7 +26,7 @@ def warning_of(code: str, values: Mapping[str, Any]) -> Text:
     """A WARNING event in one sentence."""
     if code == Code.BROKEN_CHECKPOINT:
         return tr(
-            "The checkpoint {file} is damaged and was left out; the one before it is used.",
+            "The checkpoint {file} is damaged and was left out.",
             file=values.get("file", "?"),
         )
     make = _WARNINGS.get(code)
@@ -53,6 +53,19 @@ def _unreadable_folder(v: Mapping[str, Any]) -> Problem:
 
 
 def _empty_folder(v: Mapping[str, Any]) -> Problem:
+    loose = int(v.get("loose", 0))
+    if loose:
+        return Problem(
+            tr("The pictures are in no class."),
+            cause=tr_count(
+                "One picture lies directly in {path}, in no folder of a class.",
+                "{count} pictures lie directly in {path}, in no folder of a class.",
+                loose,
+                path=v["path"],
+            ),
+            cure=tr("Make a folder for each class and put the pictures there, or choose the folder above this one."),
+            actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
+        )
     return Problem(
         tr("There are no pictures in this folder."),
         cause=tr("{path} has no folder with pictures in it.", path=v["path"]),
@@ -98,14 +111,11 @@ def _broken_pictures(v: Mapping[str, Any]) -> Problem:
 
 
 def _broken_picture(v: Mapping[str, Any]) -> Problem:
+    reason = str(v["reason"])
     return Problem(
         tr("This picture cannot be read."),
-        cause=tr(
-            "{name} is damaged or not a picture ({reason}).",
-            name=Path(str(v["path"])).name,
-            reason=picture_fault(str(v["reason"])),
-        ),
-        cure=tr("Open it in a picture program and save it again, or choose another one."),
+        cause=tr("{name}: {reason}.", name=Path(str(v["path"])).name, reason=picture_fault(reason)),
+        cure=_PICTURE_CURES.get(reason) or tr("Open it in a picture program and save it again, or choose another one."),
     )
 
 
@@ -338,11 +348,25 @@ def _unlike_training(_v: Mapping[str, Any]) -> Text:
 _PICTURE_FAULTS = {
     "not_a_picture": tr("it is no picture of a kind that AIEnv reads"),
     "cut_short": tr("a part of the file is missing"),
-    "too_large": tr("it is too large"),
+    "too_large": tr(
+        "it is too large: more than {points} million points, or than {bytes}",
+        points=PICTURE_POINTS // 1_000_000,
+        bytes=size(PICTURE_BYTES),
+    ),
     "no_permission": tr("the system does not let you read it"),
     "missing": tr("it is no longer there"),
     "empty": tr("the file is empty"),
     "unreadable": tr("its content is damaged"),
+    "folder": tr("it is a folder"),
+}
+_PICTURE_CURES = {
+    "not_a_picture": tr("Choose a picture, for example a PNG or JPEG file."),
+    "too_large": tr("Save it smaller in a picture program: the model looks at far fewer points anyway."),
+    "no_permission": tr("Give yourself permission to read it, or copy it to a folder of your own."),
+    "missing": tr("Put it back, or choose another one."),
+    "empty": tr("Get the file once more from where it came, or choose another one."),
+    "cut_short": tr("Get the file once more from where it came, or choose another one."),
+    "folder": tr("Choose one picture in it."),
 }
 _FAILED_WRITES = {
     Code.DISK_FULL: tr("the disk is full. Free some space on it."),

@@ -63,6 +63,18 @@ def test_the_engines_reasons_for_a_broken_picture_are_not_shown_as_codes() -> No
         assert "_" not in words
         broken = str(problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": code}))
         assert words in broken
+    too_large = str(problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": "too_large"}))
+    assert "178 million" in too_large
+    assert "400 MB" in too_large
+    gone = problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": "missing"})
+    assert "save it again" not in str(gone.cure)
+
+
+def test_pictures_outside_of_classes_are_not_called_no_pictures() -> None:
+    problem = problems.problem_of(Code.EMPTY_FOLDER, {"path": "/p", "loose": 20})
+    assert "20 pictures lie directly in /p" in str(problem.cause)
+    assert "no pictures" not in str(problem.title)
+    assert "no pictures" in str(problems.problem_of(Code.EMPTY_FOLDER, {"path": "/p", "loose": 0}).title)
 
 
 def test_presets_have_words_and_measurements() -> None:
@@ -130,6 +142,14 @@ def test_learning_by_heart_is_told_with_the_epoch() -> None:
     text = str(advice(_run(training, [1.0, 0.5, 0.4, 0.5, 0.6, 0.7], [0.9] * 6)))
     assert "overfitting" in text
     assert "epoch 3" in text
+
+
+def test_a_model_that_is_always_right_is_not_said_to_learn_by_heart() -> None:
+    """Its validation loss rose from 0.002 to 0.005, and every picture was recognised."""
+    training = list(np.linspace(2.3, 0.0001, 100))
+    losses = [0.3, 0.002, 0.003, 0.004, 0.005, 0.005]
+    assert advice(_run(training, losses, [0.9, 1.0, 1.0, 1.0, 1.0, 1.0])) is None
+    assert "overfitting" in str(advice(_run(training, losses, [0.9, 1.0, 1.0, 0.98, 0.97, 0.96])))
 
 
 def test_a_growing_loss_is_told() -> None:
