@@ -7,7 +7,9 @@ that grow at their end: a `Run` holds views of what was there when it was made, 
 from __future__ import annotations
 
 import bisect
+import errno
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -90,7 +92,14 @@ class _Clock:
         index = max(0, bisect.bisect_right(self._starts, time) - 1)
         if not self._starts:
             return 0.0
-        return max(0.0, self._offsets[index] + time - self._starts[index])
+        found = max(0.0, self._offsets[index] + time - self._starts[index])
+        # What was noticed between two attempts belongs to the end of the first.
+        return min([found, *self._offsets[index + 1 : index + 2]])
+
+    @property
+    def began(self) -> float:
+        """When the newest attempt began; infinite before the first."""
+        return self._starts[-1] if self._starts else math.inf
 
 
 class Story:
@@ -138,6 +147,8 @@ class Story:
         for event in self._events.read():
             self._fold(event)
             changed = True
+        if not alive and not self._folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._folder))
         state = self._state(alive)
         if state is not self._run.state or (state.went_wrong and self._run.failure is None):
             self._run = replace(self._run, state=state, failure=self._failure(state))
@@ -158,14 +169,19 @@ class Story:
         )
 
     def record(self, load: Load) -> None:
-        """Keep how busy the machine is, beside the run. Raises OSError where the folder cannot be written."""
-        self._loads.append(load)
+        """Keep how busy the machine is, beside the run. Raises OSError where the folder cannot be written.
+
+        A moment before the newest attempt is left out: nothing was trained then.
+        """
+        if load.time >= self._clock.began:
+            self._loads.append(load)
 
     def _state(self, alive: bool) -> RunState:
         if self._end is not None:
             return self._end
         if not alive:
-            return RunState.INTERRUPTED if (self._folder / PROCESS).exists() else RunState.CREATED
+            told = self._clock.began < math.inf
+            return RunState.INTERRUPTED if told or (self._folder / PROCESS).exists() else RunState.CREATED
         if not self._begun:
             return RunState.STARTING
         return RunState.PAUSED if self._paused else RunState.TRAINING
