@@ -75,6 +75,7 @@ def test_before_the_first_look_nothing_is_offered(session: Session) -> None:
 
 _LIVE = _run("digits", RunState.TRAINING, 3.0)
 _WHOLE = _run("cells", RunState.COMPLETED, 2.0, Path("/r/cells/model"))
+_STOPPED = _run("rocks", RunState.STOPPED, 5.0, Path("/r/rocks/model"))
 _BROKEN_OFF = _run("leaves", RunState.INTERRUPTED, 4.0)
 
 
@@ -93,7 +94,21 @@ _BROKEN_OFF = _run("leaves", RunState.INTERRUPTED, 4.0)
             "Go back to the training",
             ("train", _BROKEN_OFF.folder),
         ),
-        ((_READY,), (_WHOLE, _BROKEN_OFF), [True, True, True, False], "Use your model", ("models", _WHOLE.model)),
+        ((_READY,), (_WHOLE,), [True, True, True, False], "Use your model", ("models", _WHOLE.model)),
+        (
+            (_READY,),
+            (_WHOLE, _BROKEN_OFF),
+            [True, True, True, False],
+            "Go back to the training",
+            ("train", _BROKEN_OFF.folder),
+        ),
+        (
+            (_READY,),
+            (_STOPPED,),  # it has a model, as good as it was then
+            [True, True, False, False],
+            "Go back to the training",
+            ("train", _STOPPED.folder),
+        ),
     ],
 )
 def test_the_button_does_the_first_thing_still_missing(

@@ -19,7 +19,20 @@ from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.hardware.readings import NvidiaState
 from aienv_gui.training.inspection import Example, Inspection
-from aienv_gui.training.records import Curve, Evaluation, LoadCurve, Mistake, Recipe, Run, RunState, RunSummary, Start
+from aienv_gui.training.problems import problem_of
+from aienv_gui.training.records import (
+    Answer,
+    Checkpoint,
+    Curve,
+    Evaluation,
+    LoadCurve,
+    Mistake,
+    Recipe,
+    Run,
+    RunState,
+    RunSummary,
+    Start,
+)
 from tests.fakes.session import open_session
 from tests.fakes.snapshots import gpu, snapshot
 
@@ -178,3 +191,92 @@ def test_a_card_the_driver_names_late_is_offered_and_the_choice_stays(qtbot: QtB
         services.hardware.latest = seen
         services.hardware.sampled.emit(seen)
         assert place.chosen_device == device
+
+
+def _checkpoint(step: int) -> Checkpoint:
+    return Checkpoint(1.0, step, 1, Path("/runs/made-up/checkpoints/1.pt"), 7, "time", None)
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "said"),
+    [
+        ((_checkpoint(60), _checkpoint(100)), "Stopped at step 100 of 200; the work is kept"),
+        ((_checkpoint(60),), "Stopped at step 100 of 200; the work up to step 60 is kept"),
+        ((), "Stopped at step 100 of 200; nothing could be saved"),
+    ],
+)
+def test_a_stop_that_could_not_save_does_not_say_that_the_work_is_kept(
+    qtbot: QtBot, session: Session, checkpoints: tuple[Checkpoint, ...], said: str
+) -> None:
+    view = _show(qtbot, session, replace(_run(RunState.STOPPED), checkpoints=checkpoints))
+    assert view.status.text() == said
+
+
+def test_a_refusal_goes_when_the_run_has_ended(qtbot: QtBot, session: Session) -> None:
+    run = replace(_run(RunState.TRAINING), answers=(Answer("c1", False, "disk_full"),))
+    view = _show(qtbot, session, run)
+    view.controls._asked["c1"] = "stop"
+    view.controls.show_run(run)
+    assert view.controls.answer.isVisible()
+    session.services.runs.updated.emit(replace(run, state=RunState.STOPPED))
+    assert not view.controls.answer.isVisible()
+
+
+def test_what_continuing_cannot_help_offers_the_same_settings_anew(
+    qtbot: QtBot, session: Session, tmp_path: Path
+) -> None:
+    """Continue stayed the main button, and ran into the same end each time."""
+    recipe = Recipe(
+        "Too fast", tmp_path, "book", "book_convnet", {"epochs": 7, "learning_rate": 9.5, "batch_size": 8, "seed": 3,
+        "optimiser": "adam"},
+    )  # fmt: skip
+    run = replace(_run(RunState.FAILED), recipe=recipe, failure=problem_of("nan", {}))
+    view = _show(qtbot, session, run)
+    controls = view.controls
+    assert controls.anew.isVisible()
+    assert (controls.anew.property("kind"), controls.carry_on.property("kind")) == ("primary", "plain")
+    controls.anew.click()
+    page = _page(session)
+    assert page.new is not None
+    assert page.stack.current() is page.new
+    assert page.new.model.preset.id == "book"
+    assert page.new.data.folder == tmp_path
+    assert page.new.place.name.text() == "Too fast"
+    asked = page.new.model.settings()
+    assert {key: asked[key] for key in recipe.settings} == recipe.settings
+    assert page.new.model.advanced.isVisible()
+    _show(qtbot, session, replace(run, failure=problem_of("disk_full", {})))
+    session.services.runs.updated.emit(replace(run, state=RunState.INTERRUPTED, failure=problem_of("disk_full", {})))
+    assert not controls.anew.isVisible()
+    assert controls.carry_on.property("kind") == "primary"
+
+
+def test_without_a_usable_checkpoint_none_is_called_the_last(qtbot: QtBot, session: Session) -> None:
+    run = replace(_run(RunState.FAILED), checkpoints=(_checkpoint(60),), failure=problem_of("no_checkpoint", {}))
+    view = _show(qtbot, session, run)
+    assert view.status.text() == "Ended at step 100; none of its checkpoints can be used"
+
+
+def test_a_run_whose_folder_is_gone_is_said(qtbot: QtBot, session: Session) -> None:
+    view = _show(qtbot, session, _run(RunState.TRAINING))
+    session.services.runs._latest.clear()
+    session.services.runs.changed.emit()
+    qtbot.waitUntil(view.problem.isVisible, timeout=30_000)
+    assert "recipe.json was not found" in str(view.problem.problem)
+    assert view.badge.text() == "Damaged"
+    assert not view.controls.isVisible()
+
+
+@pytest.mark.parametrize("wrong", ["-1", "11", "0", "one", ""])
+def test_a_wrong_learning_rate_is_said_beside_its_field(qtbot: QtBot, session: Session, wrong: str) -> None:
+    """The field swallowed keys: -1 became 1, without a word."""
+    page = _page(session, "new")
+    assert page.new is not None
+    advanced = page.new.model.advanced
+    advanced.learning_rate.clear()
+    qtbot.keyClicks(advanced.learning_rate, wrong)
+    assert advanced.learning_rate.text() == wrong
+    assert "at most 10" in advanced._below_rate.text()
+    advanced.learning_rate.setText("0.000000012345")
+    assert "at most 10" not in advanced._below_rate.text()
+    assert advanced.settings()["learning_rate"] == 0.000000012345

@@ -161,7 +161,7 @@ class HomePage(Page):
     def _show_path(self) -> None:
         environments = [item for item in self.services.environments.items if item.can_train]
         runs = [run for run in self.services.runs.items if run.damaged is None]
-        finished = [run for run in runs if run.model is not None]
+        finished = [run for run in runs if run.state is RunState.COMPLETED and run.model is not None]
         live = next((run for run in runs if run.state.live), None)
         if self._idle_card():
             self.environment.set_done(True, tr("Training works, on the CPU only: no PyTorch here can use the GPU."))
@@ -202,10 +202,10 @@ class HomePage(Page):
             return Next(tr("Show the training"), "train", live.folder)
         if not ready:
             return Next(tr("Set up an environment"), "environments", "new")
+        last = max(runs, key=_created, default=None)
+        if last is not None and last.state in _WAYS_ON:
+            return Next(tr("Go back to the training"), "train", last.folder)
         if not finished:
-            last = max(runs, key=_created, default=None)
-            if last is not None and last.state in _WAYS_ON:
-                return Next(tr("Go back to the training"), "train", last.folder)
             return Next(tr("Train a sample model"), "train", "new")
         if not self._kept:
             return Next(tr("Use your model"), "models", max(finished, key=_created).model)

@@ -18,6 +18,7 @@ from aienv_gui.gui.widgets.empty_state import EmptyState
 from aienv_gui.gui.widgets.one_of import OneOf
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.training.records import Recipe
 
 
 class TrainPage(Page):
@@ -95,11 +96,18 @@ class TrainPage(Page):
             self.run = RunView(self.services, self)
             self.run.renamed.connect(self._on_name)
             self.run.deleted.connect(self.open_list)
+            self.run.anew_asked.connect(self._on_anew)
             self.stack.add(self.run)
         summary = self.services.runs.get(folder)
         self.set_title(verbatim(summary.name if summary else "…"))
         self.run.open(folder)
         self._show(self.run)
+
+    @Slot(object)
+    def _on_anew(self, recipe: Recipe) -> None:
+        self.open_new()
+        assert self.new is not None
+        self.new.show_recipe(recipe)
 
     @Slot(object)
     def _on_started(self, folder: Path) -> None:

@@ -101,6 +101,11 @@ class PlaceSection(Card):
         self._wanted = prefix
         self.refresh()
 
+    def choose_device(self, device: str) -> None:
+        """Choose a device by its name in a recipe, now or when it is there."""
+        self._wanted_device = device
+        self._fill_devices()
+
     def missing(self) -> Text | None:
         if self.chosen is None:
             if not self._services.environments.loaded:
