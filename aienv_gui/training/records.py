@@ -131,6 +131,7 @@ class RunSummary:
     step: int = 0
     total_steps: int = 0
     model: Path | None = None  # the finished model's folder
+    python: Path = Path()  # the interpreter that trains it
     damaged: Text | None = None  # why the run cannot be read, where it cannot
 
 

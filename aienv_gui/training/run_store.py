@@ -145,6 +145,7 @@ def summary(folder: Path) -> RunSummary:
         step=facts["step"],
         total_steps=facts["total_steps"],
         model=model if (model / protocol.CARD).is_file() else None,
+        python=recipe.environment_python,
     )
 
 

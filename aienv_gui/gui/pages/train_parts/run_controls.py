@@ -200,10 +200,8 @@ class RunControls(QWidget):
     @Slot()
     def _on_continue(self) -> None:
         assert self._run is not None
-        python = None
-        if self._gone(self._run):
-            python = self._environments[self.place.currentIndex()].python
-        self._job = self._services.runs.carry_on(self._run.folder, python)
+        other = self._environments[self.place.currentIndex()] if self._gone(self._run) else None
+        self._job = self._services.runs.carry_on(self._run.folder, other)
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_continued)
         self.answer.hide()
