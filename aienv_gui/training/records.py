@@ -137,12 +137,17 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Loss and accuracy over steps. `seconds` counts the run's own time: the gaps between attempts are left out."""
+    """Loss and accuracy over steps. `seconds` counts the run's own time: the gaps between attempts are left out.
+
+    The trends are what the noise of single steps hides; the validation, which has few points, has none.
+    """
 
     seconds: Array = field(default_factory=_nothing)
     step: Array = field(default_factory=_nothing)
     loss: Array = field(default_factory=_nothing)
     accuracy: Array = field(default_factory=_nothing)
+    loss_trend: Array = field(default_factory=_nothing)
+    accuracy_trend: Array = field(default_factory=_nothing)
 
     def __len__(self) -> int:
         return len(self.step)

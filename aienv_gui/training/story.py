@@ -35,12 +35,14 @@ from aienv_gui.training.records import (
     RunState,
     Start,
 )
+from aienv_gui.training.trend import trend
 
 _LOG_TAIL_BYTES = 4000
 _SETTLED_STEPS = 20  # steps of an attempt before its speed is believed
 _USEFUL_RANGE = 3.0  # "2 to 20 minutes" helps nobody
 _SHORT_S = 30.0  # ... but at the end any range is near enough
 _CURVE = ("seconds", "step", "loss", "accuracy")
+_TRENDS = ("loss_trend", "accuracy_trend")
 _LOAD = ("seconds", "cpu", "memory", "gpu", "gpu_memory")
 
 
@@ -110,7 +112,7 @@ class Story:
         self._events = EventReader(folder)
         self._loads = LoadRecord(folder)
         self._clock = _Clock()
-        self._training = Rows(len(_CURVE))
+        self._training = Rows(len(_CURVE) + len(_TRENDS))
         self._validation = Rows(len(_CURVE))
         self._load = Rows(len(_LOAD))
         self._launched = False  # an attempt was announced and has not said STARTED
@@ -265,8 +267,13 @@ class Story:
         times = [self._clock.seconds(float(time)) for time in columns["time"]]
         rows = np.array([times, columns["step"], columns["loss"], columns["accuracy"]], dtype=np.float64)
         if rows.shape[1]:
-            self._training.append(rows)
+            self._training.append(np.vstack([rows, *(self._trend(index, rows[index]) for index in (2, 3))]))
             self._run = replace(self._run, step=int(rows[1, -1]), epoch=int(columns["epoch"][-1]))
+
+    def _trend(self, index: int, new: Array) -> Array:
+        """The trend at the `new` values of a column: found here, in the background, and once."""
+        before = self._training.column(index)
+        return trend(before, new, len(before))
 
     def _on_progress(self, event: Mapping[str, Any]) -> None:
         step = int(event.get("step", self._run.step))

@@ -16,6 +16,7 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.environments.records import Environment, Maker, Package
 from aienv_gui.gui.pages.train import TrainPage
+from aienv_gui.gui.pages.train_parts.run_plots import RunPlots
 from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.hardware.readings import NvidiaState
 from aienv_gui.training.inspection import Example, Inspection
@@ -50,7 +51,7 @@ def _run(state: RunState = RunState.COMPLETED, classes: tuple[str, ...] = ("a", 
     count = len(classes)
     confusion = tuple(tuple(9 * (row == column) + 1 for column in range(count)) for row in range(count))
     steps = np.arange(1.0, 101.0)
-    curve = Curve(steps, steps, 1 / steps, 1 - 1 / steps)
+    curve = Curve(steps, steps, 1 / steps, 1 - 1 / steps, 1 / steps, 1 - 1 / steps)
     return Run(
         folder=Path("/runs/made-up"),
         recipe=Recipe("Made up", Path("/pictures"), "balanced", "compact_convnet", {"epochs": 2}),
@@ -280,3 +281,29 @@ def test_a_wrong_learning_rate_is_said_beside_its_field(qtbot: QtBot, session: S
     advanced.learning_rate.setText("0.000000012345")
     assert "at most 10" not in advanced._below_rate.text()
     assert advanced.settings()["learning_rate"] == 0.000000012345
+
+
+def test_a_hidden_run_is_drawn_when_it_is_shown_again(
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times a second its curves were made ready for drawing, on whatever page the user was."""
+    drawn: list[int] = []
+    original = RunPlots.show_run
+
+    def counted(self: RunPlots, run: Run) -> None:
+        drawn.append(run.step)
+        original(self, run)
+
+    monkeypatch.setattr(RunPlots, "show_run", counted)
+    run = _run(RunState.TRAINING)
+    view = _show(qtbot, session, run)
+    assert drawn == [100]
+    session.services.navigator.open("home")
+    for step in (101, 102):
+        session.services.runs.updated.emit(replace(run, step=step))
+        view._refresh.timeout.emit()
+    session.services.runs.updated.emit(replace(run, state=RunState.PAUSED, step=103))
+    assert drawn == [100]
+    _page(session)
+    assert drawn == [100, 103]
+    assert view.badge.text() == "Paused"

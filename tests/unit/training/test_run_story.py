@@ -7,11 +7,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aienv_gui.engine.protocol import EVENTS, LOG, PROCESS
 from aienv_gui.training.records import Load, Recipe, RunState
 from aienv_gui.training.story import Story
+from aienv_gui.training.trend import trend
 
 RECIPE = Recipe(
     name="Cats", folder=Path("pictures"), preset="balanced", architecture="compact_convnet", settings={"epochs": 2}
@@ -273,3 +275,27 @@ def test_what_continuing_cannot_help_needs_a_new_training(folder: Folder, code: 
     folder.story.update(alive=False)
     assert folder.story.run.needs_anew is anew
     assert folder.story.run.saved_step == (None if code == "no_checkpoint" else 1)
+
+
+def test_the_trend_is_the_same_however_the_steps_come(folder: Folder) -> None:
+    whole = trend(np.empty(0), 1 / np.arange(1.0, 1001.0), 0)
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    for first in range(1, 1001, 40):
+        folder.metrics(first, first + 39, 100.0)
+        folder.story.update(alive=True)
+    curve = folder.story.run.training
+    np.testing.assert_allclose(curve.loss_trend, whole)
+    np.testing.assert_allclose(curve.loss_trend[-1], curve.loss[-10:].mean())
+    np.testing.assert_allclose(curve.loss_trend[:6], [curve.loss[max(0, i - 4) : i + 1].mean() for i in range(6)])
+    folder.say("launched", 3000.0)
+    folder.started(3000.0, step=500)
+    folder.metrics(501, 510, 3000.0)
+    folder.story.update(alive=True)
+    np.testing.assert_allclose(folder.story.run.training.loss_trend, whole[:510])
+
+
+def test_a_step_without_a_number_is_a_gap_in_the_trend() -> None:
+    found = trend(np.array([1.0, 1.0]), np.array([math.nan, 4.0]), 2)
+    assert math.isnan(found[0])
+    assert found[1] == 2.0

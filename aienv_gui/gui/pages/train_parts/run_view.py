@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
@@ -170,6 +171,8 @@ class RunView(QWidget):
 
     @Slot()
     def _show(self) -> None:
+        if not self.isVisible():
+            return  # until it is: nobody sees it now, and a training on this computer needs the time
         run, self._fresh = self._fresh, None
         if run is None or run.folder != self.folder:
             return
@@ -199,6 +202,10 @@ class RunView(QWidget):
             else:
                 self.problem.clear()
         self._advise(run)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show()
 
     def _advise(self, run: Run) -> None:
         about = (len(run.validation), run.state)
