@@ -307,3 +307,22 @@ def test_a_hidden_run_is_drawn_when_it_is_shown_again(
     _page(session)
     assert drawn == [100, 103]
     assert view.badge.text() == "Paused"
+
+
+def test_a_network_that_sees_no_colour_says_so_of_coloured_pictures(qtbot: QtBot, session: Session) -> None:
+    page = _page(session, "new")
+    assert page.new is not None
+    (grey,) = page.new.model._grey
+    for colour in (False, True):
+        page.new.data.inspection = Inspection(Path("/pictures"), 9, (), (), (), {}, (), colour=colour)
+        page.new.data.changed.emit()
+        assert grey.isVisible() is colour
+    assert "grey only" in grey.text()
+
+
+def test_the_time_left_is_spaced_evenly_in_chinese(qtbot: QtBot, session: Session) -> None:
+    session.services.language.use("zh_CN")
+    view = _show(
+        qtbot, session, replace(_run(RunState.TRAINING), phase="training", seconds_left=(45 * 60.0, 62 * 60.0))
+    )
+    assert view.status.text().endswith("剩余时间：45 到 62 分钟")

@@ -106,6 +106,9 @@ def test_an_inspection_is_read(tmp_path: Path) -> None:
     assert found.split == {"train": 5, "validation": 1, "test": 1}
     assert found.examples[0].path == tmp_path / "a" / "sub" / "1.png"
     assert "2 pictures" in str(found.warnings[0])
+    assert not found.colour
+    seen = inspection_of(tmp_path, {"pictures": 0, "classes": [], "input": {"channels": 3}})
+    assert seen.colour
 
 
 def _run(training: list[float], validation: list[float], accuracy: list[float], classes: int = 10) -> Run:

@@ -13,6 +13,7 @@ from aienv_gui.core.wording import percent, tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.words import say
 from aienv_gui.training.records import Mistake
@@ -73,7 +74,11 @@ class MistakeStrip(QWidget):
     @Slot(object)
     def _on_picture(self, thumbnail: Thumbnail) -> None:
         button = self._buttons.get(thumbnail.path)
-        if button is not None and self.sender() is self._job and not thumbnail.image.isNull():
+        if button is None or self.sender() is not self._job:
+            return
+        if thumbnail.image.isNull():
+            show_icon(button, "picture", "muted")
+        else:
             button.setIcon(QIcon(QPixmap.fromImage(_enlarged(thumbnail.image))))
 
     @Slot()

@@ -13,6 +13,7 @@ from aienv_gui.core.wording import tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
@@ -40,6 +41,7 @@ class ExampleRow(QWidget):
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(2)
             picture = QLabel(cell)
+            picture.setProperty("icon_size", 24)
             picture.setFixedSize(_SIDE, _SIDE)
             picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
             say(picture, "setAccessibleName", tr("An example of “{name}”", name=example.name))
@@ -70,7 +72,10 @@ class ExampleRow(QWidget):
     @Slot(object)
     def _on_picture(self, thumbnail: Thumbnail) -> None:
         label = self._pictures.get(thumbnail.path)
-        if label is None or self.sender() is not self._job or thumbnail.image.isNull():
+        if label is None or self.sender() is not self._job:
+            return
+        if thumbnail.image.isNull():
+            show_icon(label, "picture", "muted", "setPixmap")
             return
         small = max(thumbnail.image.width(), thumbnail.image.height()) < _SIDE
         mode = Qt.TransformationMode.FastTransformation if small else Qt.TransformationMode.SmoothTransformation

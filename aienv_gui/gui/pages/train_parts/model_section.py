@@ -127,6 +127,7 @@ class ModelSection(Card):
         super().__init__(tr("Model"), parent)
         self._presets = presets()
         self._cards: dict[ChoiceCard, Preset] = {}
+        self._grey: list[Label] = []  # warnings of the networks that look at no colours
         self._group = QButtonGroup(self)
         row = QHBoxLayout()
         row.setSpacing(12)
@@ -139,6 +140,10 @@ class ModelSection(Card):
                 card.add_line(_measured(preset), "good" if good else "muted").setToolTip(
                     f"{preset.measured.machine}, {preset.measured.date}"
                 )
+            if preset.options.get("channels") == 1:
+                grey = card.add_line(tr("It sees grey only: the colours of these pictures are left out."), "warn")
+                grey.hide()
+                self._grey.append(grey)
             self._cards[card] = preset
             self._group.addButton(card)
             row.addWidget(card, 1)
@@ -167,6 +172,11 @@ class ModelSection(Card):
             if preset.id == identity:
                 card.setChecked(True)
                 self._on_card(card)
+
+    def set_colour(self, colour: bool) -> None:
+        """Whether the pictures have colours, which some networks would leave out."""
+        for label in self._grey:
+            label.setVisible(colour)
 
     def show_settings(self, settings: Mapping[str, Any]) -> None:
         """Show a recipe's settings in place of the preset's, unfolded: they are there to be changed."""

@@ -141,6 +141,8 @@ class NewTraining(QWidget):
     def _on_changed(self) -> None:
         chosen = self.place.chosen
         self.data.set_python(chosen.python if chosen else None)
+        found = self.data.inspection
+        self.model.set_colour(found is not None and found.colour)
         self._name()
         missing = self.missing()
         self.start_button.setEnabled(missing is None)
