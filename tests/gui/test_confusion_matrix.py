@@ -60,3 +60,18 @@ def test_long_names_are_told_apart_by_their_ends(matrix: ConfusionMatrix) -> Non
     labels = [matrix._label(name) for name in names]
     assert labels[0] != labels[1]
     assert all(label.startswith("pho") and "…" in label for label in labels)
+
+
+def test_names_beside_small_cells_are_as_high_as_others(matrix: ConfusionMatrix) -> None:
+    """They were cut to the height of their cell, which may be a point."""
+    heights = []
+    for count in (3, 200):
+        matrix.set_matrix(["HHHHH"] * count, _diagonal(count))
+        matrix.resize(600, matrix.heightForWidth(600))
+        image = matrix.grab().toImage()
+        background = image.pixelColor(image.width() - 1, image.height() - 1)
+        x = matrix._margin_left() - 11  # within the last letter of the names
+        rows = [y for y in range(matrix._margin_top() - 10, image.height()) if image.pixelColor(x, y) != background]
+        first = [y for y, number in zip(rows, range(rows[0], rows[-1] + 1), strict=False) if y == number]
+        heights.append(len(first))
+    assert heights[1] >= heights[0] > 5

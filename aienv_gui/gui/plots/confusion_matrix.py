@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -228,20 +229,20 @@ class ConfusionMatrix(QWidget):
         painter.restore()
         painter.setPen(self._theme.color("text"))
         # With many classes the names would overlap: every n-th is written, all are said by the cursor.
-        every = max(1, round((metrics.height() + 1) / max(cell, 1)))
+        every = max(1, math.ceil(metrics.height() / max(cell, 0.01)))
+        line = max(cell, metrics.height())  # a name is whole beside the smallest cell too
         for index in range(0, len(self._classes), every):
             name = self._label(self._classes[index])
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(
-                QRectF(metrics.height() + 4, top + index * cell, left - metrics.height() - 12, cell), right, name
-            )
+            middle = index * cell + cell / 2 - line / 2
+            painter.drawText(QRectF(height, top + middle, left - height - 8, line), right, name)
             column = QRectF(left + index * cell, metrics.height() + 4, cell, top - metrics.height() - 8)
             if self._upright():
                 painter.save()
-                painter.translate(column.left(), column.bottom())
+                painter.translate(left + middle, column.bottom())
                 painter.rotate(-90)
                 upright = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-                painter.drawText(QRectF(0, 0, column.height(), cell), upright, name)
+                painter.drawText(QRectF(0, 0, column.height(), line), upright, name)
                 painter.restore()
             else:
                 painter.drawText(column, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, name)
