@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, shortened, size, tr, tr_count, verbatim
 from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
 
 _NAMED = 5  # broken pictures named in a sentence
+_NAME_MOST = 60  # characters of each
 
 
 def problem_of(code: str, values: Mapping[str, Any], details: str = "") -> Problem:
@@ -77,7 +78,7 @@ def _empty_folder(v: Mapping[str, Any]) -> Problem:
 def _one_class(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("There is only one class."),
-        cause=tr("All pictures are in “{name}”: there is nothing to tell apart.", name=v.get("name", "?")),
+        cause=tr("All pictures are in “{name}”: there is nothing to tell apart.", name=_name(v)),
         cure=tr("Add a second folder with pictures of something else, or choose the folder above this one."),
         actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
     )
@@ -90,7 +91,7 @@ def _few_pictures(v: Mapping[str, Any]) -> Problem:
             "The class “{name}” has only one picture.",
             "The class “{name}” has only {count} pictures.",
             int(v.get("count", 0)),
-            name=v.get("name", "?"),
+            name=_name(v),
         ),
         cure=tr(
             "Each class needs at least {minimum} pictures: to train, to validate and to test. Ten or more are better.",
@@ -189,7 +190,7 @@ def _write_failed(v: Mapping[str, Any]) -> Problem:
 def _missing_package(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("The environment lacks a package that training needs."),
-        cause=tr("“{name}” is not installed in it, or does not load.", name=v.get("name", "?")),
+        cause=tr("“{name}” is not installed in it, or does not load.", name=_name(v)),
         cure=tr("Choose another environment, or make one with the template for pictures."),
         actions=(Action("open_page", tr("Open Environments"), "environments"),),
     )
@@ -239,8 +240,12 @@ def _own_words(values: Mapping[str, Any]) -> Text:
     return tr("It said: {reason}", reason=values["reason"])
 
 
+def _name(values: Mapping[str, Any], key: str = "name") -> str:
+    return shortened(str(values.get(key, "?")))
+
+
 def _names(paths: list[str], count: int) -> Text:
-    shown = ", ".join(paths[:_NAMED])
+    shown = ", ".join(shortened(path, _NAME_MOST) for path in paths[:_NAMED])
     if count > _NAMED:
         return tr("{names} and {more} more", names=shown, more=count - _NAMED)
     return verbatim(shown)
@@ -287,9 +292,9 @@ def _unbalanced(v: Mapping[str, Any]) -> Text:
     return tr(
         "The classes are of very different size: {smallest} has {few} pictures, {largest} has {many}. The model may "
         "prefer the large ones.",
-        smallest=v.get("smallest", "?"),
+        smallest=_name(v, "smallest"),
         few=v.get("smallest_pictures", "?"),
-        largest=v.get("largest", "?"),
+        largest=_name(v, "largest"),
         many=v.get("largest_pictures", "?"),
     )
 

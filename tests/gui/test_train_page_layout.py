@@ -20,7 +20,7 @@ from aienv_gui.gui.pages.train_parts.run_plots import RunPlots
 from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.hardware.readings import NvidiaState
 from aienv_gui.training.inspection import Example, Inspection
-from aienv_gui.training.problems import problem_of
+from aienv_gui.training.problems import problem_of, warning_of
 from aienv_gui.training.records import (
     Answer,
     Checkpoint,
@@ -108,6 +108,12 @@ def test_many_classes_and_long_names_do_not_widen_the_page(
     assert button.sizeHint().width() < 250
     assert classes[0] in button.toolTip()
     page.open_new()
+    assert page.new is not None
+    counts = tuple((name, 4) for name in classes)
+    unbalanced = {"smallest": classes[0], "smallest_pictures": 4, "largest": classes[1], "largest_pictures": 90}
+    warnings = (warning_of("thin_class", {"classes": dict(counts)}), warning_of("unbalanced", unbalanced))
+    page.new.data._show(Inspection(Path("/pictures"), 9, counts, (), (), {}, warnings))
+    page.new.problem.show_problem(problem_of("few_pictures", {"path": "/pictures", "name": classes[0], "count": 1}))
     _settle(session)
     assert _sideways(page) == 0
     page.open_list()
