@@ -87,6 +87,12 @@ def verbatim(text: object) -> Text:
     return Text("{text}", {"text": str(text)})
 
 
+def shortened(name: str, most: int = 40) -> str:
+    """A name of the user's in a sentence: beyond `most` characters its middle is left out, for it cannot be wrapped."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[: most - 1 - half]}…{name[-half:]}"
+
+
 def use_language(code: str, locale_folder: Path) -> None:
     """Render every text in `code` (a key of `LANGUAGES`) from now on.
 

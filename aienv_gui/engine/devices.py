@@ -26,26 +26,36 @@ def prepare(device: str) -> str:
 
 
 def choose_device(wanted: str, events: Events) -> torch.device:
-    """The device for "auto", "cpu", "cuda" or "cuda:1". "auto" falls back to the processor with a warning.
+    """The device for "auto", "cpu", "cuda", "cuda:1" or "mps" (Apple's). "auto" falls back to the processor, warning.
 
     Raises `Failure` (no_device) where one asked for by name does not compute.
     """
-    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+    name = {"auto": _present(), "cuda": "cuda:0"}.get(wanted, wanted)
+    if name == "cpu":
         return torch.device("cpu")
     try:
-        device = torch.device("cuda:0" if wanted in ("auto", "cuda") else wanted)
+        device = torch.device(name)
         # A card that is too old or too new for this PyTorch is "available" and fails at its first kernel.
         (torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)).sum().item()
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if wanted != "auto":
             raise Failure(Code.NO_DEVICE, device=wanted, reason=reason) from error
-        events.emit(Event.WARNING, code=Code.GPU_UNUSABLE, values={"device": "cuda:0", "reason": reason})
+        events.emit(Event.WARNING, code=Code.GPU_UNUSABLE, values={"device": name, "reason": reason})
         return torch.device("cpu")
     return device
+
+
+def _present() -> str:
+    """The first graphics unit that PyTorch says is there, computing or not."""
+    if torch.cuda.is_available():
+        return "cuda:0"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
+    if device.type == "mps":
+        return "Apple GPU"
     return platform.processor() or platform.machine()

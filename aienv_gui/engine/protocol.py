@@ -28,7 +28,7 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
                  schedule: "constant" | "one_cycle", shift (pixels), ...}: the preset's, with the user's changes; what a
                  preset has beyond these travels along untouched
     environment  {prefix, python, name}
-    device       "auto" | "cpu" | "cuda:<uuid or index>"
+    device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
     checkpoint_seconds   at most this much work may be lost (60)
 
@@ -52,7 +52,8 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
     predict  {model, pictures[absolute paths], top, invert? (swap dark and light first), device?}
              ->  {results[{path, top[{class, probability}], warnings[{code, values}]} or {path, code, values}], seconds}
 
-Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable.
+Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
+folder.
 
 A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the
 weights without AIEnv: `build`, `of_card`) and card.json::
@@ -277,6 +278,11 @@ def is_locked(run: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+# Beyond these a picture is "too_large": more than cameras take, so that a small file cannot be made to fill the memory.
+PICTURE_POINTS = 178_000_000
+PICTURE_BYTES = 400_000_000
 
 
 class EventReader:

@@ -151,7 +151,8 @@ def _needs(build: _Build) -> Text:
 
 
 def _apple() -> Choice:
-    return Choice(CPU, tr("CPU and Apple GPU"), tr("On a Mac the ordinary build uses the graphics unit by itself."))
+    both = tr("On a Mac the ordinary build holds both; a training takes the graphics unit where PyTorch can use it.")
+    return Choice(CPU, tr("CPU and Apple GPU"), both)
 
 
 def _version(text: str) -> tuple[int, ...]:

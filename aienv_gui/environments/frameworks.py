@@ -64,6 +64,16 @@ def accelerator_of(environment: Environment) -> Text | None:
     return tr("CPU only")
 
 
+def lacks_cuda(environment: Environment) -> bool:
+    """Whether its PyTorch cannot use an NVIDIA card. Silent where its version does not tell how it was built."""
+    version = environment.version_of("torch") or environment.version_of("pytorch") or ""
+    local = version.partition("+")[2]
+    if local:
+        return local.startswith(("cpu", "rocm"))
+    beside = any(package.name.startswith(_CUDA_PACKAGES) for package in environment.packages)
+    return not beside and version.partition(".")[0] not in ("0", "1")  # those before 2.0 held CUDA themselves
+
+
 def overall(environment: Environment) -> VerdictState | None:
     """The worst verdict of the last validation; None where it was never validated, or could not be."""
     if environment.broken is not None:

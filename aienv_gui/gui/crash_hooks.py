@@ -89,11 +89,13 @@ class CrashHooks(QObject):
 
 # Known, harmless, and not ours to mend.
 _NOISE = ("This plugin does not support propagateSizeHints()",)
+_PICTURES = "qt.gui.imageio"  # a damaged picture of the user's: said where it was to be shown
 
 
 def _on_qt_message(kind: QtMsgType, context: QMessageLogContext, message: str | None) -> None:
     category = getattr(context, "category", None) or "default"
-    level = logging.DEBUG if message in _NOISE else _LEVELS.get(kind, logging.WARNING)
+    quiet = message in _NOISE or category.startswith(_PICTURES)
+    level = logging.DEBUG if quiet else _LEVELS.get(kind, logging.WARNING)
     _qt_log.log(level, "%s: %s", category, message)
 
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.records import Environment
 from aienv_gui.gui import run_work
 from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Job, Jobs
@@ -78,9 +79,9 @@ class RunList(QObject):
         job.finished.connect(self.refresh)
         return job
 
-    def carry_on(self, folder: Path, python: Path | None = None) -> Job:
-        """Continue a training that was stopped or interrupted; the result is its folder."""
-        job = self._jobs.start(tr("Continue the training"), run_work.carry_on, folder, python, quiet=True)
+    def carry_on(self, folder: Path, environment: Environment | None = None) -> Job:
+        """Continue a training that was stopped or interrupted, perhaps elsewhere; the result is its folder."""
+        job = self._jobs.start(tr("Continue the training"), run_work.carry_on, folder, environment, quiet=True)
         job.finished.connect(self.refresh)
         return job
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.records import Environment
 from aienv_gui.training import inspection, run_store, samples, supervisor
 from aienv_gui.training.inspection import Inspection
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
@@ -37,10 +38,13 @@ def begin(recipe: Recipe, folders: Folders, reporter: Reporter) -> Path:
     return folder
 
 
-def carry_on(folder: Path, python: Path | None, reporter: Reporter) -> Path:
-    """Continue a run, in another environment where `python` is given; returns its folder."""
+def carry_on(folder: Path, environment: Environment | None, reporter: Reporter) -> Path:
+    """Continue a run, in another environment where one is given; returns its folder."""
     reporter.status(tr("Starting"))
-    supervisor.continue_run(folder, python)
+    if environment is None:
+        supervisor.continue_run(folder)
+    else:
+        supervisor.continue_run(folder, environment.python, environment.prefix, environment.name)
     return folder
 
 

@@ -12,6 +12,8 @@ from aienv_gui.training.records import Run, RunState
 _EPOCHS_FOR_JUDGEMENT = 3
 _CHANCE = 1.5  # times as good as guessing still counts as guessing
 _RISEN = 1.15  # validation loss over its best, to call it rising
+_RISEN_BY = 0.05  # ... and by how much at least: from 0.002 to 0.003 is nothing
+_FALLEN_BY = 0.01  # validation accuracy under its best, which counts as well
 _GAP = 0.6  # training loss under this share of the validation loss, to call it learnt by heart
 _EXPLODED = 1.5
 
@@ -59,6 +61,10 @@ def _overfitting(run: Run) -> Text | None:
         return None
     best = int(np.nanargmin(loss)) if np.isfinite(loss).any() else len(loss) - 1
     if len(loss) - 1 - best < _EPOCHS_FOR_JUDGEMENT or not np.all(loss[-2:] > _RISEN * loss[best]):
+        return None
+    accuracy = run.validation.accuracy
+    fallen = float(np.nanmax(accuracy) - np.nanmax(accuracy[-2:])) if np.isfinite(accuracy[-2:]).any() else 0.0
+    if float(np.min(loss[-2:])) - float(loss[best]) < _RISEN_BY and fallen < _FALLEN_BY:
         return None
     recent = run.training.loss[run.training.step > run.validation.step[-2]]
     if recent.size == 0 or float(np.mean(recent)) > _GAP * float(loss[-1]):

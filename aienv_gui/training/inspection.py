@@ -38,6 +38,7 @@ class Inspection:
     examples: tuple[Example, ...]
     split: Mapping[str, int]  # train, validation, test -> pictures
     warnings: tuple[Text, ...]
+    colour: bool = False  # enough of them for a network to look at the colours
 
 
 def inspect(folder: Path, python: Path, seed: int, folders: Folders, reporter: Reporter) -> Inspection:
@@ -65,4 +66,5 @@ def inspection_of(folder: Path, answer: Mapping[str, Any]) -> Inspection:
         warnings=tuple(
             problems.warning_of(str(item["code"]), item.get("values", {})) for item in answer.get("warnings", ())
         ),
+        colour=answer.get("input", {}).get("channels") == 3,
     )

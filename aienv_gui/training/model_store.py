@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,13 @@ def _python_of(run: Path | None) -> Path | None:
         return Path(protocol.read_json(run / protocol.RECIPE)["environment"]["python"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the model is usable without its run's recipe: any able environment will do
+
+
+def copy_of(model: Model, known: Iterable[Model]) -> Model | None:
+    """The kept copy of a run's model as it is now, if there is one. A continued run makes another model."""
+    if model.kept or model.broken is not None:
+        return None
+    return next((other for other in known if other.kept and other.card == model.card), None)
 
 
 def keep(model: Model, folders: Folders, _reporter: Reporter) -> Path:

@@ -8,10 +8,11 @@ from typing import Any
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
-from aienv_gui.core.wording import Text, tr, tr_count, verbatim
-from aienv_gui.engine.protocol import Code
+from aienv_gui.core.wording import Text, shortened, size, tr, tr_count, verbatim
+from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
 
 _NAMED = 5  # broken pictures named in a sentence
+_NAME_MOST = 60  # characters of each
 
 
 def problem_of(code: str, values: Mapping[str, Any], details: str = "") -> Problem:
@@ -28,7 +29,7 @@ def warning_of(code: str, values: Mapping[str, Any]) -> Text:
     """A WARNING event in one sentence."""
     if code == Code.BROKEN_CHECKPOINT:
         return tr(
-            "The checkpoint {file} is damaged and was left out; the one before it is used.",
+            "The checkpoint {file} is damaged and was left out.",
             file=values.get("file", "?"),
         )
     make = _WARNINGS.get(code)
@@ -55,6 +56,19 @@ def _unreadable_folder(v: Mapping[str, Any]) -> Problem:
 
 
 def _empty_folder(v: Mapping[str, Any]) -> Problem:
+    loose = int(v.get("loose", 0))
+    if loose:
+        return Problem(
+            tr("The pictures are in no class."),
+            cause=tr_count(
+                "One picture lies directly in {path}, in no folder of a class.",
+                "{count} pictures lie directly in {path}, in no folder of a class.",
+                loose,
+                path=v["path"],
+            ),
+            cure=tr("Make a folder for each class and put the pictures there, or choose the folder above this one."),
+            actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
+        )
     return Problem(
         tr("There are no pictures in this folder."),
         cause=tr("{path} has no folder with pictures in it.", path=v["path"]),
@@ -66,7 +80,7 @@ def _empty_folder(v: Mapping[str, Any]) -> Problem:
 def _one_class(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("There is only one class."),
-        cause=tr("All pictures are in “{name}”: there is nothing to tell apart.", name=v.get("name", "?")),
+        cause=tr("All pictures are in “{name}”: there is nothing to tell apart.", name=_name(v)),
         cure=tr("Add a second folder with pictures of something else, or choose the folder above this one."),
         actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
     )
@@ -79,7 +93,7 @@ def _few_pictures(v: Mapping[str, Any]) -> Problem:
             "The class “{name}” has only one picture.",
             "The class “{name}” has only {count} pictures.",
             int(v.get("count", 0)),
-            name=v.get("name", "?"),
+            name=_name(v),
         ),
         cure=tr(
             "Each class needs at least {minimum} pictures: to train, to validate and to test. Ten or more are better.",
@@ -100,14 +114,11 @@ def _broken_pictures(v: Mapping[str, Any]) -> Problem:
 
 
 def _broken_picture(v: Mapping[str, Any]) -> Problem:
+    reason = str(v["reason"])
     return Problem(
         tr("This picture cannot be read."),
-        cause=tr(
-            "{name} is damaged or not a picture ({reason}).",
-            name=Path(str(v["path"])).name,
-            reason=picture_fault(str(v["reason"])),
-        ),
-        cure=tr("Open it in a picture program and save it again, or choose another one."),
+        cause=tr("{name}: {reason}.", name=Path(str(v["path"])).name, reason=picture_fault(reason)),
+        cure=_PICTURE_CURES.get(reason) or tr("Open it in a picture program and save it again, or choose another one."),
     )
 
 
@@ -182,7 +193,7 @@ def _write_failed(v: Mapping[str, Any]) -> Problem:
 def _missing_package(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("The environment lacks a package that training needs."),
-        cause=tr("“{name}” is not installed in it, or does not load.", name=v.get("name", "?")),
+        cause=tr("“{name}” is not installed in it, or does not load.", name=_name(v)),
         cure=tr("Choose another environment, or make one with the template for pictures."),
         actions=(Action("open_page", tr("Open Environments"), "environments"),),
     )
@@ -279,8 +290,12 @@ def _own_words(values: Mapping[str, Any]) -> Text:
     return tr("It said: {reason}", reason=values["reason"])
 
 
+def _name(values: Mapping[str, Any], key: str = "name") -> str:
+    return shortened(str(values.get(key, "?")))
+
+
 def _names(paths: list[str], count: int) -> Text:
-    shown = ", ".join(paths[:_NAMED])
+    shown = ", ".join(shortened(path, _NAME_MOST) for path in paths[:_NAMED])
     if count > _NAMED:
         return tr("{names} and {more} more", names=shown, more=count - _NAMED)
     return verbatim(shown)
@@ -334,9 +349,9 @@ def _unbalanced(v: Mapping[str, Any]) -> Text:
     return tr(
         "The classes are of very different size: {smallest} has {few} pictures, {largest} has {many}. The model may "
         "prefer the large ones.",
-        smallest=v.get("smallest", "?"),
+        smallest=_name(v, "smallest"),
         few=v.get("smallest_pictures", "?"),
-        largest=v.get("largest", "?"),
+        largest=_name(v, "largest"),
         many=v.get("largest_pictures", "?"),
     )
 
@@ -404,11 +419,25 @@ def _unlike_training(_v: Mapping[str, Any]) -> Text:
 _PICTURE_FAULTS = {
     "not_a_picture": tr("it is no picture of a kind that AIEnv reads"),
     "cut_short": tr("a part of the file is missing"),
-    "too_large": tr("it is too large"),
+    "too_large": tr(
+        "it is too large: more than {points} million points, or than {bytes}",
+        points=PICTURE_POINTS // 1_000_000,
+        bytes=size(PICTURE_BYTES),
+    ),
     "no_permission": tr("the system does not let you read it"),
     "missing": tr("it is no longer there"),
     "empty": tr("the file is empty"),
     "unreadable": tr("its content is damaged"),
+    "folder": tr("it is a folder"),
+}
+_PICTURE_CURES = {
+    "not_a_picture": tr("Choose a picture, for example a PNG or JPEG file."),
+    "too_large": tr("Save it smaller in a picture program: the model looks at far fewer points anyway."),
+    "no_permission": tr("Give yourself permission to read it, or copy it to a folder of your own."),
+    "missing": tr("Put it back, or choose another one."),
+    "empty": tr("Get the file once more from where it came, or choose another one."),
+    "cut_short": tr("Get the file once more from where it came, or choose another one."),
+    "folder": tr("Choose one picture in it."),
 }
 _FAILED_WRITES = {
     Code.DISK_FULL: tr("the disk is full. Free some space on it."),

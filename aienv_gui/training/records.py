@@ -13,6 +13,15 @@ import numpy.typing as npt
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text
+from aienv_gui.engine.protocol import Code
+
+# The recipe and the pictures decide these: the same again gives the same end.
+_FOR_GOOD = frozenset(
+    {
+        *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.NO_DEVICE, Code.DATA_CHANGED),
+        *(Code.NO_FOLDER, Code.EMPTY_FOLDER, Code.ONE_CLASS, Code.FEW_PICTURES, Code.BROKEN_PICTURES),
+    }
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -122,17 +131,23 @@ class RunSummary:
     step: int = 0
     total_steps: int = 0
     model: Path | None = None  # the finished model's folder
+    python: Path = Path()  # the interpreter that trains it
     damaged: Text | None = None  # why the run cannot be read, where it cannot
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Loss and accuracy over steps. `seconds` counts the run's own time: the gaps between attempts are left out."""
+    """Loss and accuracy over steps. `seconds` counts the run's own time: the gaps between attempts are left out.
+
+    The trends are what the noise of single steps hides; the validation, which has few points, has none.
+    """
 
     seconds: Array = field(default_factory=_nothing)
     step: Array = field(default_factory=_nothing)
     loss: Array = field(default_factory=_nothing)
     accuracy: Array = field(default_factory=_nothing)
+    loss_trend: Array = field(default_factory=_nothing)
+    accuracy_trend: Array = field(default_factory=_nothing)
 
     def __len__(self) -> int:
         return len(self.step)
@@ -263,6 +278,17 @@ class Run:
     def can_continue(self) -> bool:
         """Whether there is something left to do and no process does it."""
         return not self.state.live and self.state is not RunState.COMPLETED
+
+    @property
+    def needs_anew(self) -> bool:
+        """Whether continuing would most likely end as before, so that a new training is the way on."""
+        return self.can_continue and self.failure is not None and self.failure.code in _FOR_GOOD
+
+    @property
+    def saved_step(self) -> int | None:
+        """The step from which it would go on; None where it would begin again, or cannot."""
+        usable = self.failure is None or self.failure.code != Code.NO_CHECKPOINT
+        return max((checkpoint.step for checkpoint in self.checkpoints), default=None) if usable else None
 
     def checkpoint_of(self, command: str) -> Checkpoint | None:
         """The checkpoint that answers a command."""

@@ -154,6 +154,7 @@ def _in_one_line(recipe: Recipe, folder: Path, facts: Mapping[str, Any]) -> RunS
         step=facts["step"],
         total_steps=facts["total_steps"],
         model=model if (model / protocol.CARD).is_file() else None,
+        python=recipe.environment_python,
     )
 
 

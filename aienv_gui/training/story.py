@@ -7,7 +7,9 @@ that grow at their end: a `Run` holds views of what was there when it was made, 
 from __future__ import annotations
 
 import bisect
+import errno
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,12 +35,14 @@ from aienv_gui.training.records import (
     RunState,
     Start,
 )
+from aienv_gui.training.trend import trend
 
 _LOG_TAIL_BYTES = 4000
 _SETTLED_STEPS = 20  # steps of an attempt before its speed is believed
 _USEFUL_RANGE = 3.0  # "2 to 20 minutes" helps nobody
 _SHORT_S = 30.0  # ... but at the end any range is near enough
 _CURVE = ("seconds", "step", "loss", "accuracy")
+_TRENDS = ("loss_trend", "accuracy_trend")
 _LOAD = ("seconds", "cpu", "memory", "gpu", "gpu_memory")
 
 
@@ -90,7 +94,14 @@ class _Clock:
         index = max(0, bisect.bisect_right(self._starts, time) - 1)
         if not self._starts:
             return 0.0
-        return max(0.0, self._offsets[index] + time - self._starts[index])
+        found = max(0.0, self._offsets[index] + time - self._starts[index])
+        # What was noticed between two attempts belongs to the end of the first.
+        return min([found, *self._offsets[index + 1 : index + 2]])
+
+    @property
+    def began(self) -> float:
+        """When the newest attempt began; infinite before the first."""
+        return self._starts[-1] if self._starts else math.inf
 
 
 class Story:
@@ -101,7 +112,7 @@ class Story:
         self._events = EventReader(folder)
         self._loads = LoadRecord(folder)
         self._clock = _Clock()
-        self._training = Rows(len(_CURVE))
+        self._training = Rows(len(_CURVE) + len(_TRENDS))
         self._validation = Rows(len(_CURVE))
         self._load = Rows(len(_LOAD))
         self._launched = False  # an attempt was announced and has not said STARTED
@@ -139,6 +150,8 @@ class Story:
         for event in self._events.read(brief=brief):
             self._fold(event)
             changed = True
+        if not alive and not self._folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._folder))
         state = self._state(alive)
         if state is not self._run.state or (state.went_wrong and self._run.failure is None):
             self._run = replace(self._run, state=state, failure=self._failure(state))
@@ -164,14 +177,19 @@ class Story:
         )
 
     def record(self, load: Load) -> None:
-        """Keep how busy the machine is, beside the run. Raises OSError where the folder cannot be written."""
-        self._loads.append(load)
+        """Keep how busy the machine is, beside the run. Raises OSError where the folder cannot be written.
+
+        A moment before the newest attempt is left out: nothing was trained then.
+        """
+        if load.time >= self._clock.began:
+            self._loads.append(load)
 
     def _state(self, alive: bool) -> RunState:
         if self._end is not None:
             return self._end
         if not alive:
-            return RunState.INTERRUPTED if (self._folder / PROCESS).exists() else RunState.CREATED
+            told = self._clock.began < math.inf
+            return RunState.INTERRUPTED if told or (self._folder / PROCESS).exists() else RunState.CREATED
         if not self._begun:
             return RunState.STARTING
         return RunState.PAUSED if self._paused else RunState.TRAINING
@@ -256,8 +274,13 @@ class Story:
         times = [self._clock.seconds(float(time)) for time in columns["time"]]
         rows = np.array([times, columns["step"], columns["loss"], columns["accuracy"]], dtype=np.float64)
         if rows.shape[1]:
-            self._training.append(rows)
+            self._training.append(np.vstack([rows, *(self._trend(index, rows[index]) for index in (2, 3))]))
             self._run = replace(self._run, step=int(rows[1, -1]), epoch=int(columns["epoch"][-1]))
+
+    def _trend(self, index: int, new: Array) -> Array:
+        """The trend at the `new` values of a column: found here, in the background, and once."""
+        before = self._training.column(index)
+        return trend(before, new, len(before))
 
     def _on_progress(self, event: Mapping[str, Any]) -> None:
         step = int(event.get("step", self._run.step))

@@ -129,8 +129,10 @@ def is_running(run: Path) -> bool:
     return run_store.is_running(run)
 
 
-def continue_run(run: Path, python: Path | None = None) -> None:
-    """Let a run that was stopped or interrupted go on from its last checkpoint; `python` replaces its interpreter.
+def continue_run(run: Path, python: Path | None = None, prefix: Path | None = None, name: str = "") -> None:
+    """Let a run that was stopped or interrupted go on from its last checkpoint.
+
+    `python`, with its environment's folder and name, replaces the interpreter.
 
     Raises `Problem`, see `start`.
     """
@@ -138,7 +140,7 @@ def continue_run(run: Path, python: Path | None = None) -> None:
     if run_store.summary(run).state is RunState.COMPLETED:
         raise problems.problem_of(Code.FINISHED, {})
     if python is not None and python != recipe.environment_python:
-        recipe = replace(recipe, environment_python=python, environment_prefix=Path(), environment_name="")
+        recipe = replace(recipe, environment_python=python, environment_prefix=prefix or Path(), environment_name=name)
         protocol.write_json(run / RECIPE, {"version": protocol.VERSION, **recipe.to_json()})
     deadline = time.monotonic() + _GRACE_S
     while is_running(run) and not run_store.summary(run).state.live:

@@ -25,6 +25,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import PROCESS, RECIPE
+from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui import run_work
 from aienv_gui.training import inspection, run_store, supervisor
 from aienv_gui.training.records import Load, Recipe, Run, RunState
@@ -250,9 +251,13 @@ def test_an_environment_that_was_deleted(folders: Folders, pictures: Path, tmp_p
     with pytest.raises(Problem) as caught:
         supervisor.continue_run(folder)
     assert caught.value.code == "environment_gone"
-    supervisor.continue_run(folder, PYTHON)
+    there = Environment(Path(sys.prefix), PYTHON, "another", Maker.VENV, "3")
+    run_work.carry_on(folder, there, Silent())
+    assert run_store.summary(folder).python == PYTHON
     assert supervisor.follow(folder, no_load, Acting()).state is RunState.COMPLETED
-    assert run_store.read_recipe(folder).environment_python == PYTHON
+    again = run_store.read_recipe(folder)
+    assert (again.environment_python, again.environment_prefix) == (PYTHON, there.prefix)
+    assert again.environment_name == "another"
 
 
 def test_a_python_that_cannot_train_is_said_with_its_last_words(folders: Folders, pictures: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from aienv_gui.core.storage import resource
 from aienv_gui.engine import protocol
-from aienv_gui.engine.devices import choose_device, prepare
+from aienv_gui.engine.devices import choose_device, device_name, prepare
 from aienv_gui.engine.events import Events
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.protocol import Event
@@ -93,6 +93,29 @@ def test_auto_takes_the_processor_where_the_card_does_not_compute(
         assert warning["values"]["reason"]
         with pytest.raises(Failure, match="no_device"):
             choose_device("cuda", log)
+    assert choose_device("cpu", log) == torch.device("cpu")
+
+
+def test_the_graphics_unit_of_a_mac_is_taken_where_it_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Computed:
+        """Stands for a tensor there: this machine has no such unit."""
+
+        def __matmul__(self, _other: object) -> Computed:
+            return self
+
+        def sum(self) -> torch.Tensor:
+            return torch.zeros(())
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    log = Events(tmp_path)
+    assert choose_device("auto", log) == torch.device("cpu")  # is there, does not compute: said
+    (warning,) = protocol.EventReader(tmp_path).read()
+    assert (warning["code"], warning["values"]["device"]) == ("gpu_unusable", "mps")
+    monkeypatch.setattr(torch, "ones", lambda *_size, **_options: Computed())
+    assert choose_device("auto", log) == torch.device("mps")
+    assert choose_device("mps", log) == torch.device("mps")
+    assert device_name(torch.device("mps")) == "Apple GPU"
     assert choose_device("cpu", log) == torch.device("cpu")
 
 

@@ -25,7 +25,7 @@ from aienv_gui.environments.records import Engine, Form, Maker, Request, Verdict
 from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.widgets.confirm import Question
-from aienv_gui.training.records import Recipe, Run, RunState, RunSummary
+from aienv_gui.training.records import RunState, RunSummary
 from tests.fakes.session import open_session
 from tests.fakes.wizard_driver import PATIENCE_MS, WizardDriver
 
@@ -343,9 +343,9 @@ def test_an_environment_with_a_training_in_it_is_not_deleted(
 ) -> None:
     runs = driver.session.services.runs
     folder = Path("/runs/one")
-    recipe = Recipe("digits", Path("/pictures"), "book", "book_convnet", {}, environment_prefix=mine)
-    monkeypatch.setattr(runs, "items", (RunSummary(folder, "digits", "", RunState.TRAINING, 0.0, 0.0),))
-    monkeypatch.setattr(runs, "latest", {folder: Run(folder, recipe, RunState.TRAINING)}.get)
+    # Not followed yet; and where it was continued in another environment, only its interpreter told which.
+    live = RunSummary(folder, "digits", "", RunState.TRAINING, 0.0, 0.0, python=mine / "bin" / "python3")
+    monkeypatch.setattr(runs, "items", (live,))
     driver.session.services.navigator.open("environments", mine)
     details = driver.page.details
     driver.click(details.delete)

@@ -168,7 +168,8 @@ def test_a_kept_model_can_be_deleted_and_the_run_keeps_its_own(
     page.details.keep_button.click()
     qtbot.waitUntil(lambda: page.list.count() == 2, timeout=PATIENCE_MS)
     (kept,) = folders.models.iterdir()
-    page.shown(kept)
+    qtbot.waitUntil(lambda: page.details.keep_button.text() == "Kept", timeout=PATIENCE_MS)
+    page.details.keep_button.click()  # leads to the copy; once it made another one, without a sign
     qtbot.waitUntil(lambda: page.current is not None and page.current.folder == kept, timeout=PATIENCE_MS)
     page.details.delete_button.click()
     dialog = next(d for d in session.window.findChildren(QDialog) if d.isVisible())
@@ -176,6 +177,7 @@ def test_a_kept_model_can_be_deleted_and_the_run_keeps_its_own(
     answer.click()
     qtbot.waitUntil(lambda: page.list.count() == 1, timeout=PATIENCE_MS)
     assert not kept.exists()
+    qtbot.waitUntil(lambda: page.details.keep_button.text() == "Keep this model", timeout=PATIENCE_MS)
     assert (folders.runs / "shapes" / "model" / protocol.WEIGHTS).is_file()
 
 
@@ -302,3 +304,26 @@ def test_a_picture_unlike_those_of_the_training_can_be_tried_with_dark_and_light
     assert try_it.bars.answers == as_trained
     assert not try_it.note.isVisible()
     assert try_it.swap.isVisible()  # to go back
+
+
+def test_choosing_a_mistake_shows_the_answer_and_another_model_its_beginning(
+    qtbot: QtBot, session: Session, page: ModelsPage, trained: Path
+) -> None:
+    """The answer appeared above what was seen, so that choosing seemed to do nothing."""
+    session.window.resize(session.window.minimumSize())
+    page.details.mistakes_card.show()
+    page.details.mistakes.set_mistakes(trained.parent / "shapes", [Mistake("dot/000.png", "dot", "frame", 0.9)])
+    bar = page.scroll_area.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 300)
+    bar.setValue(bar.maximum())
+    (button,) = page.details.mistakes._buttons.values()
+    button.click()
+    seen = page.details.try_it.visibleRegion().boundingRect().height()
+    assert seen > 100
+    assert page.details.try_it.busy
+    assert page.current is not None
+    other = session.services.folders.models / "other"
+    shutil.copytree(page.current.folder, other)
+    page.shown(other)
+    qtbot.waitUntil(lambda: page.current is not None and page.current.folder == other, timeout=PATIENCE_MS)
+    assert bar.value() == 0

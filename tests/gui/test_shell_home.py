@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from aienv_gui.environments.records import Engine, Environment, Maker, Package, 
 from aienv_gui.gui.pages.home import Banner, HomePage, RunRow
 from aienv_gui.training.records import RunState, RunSummary
 from tests.fakes.session import open_session
+from tests.fakes.snapshots import gpu, snapshot
 
 _PACKAGES = tuple(Package(name, "1.0") for name in ("torch", "numpy", "pillow", "safetensors"))
 _READY = Environment(Path("/e/vision"), Path("/e/vision/bin/python"), "vision", Maker.AIENV, "3.11.7", _PACKAGES)
@@ -73,6 +75,7 @@ def test_before_the_first_look_nothing_is_offered(session: Session) -> None:
 
 _LIVE = _run("digits", RunState.TRAINING, 3.0)
 _WHOLE = _run("cells", RunState.COMPLETED, 2.0, Path("/r/cells/model"))
+_STOPPED = _run("rocks", RunState.STOPPED, 5.0, Path("/r/rocks/model"))
 _BROKEN_OFF = _run("leaves", RunState.INTERRUPTED, 4.0)
 
 
@@ -91,7 +94,21 @@ _BROKEN_OFF = _run("leaves", RunState.INTERRUPTED, 4.0)
             "Go back to the training",
             ("train", _BROKEN_OFF.folder),
         ),
-        ((_READY,), (_WHOLE, _BROKEN_OFF), [True, True, True, False], "Use your model", ("models", _WHOLE.model)),
+        ((_READY,), (_WHOLE,), [True, True, True, False], "Use your model", ("models", _WHOLE.model)),
+        (
+            (_READY,),
+            (_WHOLE, _BROKEN_OFF),
+            [True, True, True, False],
+            "Go back to the training",
+            ("train", _BROKEN_OFF.folder),
+        ),
+        (
+            (_READY,),
+            (_STOPPED,),  # it has a model, as good as it was then
+            [True, True, False, False],
+            "Go back to the training",
+            ("train", _STOPPED.folder),
+        ),
     ],
 )
 def test_the_button_does_the_first_thing_still_missing(
@@ -158,3 +175,20 @@ def test_the_machine_is_said_in_a_sentence_from_the_real_look(qtbot: QtBot, fold
         assert "Looking at the hardware..." not in [label.text() for label in page.findChildren(QLabel)]
         qtbot.waitUntil(lambda: session.services.environments.loaded, timeout=30_000)
         assert session.services.presenter.last is None
+
+
+def test_a_card_that_no_environment_can_use_is_not_called_ready(session: Session) -> None:
+    packages = (Package("torch", "2.8.0+cpu"), *_PACKAGES[1:])
+    page = _know(session, (replace(_OWN, packages=packages),))
+    session.services.hardware.latest = snapshot(gpu())
+    session.services.hardware.sampled.emit(session.services.hardware.latest)
+
+    def said() -> str:
+        return " ".join(label.text() for label in page.findChildren(QLabel))
+
+    assert "no environment can use NVIDIA GeForce RTX 4070 yet" in said()
+    assert "on the CPU only" in said()
+    assert "Ready to train on NVIDIA" not in said()
+    _know(session, (replace(_OWN, packages=(Package("torch", "2.8.0+cu128"), *_PACKAGES[1:])),))
+    assert "Ready to train on NVIDIA" in said()
+    assert "on the CPU only" not in said()

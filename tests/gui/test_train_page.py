@@ -82,7 +82,7 @@ def begin(qtbot: QtBot, session: Session, pictures: Path, *, epochs: int = 500) 
     new.model.advanced.batch_size.setValue(8)
     qtbot.waitUntil(lambda: new.missing() is None, timeout=PATIENCE_MS)
     qtbot.mouseClick(new.start_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.run is not None and page.stack.currentWidget() is page.run, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.run is not None and page.stack.current() is page.run, timeout=PATIENCE_MS)
     assert page.run is not None
     until(qtbot, page.run, RunState.TRAINING)
     return page.run
@@ -160,14 +160,14 @@ def test_a_short_training_runs_to_its_end_and_is_listed(qtbot: QtBot, session: S
     page.table.setFocus()
     page.table.choose(view.folder or Path())
     qtbot.keyClick(page.table, Qt.Key.Key_Return)
-    assert page.stack.currentWidget() is view
+    assert page.stack.current() is view
 
     view.controls.delete.click()
     question = view.findChild(Question)
     assert question is not None
     yes = next(button for button in question.findChildren(QPushButton) if button.text() == "Delete")
     yes.click()
-    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.empty, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.stack.current() is page.empty, timeout=PATIENCE_MS)
     assert session.services.runs.items == ()
 
 
@@ -305,14 +305,14 @@ def test_without_an_environment_the_page_leads_to_one(qtbot: QtBot, folders: Fol
 
 def test_an_empty_list_says_what_the_page_is_for(qtbot: QtBot, session: Session) -> None:
     page = train_page(session)
-    assert page.stack.currentWidget() is page.empty
+    assert page.stack.current() is page.empty
     assert page.empty.button is not None
     qtbot.mouseClick(page.empty.button, Qt.MouseButton.LeftButton)
-    assert page.stack.currentWidget() is page.new
+    assert page.stack.current() is page.new
     assert page.new is not None
     assert page.new.footer.isVisible()
     qtbot.mouseClick(page.back, Qt.MouseButton.LeftButton)
-    assert page.stack.currentWidget() is page.empty
+    assert page.stack.current() is page.empty
     assert not page.new.footer.isVisible()
     session.services.jobs.shut_down()
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..failures import Failure
-from ..protocol import Code
+from ..protocol import PICTURE_BYTES, PICTURE_POINTS, Code
 
 SPLITS = ("train", "validation", "test")
 _SHARE = 0.1  # of each class for validation, and as much for the test
@@ -40,8 +40,6 @@ _ENDINGS = frozenset(
     )
 )
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-_PIXELS = 178_000_000  # more than cameras take; beyond it a small file may be made to fill the memory
-_BYTES = 400_000_000
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 _SAMPLE = 200  # pictures that decide the network's input
@@ -177,7 +175,9 @@ def _is_picture(path: Path) -> bool:
 def read_picture(path: Path) -> tuple[bytes, Image.Image]:
     """The file's content, and its picture still to be decoded (by `array`). Raises `Broken`."""
     try:
-        if path.stat().st_size > _BYTES:
+        if path.is_dir():
+            raise Broken("folder")
+        if path.stat().st_size > PICTURE_BYTES:
             raise Broken("too_large", f"{path.stat().st_size} bytes")
         content = path.read_bytes()
     except PermissionError as error:
@@ -197,7 +197,7 @@ def read_picture(path: Path) -> tuple[bytes, Image.Image]:
         raise Broken("cut_short" if cut else "not_a_picture", "its beginning is damaged" if cut else "") from error
     except Exception as error:  # Pillow's readers raise what their parsing happens to raise
         raise _broken(error) from error
-    if image.width * image.height > _PIXELS:
+    if image.width * image.height > PICTURE_POINTS:
         raise Broken("too_large", f"{image.width} x {image.height}")
     return content, image
 

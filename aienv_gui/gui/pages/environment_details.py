@@ -338,7 +338,7 @@ class EnvironmentDetails(Card):
         if environment is None:
             return
         self._problems.pop(environment.prefix, None)
-        training = self._training_in(environment.prefix)
+        training = self._training_in(environment)
         if training is not None:
             self._problems[environment.prefix] = _in_use(environment.name, training)
         self._show_problem()
@@ -371,11 +371,11 @@ class EnvironmentDetails(Card):
             on_yes=self._delete,
         )
 
-    def _training_in(self, prefix: Path) -> str | None:
-        """The name of a training that runs in an environment now."""
+    def _training_in(self, environment: Environment) -> str | None:
+        """The name of a training that runs in an environment now, followed or not."""
         for summary in self.services.runs.items:
-            run = self.services.runs.latest(summary.folder) if summary.state.live else None
-            if run is not None and run.recipe.environment_prefix == prefix:
+            used = summary.python == environment.python or summary.python.is_relative_to(environment.prefix)
+            if summary.state.live and used:
                 return summary.name
         return None
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, percent, tr, tr_count, verbatim
+from aienv_gui.environments.frameworks import lacks_cuda
 from aienv_gui.environments.records import Maker
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
@@ -59,6 +60,7 @@ class HomePage(Page):
         self._kept: tuple[Model, ...] = ()
         self._job: Job | None = None
         self._visible = False
+        self._card = ""  # the first NVIDIA card that is ready, by its name
         self.set_primary(tr("New training"), self._on_primary, icon="play").hide()
         self._machine = MachineCard(services, self)
         self.body.addWidget(self._machine)
@@ -82,7 +84,7 @@ class HomePage(Page):
     def shown(self, argument: object | None) -> None:  # noqa: ARG002 - the page takes none
         self._visible = True
         if self.services.hardware.latest is not None:
-            self._machine.show_snapshot(self.services.hardware.latest)
+            self._on_sampled(self.services.hardware.latest)
         self._look_for_models()
 
     def hidden(self) -> None:
@@ -114,12 +116,24 @@ class HomePage(Page):
 
     @Slot(object)
     def _on_sampled(self, snapshot: Snapshot) -> None:
-        if self._visible:
-            self._machine.show_snapshot(snapshot)
+        if not self._visible:
+            return
+        card = next((gpu.name for gpu in snapshot.nvidia.gpus if gpu.usable), "")
+        if card != self._card:
+            self._card = card
+            self._show_path()
+        self._machine.show_snapshot(snapshot, self._card if self._idle_card() else "")
+
+    def _idle_card(self) -> bool:
+        """Whether there is a card that no environment can train on, for their PyTorch is built for the CPU."""
+        able = [item for item in self.services.environments.items if item.can_train]
+        return bool(self._card and able) and all(map(lacks_cuda, able))
 
     @Slot()
     def _on_lists_changed(self) -> None:
         self._look_for_models()
+        if self.services.hardware.latest is not None:
+            self._on_sampled(self.services.hardware.latest)
         self._show_path()
         self._show_runs()
         self._banner.refresh()
@@ -147,9 +161,11 @@ class HomePage(Page):
     def _show_path(self) -> None:
         environments = [item for item in self.services.environments.items if item.can_train]
         runs = [run for run in self.services.runs.items if run.damaged is None]
-        finished = [run for run in runs if run.model is not None]
+        finished = [run for run in runs if run.state is RunState.COMPLETED and run.model is not None]
         live = next((run for run in runs if run.state.live), None)
-        if len(environments) == 1 and environments[0].maker is Maker.BUILT_IN:
+        if self._idle_card():
+            self.environment.set_done(True, tr("Training works, on the CPU only: no PyTorch here can use the GPU."))
+        elif len(environments) == 1 and environments[0].maker is Maker.BUILT_IN:
             self.environment.set_done(True, tr("AIEnv's own environment can train."))
         elif environments:
             ready = tr_count(
@@ -186,10 +202,10 @@ class HomePage(Page):
             return Next(tr("Show the training"), "train", live.folder)
         if not ready:
             return Next(tr("Set up an environment"), "environments", "new")
+        last = max(runs, key=_created, default=None)
+        if last is not None and last.state in _WAYS_ON:
+            return Next(tr("Go back to the training"), "train", last.folder)
         if not finished:
-            last = max(runs, key=_created, default=None)
-            if last is not None and last.state in _WAYS_ON:
-                return Next(tr("Go back to the training"), "train", last.folder)
             return Next(tr("Train a sample model"), "train", "new")
         if not self._kept:
             return Next(tr("Use your model"), "models", max(finished, key=_created).model)
@@ -254,10 +270,14 @@ class MachineCard(Card):
         self.body.addLayout(row)
         self._last: tuple[object, ...] = ()
 
-    def show_snapshot(self, snapshot: Snapshot) -> None:
+    def show_snapshot(self, snapshot: Snapshot, idle_card: str) -> None:
+        """`idle_card` names a card that is ready and that no environment can use."""
         host, nvidia = snapshot.host, snapshot.nvidia
         sentence = limits.describe(snapshot)
         _, cure = limits.nvidia_words(nvidia)
+        if idle_card:
+            sentence = tr("Ready to train on the CPU; no environment can use {gpu} yet", gpu=idle_card)
+            cure = tr("Make an environment with a build for NVIDIA: training on the card is many times faster.")
         key = (str(sentence), str(cure), host.cpu_name, host.memory_total_bytes, len(host.core_percents))
         if key == self._last:  # once a second, and nearly always the same
             return

@@ -51,6 +51,8 @@ class ModelsPage(Page):
         row.addWidget(self.list)
         self.details = ModelDetails(services, split)
         self.details.changed_on_disk.connect(self.refresh)
+        self.details.open_asked.connect(self.shown)
+        self.details.mistakes.chosen.connect(self._on_mistake)
         row.addWidget(self.details, 1, Qt.AlignmentFlag.AlignTop)
         # One of the two is shown. No stack: it would be as high as the higher of them.
         self._split = split
@@ -62,6 +64,7 @@ class ModelsPage(Page):
         services.runs.changed.connect(self._on_runs_changed)
         services.language.changed.connect(self._fill)
 
+    @Slot(object)
     def shown(self, argument: object | None) -> None:
         if argument is not None:
             self._wanted = Path(str(argument))
@@ -119,12 +122,24 @@ class ModelsPage(Page):
         self._split.setVisible(bool(self._models))
         if self._models:
             self.list.setCurrentRow(row)
-            self.details.set_model(self._models[row])
+            self._open(self._models[row])
+
+    def _open(self, model: Model) -> None:
+        other = self.details.model is None or self.details.model.folder != model.folder
+        self.details.set_model(model)
+        self.details.set_copy(model_store.copy_of(model, self._models))
+        if other:
+            self.scroll_area.verticalScrollBar().setValue(0)
+
+    @Slot(object)
+    def _on_mistake(self, _picture: object) -> None:
+        """The answer appears far above the picture that was chosen."""
+        self.scroll_area.ensureWidgetVisible(self.details.try_it, 0, 24)
 
     @Slot(QListWidgetItem, QListWidgetItem)
     def _on_chosen(self, item: QListWidgetItem | None, _before: QListWidgetItem | None) -> None:
         if item is not None:
-            self.details.set_model(self._models[self.list.row(item)])
+            self._open(self._models[self.list.row(item)])
 
     @Slot()
     def _on_new_training(self) -> None:

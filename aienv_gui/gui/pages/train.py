@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import tr, verbatim
@@ -15,8 +15,10 @@ from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.empty_state import EmptyState
+from aienv_gui.gui.widgets.one_of import OneOf
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.training.records import Recipe
 
 
 class TrainPage(Page):
@@ -26,7 +28,7 @@ class TrainPage(Page):
         super().__init__(services, tr("Train"), "train", parent)
         self.problem = ProblemView(services, self)
         self.body.addWidget(self.problem)
-        self.stack = QStackedWidget(self)
+        self.stack = OneOf(self)
         self.body.addWidget(self.stack, 1)
         self.empty = EmptyState(
             tr(
@@ -43,7 +45,7 @@ class TrainPage(Page):
         self.new: NewTraining | None = None  # made when first opened
         self.run: RunView | None = None
         for widget in (self.empty, self.table):
-            self.stack.addWidget(widget)
+            self.stack.add(widget)
         self.back = Button(tr("All trainings"), kind="link", parent=self)
         self.back.clicked.connect(self.open_list)
         self._header.insertWidget(0, self.back)
@@ -62,7 +64,7 @@ class TrainPage(Page):
             self.new.place.choose(Path(argument[1]))
         elif argument is not None:
             self.open_run(Path(str(argument)))
-        elif self.stack.currentWidget() in (self.empty, self.table):
+        elif self.stack.current() in (self.empty, self.table):
             self.open_list()
         self.services.runs.refresh()
 
@@ -79,7 +81,7 @@ class TrainPage(Page):
         if self.new is None:
             self.new = NewTraining(self.services, self)
             self.new.started.connect(self._on_started)
-            self.stack.addWidget(self.new)
+            self.stack.add(self.new)
             layout = self.layout()
             assert layout is not None
             layout.addWidget(self.new.footer)
@@ -94,11 +96,18 @@ class TrainPage(Page):
             self.run = RunView(self.services, self)
             self.run.renamed.connect(self._on_name)
             self.run.deleted.connect(self.open_list)
-            self.stack.addWidget(self.run)
+            self.run.anew_asked.connect(self._on_anew)
+            self.stack.add(self.run)
         summary = self.services.runs.get(folder)
         self.set_title(verbatim(summary.name if summary else "…"))
         self.run.open(folder)
         self._show(self.run)
+
+    @Slot(object)
+    def _on_anew(self, recipe: Recipe) -> None:
+        self.open_new()
+        assert self.new is not None
+        self.new.show_recipe(recipe)
 
     @Slot(object)
     def _on_started(self, folder: Path) -> None:
@@ -107,17 +116,9 @@ class TrainPage(Page):
 
     def _show(self, widget: QWidget) -> None:
         self.problem.clear()
-        changed = self.stack.currentWidget() is not widget
+        changed = self.stack.current() is not widget
         listed = widget in (self.empty, self.table)
-        # A stack is as high as its highest page: the hidden ones must not make the shown one scroll.
-        for index in range(self.stack.count()):
-            page = self.stack.widget(index)
-            assert page is not None
-            policy = page.sizePolicy()
-            vertical = policy.Policy.Preferred if page is widget else policy.Policy.Ignored
-            policy.setVerticalPolicy(vertical)
-            page.setSizePolicy(policy)
-        self.stack.setCurrentWidget(widget)
+        self.stack.show_only(widget)
         self.back.setVisible(not listed)
         if self.new is not None:
             self.new.footer.setVisible(widget is self.new)
@@ -129,12 +130,12 @@ class TrainPage(Page):
     def _on_runs(self) -> None:
         items = self.services.runs.items
         self.table.set_items(items)
-        if self.stack.currentWidget() in (self.empty, self.table):
+        if self.stack.current() in (self.empty, self.table):
             self._show(self.table if items else self.empty)
 
     @Slot(object)
     def _on_name(self, name: str) -> None:
-        if self.stack.currentWidget() is self.run:
+        if self.stack.current() is self.run:
             self.set_title(verbatim(name))
 
     @Slot(object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,13 +11,15 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.core.wording import Text, shortened, tr, tr_count
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.words import Language, say
 
 _LARGEST_CELL = 44
-_LABEL_CHARACTERS = 14
+_LABEL_CHARACTERS = 14  # as wide as an n; a longer name is shown by its beginning and its end
 _NUMBERED_CELL = 20  # smaller cells are no more than a coloured point
+_LEAST_CELL, _LEAST_SIDE = 22, 264  # a cell may shrink below this where the whole would be wider than the least side
+_LARGEST_SIDE = 720  # more would only make many classes scroll
 
 
 class ConfusionMatrix(QWidget):
@@ -62,19 +65,20 @@ class ConfusionMatrix(QWidget):
     def sentence(self, truth: int, answer: int) -> Text:
         """What a cell means, in words."""
         count, total = self._matrix[truth][answer], sum(self._matrix[truth])
+        right, said = shortened(self._classes[truth]), shortened(self._classes[answer])
         if truth == answer:
             return tr(
                 "{count} of {total} examples of “{truth}” were recognised.",
                 count=count,
                 total=total,
-                truth=self._classes[truth],
+                truth=right,
             )
         return tr(
             "{count} of {total} examples of “{truth}” were taken for “{answer}”.",
             count=count,
             total=total,
-            truth=self._classes[truth],
-            answer=self._classes[answer],
+            truth=right,
+            answer=said,
         )
 
     def as_table(self) -> str:
@@ -96,12 +100,14 @@ class ConfusionMatrix(QWidget):
     # Geometry
 
     def sizeHint(self) -> QSize:
-        side = len(self._classes) * min(_LARGEST_CELL, 36)
-        return QSize(side + self._margin_left() + 8, side + self._margin_top() + 8)
+        return self._size_of(min(len(self._classes) * 36, _LARGEST_SIDE))
 
     def minimumSizeHint(self) -> QSize:
-        side = len(self._classes) * (22 if len(self._classes) <= 12 else 10)
-        return QSize(side + self._margin_left() + 8, side + self._margin_top() + 8)
+        return self._size_of(min(len(self._classes) * _LEAST_CELL, _LEAST_SIDE))
+
+    def _size_of(self, side: int) -> QSize:
+        width = max(side, self.fontMetrics().horizontalAdvance(_answer_title()) + 4)
+        return QSize(width + self._margin_left() + 8, side + self._margin_top() + 8)
 
     def hasHeightForWidth(self) -> bool:
         return True
@@ -112,10 +118,13 @@ class ConfusionMatrix(QWidget):
     def _cell(self, width: int) -> float:
         if not self._classes:
             return 0.0
-        return min(float(_LARGEST_CELL), (width - self._margin_left() - 8) / len(self._classes))
+        side = min(_LARGEST_SIDE, width - self._margin_left() - 8)
+        return max(0.0, min(float(_LARGEST_CELL), side / len(self._classes)))
 
     def _label(self, name: str) -> str:
-        return name if len(name) <= _LABEL_CHARACTERS else name[: _LABEL_CHARACTERS - 1] + "…"
+        metrics = self.fontMetrics()
+        room = _LABEL_CHARACTERS * metrics.horizontalAdvance("n")
+        return metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, room)
 
     def _measure(self) -> None:
         metrics = self.fontMetrics()
@@ -209,28 +218,31 @@ class ConfusionMatrix(QWidget):
         left, top, side = self._margin_left(), self._margin_top(), cell * len(self._classes)
         painter.setPen(self._theme.color("muted"))
         centre = Qt.AlignmentFlag.AlignCenter
-        painter.drawText(QRectF(left, 0, max(side, 80), metrics.height() + 4), centre, str(tr("The model's answer")))
+        # Few classes are narrower than the words above and beside them: those then reach into the empty room.
+        answer, truth = _answer_title(), str(tr("The truth"))
+        height = metrics.height() + 4
+        painter.drawText(QRectF(left, 0, max(side, metrics.horizontalAdvance(answer) + 4), height), centre, answer)
         painter.save()
         painter.translate(0, top + side)
         painter.rotate(-90)
-        painter.drawText(QRectF(0, 0, side, metrics.height() + 4), centre, str(tr("The truth")))
+        painter.drawText(QRectF(0, 0, max(side, metrics.horizontalAdvance(truth) + 4), height), centre, truth)
         painter.restore()
         painter.setPen(self._theme.color("text"))
         # With many classes the names would overlap: every n-th is written, all are said by the cursor.
-        every = max(1, round((metrics.height() + 1) / max(cell, 1)))
+        every = max(1, math.ceil(metrics.height() / max(cell, 0.01)))
+        line = max(cell, metrics.height())  # a name is whole beside the smallest cell too
         for index in range(0, len(self._classes), every):
             name = self._label(self._classes[index])
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(
-                QRectF(metrics.height() + 4, top + index * cell, left - metrics.height() - 12, cell), right, name
-            )
+            middle = index * cell + cell / 2 - line / 2
+            painter.drawText(QRectF(height, top + middle, left - height - 8, line), right, name)
             column = QRectF(left + index * cell, metrics.height() + 4, cell, top - metrics.height() - 8)
             if self._upright():
                 painter.save()
-                painter.translate(column.left(), column.bottom())
+                painter.translate(left + middle, column.bottom())
                 painter.rotate(-90)
                 upright = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-                painter.drawText(QRectF(0, 0, column.height(), cell), upright, name)
+                painter.drawText(QRectF(0, 0, column.height(), line), upright, name)
                 painter.restore()
             else:
                 painter.drawText(column, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, name)
@@ -292,6 +304,10 @@ class ConfusionMatrix(QWidget):
         self._picture = None
         self.updateGeometry()
         self.update()
+
+
+def _answer_title() -> str:
+    return str(tr("The model's answer"))
 
 
 def _channels(colour: QColor) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from aienv_gui.core.wording import verbatim
 from aienv_gui.gui.pages.train_parts.run_plots import RunPlots
 from aienv_gui.training import samples
 from aienv_gui.training.records import Curve, Recipe, Run, RunState
+from aienv_gui.training.trend import trend
 from tests.benchmarks.children.bare_convnet import FIRST_STEP, train
 from tests.benchmarks.children.lateness import Lateness
 
@@ -53,7 +54,8 @@ class Measurement(QObject):
     def _draw(self) -> None:
         count = len(self._losses)
         steps, losses = np.arange(1.0, count + 1), np.array(self._losses)
-        curve = Curve(seconds=steps, step=steps, loss=losses, accuracy=np.zeros(count))
+        right = np.zeros(count)
+        curve = Curve(steps, steps, losses, right, trend(losses[:0], losses, 0), right)
         recipe = Recipe(name="", folder=self._folder, preset="book", architecture="book_convnet", settings={})
         self._plots.show_run(Run(self._folder, recipe, RunState.TRAINING, training=curve))
 

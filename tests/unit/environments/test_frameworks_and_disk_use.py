@@ -12,7 +12,7 @@ from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.disk_use import measure
-from aienv_gui.environments.frameworks import accelerator_of, frameworks_of, overall
+from aienv_gui.environments.frameworks import accelerator_of, frameworks_of, lacks_cuda, overall
 from aienv_gui.environments.records import Environment, Maker, Package, Verdict, VerdictState
 
 
@@ -37,6 +37,23 @@ def environment_with(*packages: str) -> Environment:
 def test_the_build_is_told_from_the_packages(packages: tuple[str, ...], accelerator: str | None) -> None:
     found = accelerator_of(environment_with(*packages))
     assert (str(found) if found is not None else None) == accelerator
+
+
+@pytest.mark.parametrize(
+    ("packages", "lacks"),
+    [
+        (("torch==2.13.0+cpu",), True),
+        (("torch==2.13.0",), True),
+        (("torch==2.13.0+rocm6.4",), True),
+        (("torch==2.13.0+cu126",), False),
+        (("torch==2.15.0", "nvidia-cuda-runtime==13.0.96"), False),
+        (("pytorch==2.8.0", "cuda-version==12.9"), False),
+        (("torch==1.12.1",), False),  # held CUDA without saying so
+        (("torch==2.5.0a0+nv24.10",), False),  # a builder's own version tells nothing
+    ],
+)
+def test_a_build_for_the_processor_is_known_where_its_version_tells(packages: tuple[str, ...], lacks: bool) -> None:
+    assert lacks_cuda(environment_with(*packages)) is lacks
 
 
 def test_a_framework_has_one_name_whoever_packed_it() -> None:

@@ -7,11 +7,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aienv_gui.engine.protocol import EVENTS, LOG, PROCESS
 from aienv_gui.training.records import Load, Recipe, RunState
 from aienv_gui.training.story import Story
+from aienv_gui.training.trend import trend
 
 RECIPE = Recipe(
     name="Cats", folder=Path("pictures"), preset="balanced", architecture="compact_convnet", settings={"epochs": 2}
@@ -255,3 +257,83 @@ def test_a_time_left_that_says_nothing_yet_is_not_shown(folder: Folder) -> None:
     assert left(70, 100, 900) is None
     assert left(80, 200, 400) == (200, 400)
     assert left(1990, 2, 9) == (2, 9)
+
+
+def test_a_load_seen_between_two_attempts_makes_no_point_of_the_second(folder: Folder) -> None:
+    """Continuing recorded the last sample of before: it lay an hour to the right of all curves."""
+    (folder.path / PROCESS).write_text("{}")
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    folder.metrics(1, 5, 100.0)
+    folder.story.update(alive=True)
+    folder.story.record(Load(time=104.0, cpu=50.0))
+    folder.story.record(Load(time=3000.0, cpu=1.0))  # written by an earlier version, or while the process was killed
+    folder.story.update(alive=False)
+    folder.say("launched", 5000.0)
+    folder.started(5001.0, step=0)
+    folder.metrics(1, 2, 5001.0)
+    folder.story.update(alive=True)
+    folder.story.record(Load(time=4990.0, cpu=2.0))
+    folder.story.record(Load(time=5002.0, cpu=60.0))
+    folder.story.update(alive=True)
+    again = Story(folder.path, RECIPE)
+    again.update(alive=True)
+    assert list(again.run.load.seconds) == [4.0, 5.0, 7.0]
+    assert list(again.run.load.cpu) == [50.0, 1.0, 60.0]
+    assert again.run.seconds == pytest.approx(8.0)
+
+
+def test_a_run_whose_folder_is_moved_away_is_not_called_never_started(folder: Folder, tmp_path: Path) -> None:
+    away = tmp_path / "run"
+    away.mkdir()
+    moving = Folder(away)
+    (away / PROCESS).write_text("{}")
+    moving.say("launched", 100.0)
+    moving.started(100.0)
+    moving.story.update(alive=True)
+    away.rename(tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError):
+        moving.story.update(alive=False)
+    assert str(moving.story.run.state) == "training"
+    (tmp_path / "elsewhere").rename(away)
+    (away / PROCESS).unlink()
+    moving.story.update(alive=False)
+    assert moving.story.run.state is RunState.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("code", "anew"),
+    [("nan", True), ("no_checkpoint", True), ("data_changed", True), ("no_folder", True), ("disk_full", False)],
+)
+def test_what_continuing_cannot_help_needs_a_new_training(folder: Folder, code: str, anew: bool) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    folder.say("checkpoint", 101.0, step=1, epoch=1, file="checkpoints/1.pt", bytes=7, reason="time", command=None)
+    folder.say("failed", 102.0, code=code, values={}, traceback="")
+    folder.story.update(alive=False)
+    assert folder.story.run.needs_anew is anew
+    assert folder.story.run.saved_step == (None if code == "no_checkpoint" else 1)
+
+
+def test_the_trend_is_the_same_however_the_steps_come(folder: Folder) -> None:
+    whole = trend(np.empty(0), 1 / np.arange(1.0, 1001.0), 0)
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    for first in range(1, 1001, 40):
+        folder.metrics(first, first + 39, 100.0)
+        folder.story.update(alive=True)
+    curve = folder.story.run.training
+    np.testing.assert_allclose(curve.loss_trend, whole)
+    np.testing.assert_allclose(curve.loss_trend[-1], curve.loss[-10:].mean())
+    np.testing.assert_allclose(curve.loss_trend[:6], [curve.loss[max(0, i - 4) : i + 1].mean() for i in range(6)])
+    folder.say("launched", 3000.0)
+    folder.started(3000.0, step=500)
+    folder.metrics(501, 510, 3000.0)
+    folder.story.update(alive=True)
+    np.testing.assert_allclose(folder.story.run.training.loss_trend, whole[:510])
+
+
+def test_a_step_without_a_number_is_a_gap_in_the_trend() -> None:
+    found = trend(np.array([1.0, 1.0]), np.array([math.nan, 4.0]), 2)
+    assert math.isnan(found[0])
+    assert found[1] == 2.0

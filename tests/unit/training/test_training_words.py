@@ -104,6 +104,18 @@ def test_the_engines_reasons_for_a_broken_picture_are_not_shown_as_codes() -> No
         assert "_" not in words
         broken = str(problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": code}))
         assert words in broken
+    too_large = str(problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": "too_large"}))
+    assert "178 million" in too_large
+    assert "400 MB" in too_large
+    gone = problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": "missing"})
+    assert "save it again" not in str(gone.cure)
+
+
+def test_pictures_outside_of_classes_are_not_called_no_pictures() -> None:
+    problem = problems.problem_of(Code.EMPTY_FOLDER, {"path": "/p", "loose": 20})
+    assert "20 pictures lie directly in /p" in str(problem.cause)
+    assert "no pictures" not in str(problem.title)
+    assert "no pictures" in str(problems.problem_of(Code.EMPTY_FOLDER, {"path": "/p", "loose": 0}).title)
 
 
 def test_presets_have_words_and_measurements() -> None:
@@ -135,6 +147,9 @@ def test_an_inspection_is_read(tmp_path: Path) -> None:
     assert found.split == {"train": 5, "validation": 1, "test": 1}
     assert found.examples[0].path == tmp_path / "a" / "sub" / "1.png"
     assert "2 pictures" in str(found.warnings[0])
+    assert not found.colour
+    seen = inspection_of(tmp_path, {"pictures": 0, "classes": [], "input": {"channels": 3}})
+    assert seen.colour
 
 
 def _run(training: list[float], validation: list[float], accuracy: list[float], classes: int = 10) -> Run:
@@ -171,6 +186,14 @@ def test_learning_by_heart_is_told_with_the_epoch() -> None:
     text = str(advice(_run(training, [1.0, 0.5, 0.4, 0.5, 0.6, 0.7], [0.9] * 6)))
     assert "overfitting" in text
     assert "epoch 3" in text
+
+
+def test_a_model_that_is_always_right_is_not_said_to_learn_by_heart() -> None:
+    """Its validation loss rose from 0.002 to 0.005, and every picture was recognised."""
+    training = list(2.3 * 0.9 ** np.arange(100))
+    losses = [0.3, 0.002, 0.003, 0.004, 0.005, 0.005]
+    assert advice(_run(training, losses, [0.9, 1.0, 1.0, 1.0, 1.0, 1.0])) is None
+    assert "overfitting" in str(advice(_run(training, losses, [0.9, 1.0, 1.0, 0.98, 0.97, 0.96])))
 
 
 def test_a_growing_loss_is_told() -> None:

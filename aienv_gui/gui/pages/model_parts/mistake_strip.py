@@ -13,6 +13,7 @@ from aienv_gui.core.wording import percent, tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.words import say
 from aienv_gui.training.records import Mistake
@@ -56,7 +57,8 @@ class MistakeStrip(QWidget):
         button.setIconSize(QSize(_SIDE, _SIDE))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setAutoRaise(True)
-        say(button, "setText", tr("{truth} → {answer}", truth=mistake.truth, answer=mistake.answer))
+        truth, answer = (_caption(button, name) for name in (mistake.truth, mistake.answer))
+        say(button, "setText", tr("{truth} → {answer}", truth=truth, answer=answer))
         sentence = tr(
             "“{truth}” was taken for “{answer}” ({sure} sure): {path}",
             truth=mistake.truth,
@@ -72,7 +74,11 @@ class MistakeStrip(QWidget):
     @Slot(object)
     def _on_picture(self, thumbnail: Thumbnail) -> None:
         button = self._buttons.get(thumbnail.path)
-        if button is not None and self.sender() is self._job and not thumbnail.image.isNull():
+        if button is None or self.sender() is not self._job:
+            return
+        if thumbnail.image.isNull():
+            show_icon(button, "picture", "muted")
+        else:
             button.setIcon(QIcon(QPixmap.fromImage(_enlarged(thumbnail.image))))
 
     @Slot()
@@ -80,6 +86,11 @@ class MistakeStrip(QWidget):
         for path, button in self._buttons.items():
             if button is self.sender():
                 self.chosen.emit(path)
+
+
+def _caption(button: QToolButton, name: str) -> str:
+    """A class below its picture, as short as that is wide; an ampersand in it is no keyboard shortcut."""
+    return button.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, _SIDE).replace("&", "&&")
 
 
 def _enlarged(image: QImage) -> QImage:

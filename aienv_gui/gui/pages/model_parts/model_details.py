@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import Text, percent, size, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, percent, shortened, size, tr, tr_count, verbatim
 from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
 from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
@@ -31,11 +31,13 @@ from aienv_gui.training.records import Mistake
 
 class ModelDetails(QWidget):
     changed_on_disk = Signal()  # a model was kept or deleted
+    open_asked = Signal(object)  # Path: of another model
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._services = services
         self.model: Model | None = None
+        self._copy: Model | None = None  # the kept one of the run's model that is shown
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
@@ -75,7 +77,6 @@ class ModelDetails(QWidget):
         self.result.body.addLayout(self.facts)
         buttons = FlowLayout()
         self.keep_button = Button(tr("Keep this model"), icon="save", parent=self)
-        self.keep_button.hint(tr("Copy it to your models, so that it stays when its run is deleted."))
         self.keep_button.clicked.connect(self._on_keep)
         self.save_button = Button(tr("Save to a folder…"), icon="download", parent=self)
         self.save_button.clicked.connect(self._on_save)
@@ -159,6 +160,17 @@ class ModelDetails(QWidget):
         if whole:
             self.try_it.set_model(model)
 
+    def set_copy(self, copy: Model | None) -> None:
+        """Tell whether the model is kept already: then its button leads to the copy, instead of making another."""
+        self._copy = copy
+        self.keep_button.set_icon("save" if copy is None else "check")
+        if copy is None:
+            self.keep_button.say(tr("Keep this model"))
+            self.keep_button.hint(tr("Copy it to your models, so that it stays when its run is deleted."))
+        else:
+            self.keep_button.say(tr("Kept"))
+            self.keep_button.hint(tr("A copy of it is among your models. Choose this to show it."))
+
     def _show_facts(self, model: Model) -> None:
         if model.broken is not None:
             self.headline.say(tr("Damaged"))
@@ -221,11 +233,20 @@ class ModelDetails(QWidget):
     def _on_keep(self) -> None:
         if self.model is None:
             return
+        if self._copy is not None:
+            self.open_asked.emit(self._copy.folder)
+            return
+        self.keep_button.setEnabled(False)  # until it is done: a second press would make a second copy
         job = self._services.jobs.start(
             tr("Keep {name}", name=self.model.name), model_store.keep, self.model, self._services.folders, quiet=True
         )
         job.succeeded.connect(self._on_saved)
         job.failed.connect(self._on_failed)
+        job.finished.connect(self._on_keep_ended)
+
+    @Slot()
+    def _on_keep_ended(self) -> None:
+        self.keep_button.setEnabled(self.model is not None and self.model.broken is None)
 
     @Slot()
     def _on_save(self) -> None:
@@ -289,7 +310,7 @@ class ModelDetails(QWidget):
 
 
 def _names(classes: tuple[str, ...]) -> Text:
-    shown = ", ".join(classes[:12])
+    shown = ", ".join(map(shortened, classes[:12]))
     return verbatim(shown if len(classes) <= 12 else f"{shown}… ({len(classes)})")
 
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import Text, percent, tr, verbatim
+from aienv_gui.core.wording import Text, percent, shortened, tr, verbatim
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
 from aienv_gui.gui.services import Services
@@ -204,7 +204,7 @@ def no_environment() -> Problem:
 def _sentence(top: list[tuple[str, float]]) -> Text:
     if not top:
         return verbatim("")
-    name, probability = top[0]
+    name, probability = shortened(top[0][0]), top[0][1]
     sure = percent(probability, digits=1)
     if probability >= 0.9:
         return tr("This is “{name}” ({sure}).", name=name, sure=sure)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QPixmap
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.theme import show_icon
+from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.training.inspection import Example
@@ -29,10 +31,7 @@ class ExampleRow(QWidget):
         self._services = services
         self._job: Job | None = None
         self._pictures: dict[Path, QLabel] = {}
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(12)
-        self._row.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._row = FlowLayout(self, spacing=12)
 
     def set_examples(self, examples: Sequence[Example]) -> None:
         self.clear()
@@ -42,13 +41,14 @@ class ExampleRow(QWidget):
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(2)
             picture = QLabel(cell)
+            picture.setProperty("icon_size", 24)
             picture.setFixedSize(_SIDE, _SIDE)
             picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
             say(picture, "setAccessibleName", tr("An example of “{name}”", name=example.name))
             name = Label(role="caption", parent=cell)
             name.setWordWrap(False)
-            shown = name.fontMetrics().elidedText(example.name, Qt.TextElideMode.ElideRight, _SIDE)
-            name.say(shown)
+            name.say(name.fontMetrics().elidedText(example.name, Qt.TextElideMode.ElideMiddle, _SIDE))
+            name.setToolTip(example.name)
             column.addWidget(picture)
             column.addWidget(name, 0, Qt.AlignmentFlag.AlignHCenter)
             self._pictures[example.path] = picture
@@ -72,7 +72,10 @@ class ExampleRow(QWidget):
     @Slot(object)
     def _on_picture(self, thumbnail: Thumbnail) -> None:
         label = self._pictures.get(thumbnail.path)
-        if label is None or self.sender() is not self._job or thumbnail.image.isNull():
+        if label is None or self.sender() is not self._job:
+            return
+        if thumbnail.image.isNull():
+            show_icon(label, "picture", "muted", "setPixmap")
             return
         small = max(thumbnail.image.width(), thumbnail.image.height()) < _SIDE
         mode = Qt.TransformationMode.FastTransformation if small else Qt.TransformationMode.SmoothTransformation

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QLocale, Qt, Signal, Slot
-from PySide6.QtGui import QDoubleValidator, QWheelEvent
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
 
 from aienv_gui.core.wording import Text, duration, percent, tr, verbatim
@@ -47,9 +48,7 @@ class Advanced(QWidget):
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
         self.learning_rate = QLineEdit(self)
-        validator = QDoubleValidator(0.0, 10.0, 8, self)
-        validator.setLocale(QLocale.c())
-        self.learning_rate.setValidator(validator)
+        # No validator: it would swallow keys without a word. What is wrong is said below the field.
         self.learning_rate.textChanged.connect(self._on_changed)
         self.batch_size = self._number(1, 4096)
         self.epochs = self._number(1, 10000)
@@ -71,7 +70,10 @@ class Advanced(QWidget):
             say(widget, "setAccessibleDescription", meaning)
             grid.addWidget(label, row, column)
             grid.addWidget(widget, row + 1, column)
-            grid.addWidget(Label(meaning, role="caption", parent=self), row + 2, column, Qt.AlignmentFlag.AlignTop)
+            below = Label(meaning, role="caption", parent=self)
+            grid.addWidget(below, row + 2, column, Qt.AlignmentFlag.AlignTop)
+            if widget is self.learning_rate:
+                self._below_rate, self._rate_means = below, meaning
             grid.setColumnStretch(column, 1)
         grid.setRowMinimumHeight(3, 8)
 
@@ -81,9 +83,9 @@ class Advanced(QWidget):
         box.valueChanged.connect(self._on_changed)
         return box
 
-    def show_settings(self, settings: dict[str, Any]) -> None:
-        """Show a preset's settings."""
-        self.learning_rate.setText(f"{settings['learning_rate']:g}")
+    def show_settings(self, settings: Mapping[str, Any]) -> None:
+        """Show a preset's settings, or a recipe's."""
+        self.learning_rate.setText(f"{settings['learning_rate']:.12g}")
         self.batch_size.setValue(int(settings["batch_size"]))
         self.epochs.setValue(int(settings["epochs"]))
         self.seed.setValue(int(settings["seed"]))
@@ -100,7 +102,7 @@ class Advanced(QWidget):
 
     def missing(self) -> Text | None:
         if self._rate() is None:
-            return tr("The learning rate must be a number above 0, such as 0.001.")
+            return tr("The learning rate must be a number above 0 and at most 10, such as 0.001.")
         return None
 
     def _rate(self) -> float | None:
@@ -112,6 +114,9 @@ class Advanced(QWidget):
 
     @Slot()
     def _on_changed(self) -> None:
+        wrong = self.missing()
+        self._below_rate.set_role("caption" if wrong is None else "bad")
+        self._below_rate.say(wrong or self._rate_means)
         self.changed.emit()
 
 
@@ -122,6 +127,7 @@ class ModelSection(Card):
         super().__init__(tr("Model"), parent)
         self._presets = presets()
         self._cards: dict[ChoiceCard, Preset] = {}
+        self._grey: list[Label] = []  # warnings of the networks that look at no colours
         self._group = QButtonGroup(self)
         row = QHBoxLayout()
         row.setSpacing(12)
@@ -134,6 +140,10 @@ class ModelSection(Card):
                 card.add_line(_measured(preset), "good" if good else "muted").setToolTip(
                     f"{preset.measured.machine}, {preset.measured.date}"
                 )
+            if preset.options.get("channels") == 1:
+                grey = card.add_line(tr("It sees grey only: the colours of these pictures are left out."), "warn")
+                grey.hide()
+                self._grey.append(grey)
             self._cards[card] = preset
             self._group.addButton(card)
             row.addWidget(card, 1)
@@ -163,6 +173,16 @@ class ModelSection(Card):
                 card.setChecked(True)
                 self._on_card(card)
 
+    def set_colour(self, colour: bool) -> None:
+        """Whether the pictures have colours, which some networks would leave out."""
+        for label in self._grey:
+            label.setVisible(colour)
+
+    def show_settings(self, settings: Mapping[str, Any]) -> None:
+        """Show a recipe's settings in place of the preset's, unfolded: they are there to be changed."""
+        self.advanced.show_settings({**self.preset.settings, **settings})
+        self._fold.setChecked(True)
+
     def settings(self) -> dict[str, Any]:
         """The preset's settings with the user's changes."""
         return {**self.preset.settings, **self.advanced.settings()}
@@ -172,7 +192,7 @@ class ModelSection(Card):
 
     @Slot(object)
     def _on_card(self, _card: object) -> None:
-        self.advanced.show_settings(dict(self.preset.settings))
+        self.advanced.show_settings(self.preset.settings)
         self.changed.emit()
 
     @Slot(bool)

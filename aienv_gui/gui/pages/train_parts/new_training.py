@@ -65,6 +65,19 @@ class NewTraining(QWidget):
         self.place.refresh()
         self.data.reopen()
 
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Ask for what a recipe asked for, to change what did not work."""
+        self._own_name = True
+        self.place.name.setText(recipe.name)
+        if recipe.sample:
+            self.data.choose_sample()
+        else:
+            self.data.choose_folder(recipe.folder)
+        self.model.choose(recipe.preset)
+        self.model.show_settings(recipe.settings)
+        self.place.choose(recipe.environment_prefix)
+        self.place.choose_device(recipe.device)
+
     def recipe(self) -> Recipe:
         """What the page asks for now. Only where `missing` is None."""
         environment = self.place.chosen
@@ -128,6 +141,8 @@ class NewTraining(QWidget):
     def _on_changed(self) -> None:
         chosen = self.place.chosen
         self.data.set_python(chosen.python if chosen else None)
+        found = self.data.inspection
+        self.model.set_colour(found is not None and found.colour)
         self._name()
         missing = self.missing()
         self.start_button.setEnabled(missing is None)

@@ -29,6 +29,7 @@ class RunControls(QWidget):
 
     failed = Signal(object)
     delete_asked = Signal()
+    anew_asked = Signal()  # a new training with the settings of this run
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,6 +39,7 @@ class RunControls(QWidget):
         self._sent: dict[QObject, str] = {}  # commands on their way to the engine: job -> verb
         self._asked: dict[str, str] = {}  # commands not answered yet: id -> verb
         self._saving = self._stopping = False
+        self._warned = False  # the last answer was a refusal
         self._waiting: RunState | None = None  # pressed pause (or resume), not answered
         self._environments: tuple[Environment, ...] = ()
         column = QVBoxLayout(self)
@@ -49,6 +51,7 @@ class RunControls(QWidget):
         self.stop = Button(tr("Stop"), icon="stop", parent=self)
         self.save = Button(tr("Save checkpoint"), icon="save", parent=self)
         self.carry_on = Button(tr("Continue"), kind="primary", icon="play", parent=self)
+        self.anew = Button(tr("New training with these settings"), kind="primary", icon="plus", parent=self)
         self.place = QComboBox(self)
         say(self.place, "setAccessibleName", tr("Environment to continue in"))
         self.folder = Button(tr("Open folder"), kind="link", icon="folder", parent=self)
@@ -57,9 +60,10 @@ class RunControls(QWidget):
         self.stop.clicked.connect(self._on_stop)
         self.save.clicked.connect(self._on_save)
         self.carry_on.clicked.connect(self._on_continue)
+        self.anew.clicked.connect(self.anew_asked)
         self.folder.clicked.connect(self._on_folder)
         self.delete.clicked.connect(self.delete_asked)
-        for widget in (self.pause, self.stop, self.save, self.carry_on, self.place):
+        for widget in (self.pause, self.stop, self.save, self.anew, self.carry_on, self.place):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.folder)
@@ -98,6 +102,8 @@ class RunControls(QWidget):
         if not run.state.live or (before is not None and not before.live):
             self._stopping = False
             self._harder.stop()
+        if before is not None and before.live and not run.state.live and self._warned:
+            self.answer.hide()  # a refusal to stop, from a run that has ended since
         self._look_for_answers(run)
         self._refresh()
 
@@ -124,6 +130,8 @@ class RunControls(QWidget):
         self.stop.hint(tr("Saves a checkpoint and ends; the training can be continued later."))
         gone = self._gone(run)
         self.carry_on.setVisible(run.can_continue)
+        self.anew.setVisible(run.needs_anew)
+        self.carry_on.set_kind("plain" if run.needs_anew else "primary")
         self.carry_on.setEnabled(self._job is None and (not gone or bool(self._environments)))
         self.place.setVisible(run.can_continue and gone and bool(self._environments))
         self.delete.setVisible(not live)
@@ -193,10 +201,8 @@ class RunControls(QWidget):
     @Slot()
     def _on_continue(self) -> None:
         assert self._run is not None
-        python = None
-        if self._gone(self._run):
-            python = self._environments[self.place.currentIndex()].python
-        self._job = self._services.runs.carry_on(self._run.folder, python)
+        other = self._environments[self.place.currentIndex()] if self._gone(self._run) else None
+        self._job = self._services.runs.carry_on(self._run.folder, other)
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_continued)
         self.answer.hide()
@@ -235,7 +241,7 @@ class RunControls(QWidget):
             del self._asked[command]
 
     def _saved(self, checkpoint: Checkpoint) -> None:
-        self._saving = False
+        self._saving = self._warned = False
         self._saved_file = checkpoint.file
         self.answer.set_role("good")
         self.answer.say(tr("Saved: {size}, {path}", size=size(checkpoint.bytes), path=checkpoint.file))
@@ -250,6 +256,7 @@ class RunControls(QWidget):
             self._harder.stop()
         else:
             self._waiting = None
+        self._warned = True
         self.answer.set_role("warn")
         if reason == "ended" and verb == "save":
             self.answer.say(tr("The checkpoint was not saved: the training has ended."))

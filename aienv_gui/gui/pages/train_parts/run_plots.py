@@ -8,10 +8,8 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from aienv_gui.core.wording import Text, percent, tr
 from aienv_gui.gui.plots.time_plot import TimePlot
 from aienv_gui.gui.services import Services
-from aienv_gui.training.records import Array, LoadCurve, Run
+from aienv_gui.training.records import LoadCurve, Run
 
-_WINDOW_SHARE = 100  # the smoothed curve averages over a hundredth of the steps...
-_WINDOW_MOST = 200  # ... but never over more than this
 _HEIGHT, _LOW_HEIGHT = 210, 150
 
 
@@ -70,9 +68,8 @@ class RunPlots(QWidget):
         """Draw a run's curves; cheap enough for several times a second."""
         training, validation = run.training, run.validation
         for plot, name in ((self.loss, "loss"), (self.accuracy, "accuracy")):
-            values: Array = getattr(training, name)
-            plot.set_series("steps", training.seconds, values)
-            plot.set_series("training", training.seconds, smoothed(values))
+            plot.set_series("steps", training.seconds, getattr(training, name))
+            plot.set_series("training", training.seconds, getattr(training, f"{name}_trend"))
             plot.set_series("validation", validation.seconds, getattr(validation, name))
             plot.set_markers([(c.seconds, _checkpoint_words(c.step, c.reason)) for c in run.checkpoints])
         self.loss.set_summary(_loss_words(run))
@@ -92,22 +89,6 @@ class RunPlots(QWidget):
 
     def _all(self) -> list[TimePlot]:
         return [plot for plot in (self.loss, self.accuracy, self.load) if plot is not None]
-
-
-def smoothed(values: Array) -> Array:
-    """A running mean that ends at each point: what the noise of single steps hides. NaN stays where it is."""
-    count = len(values)
-    window = min(max(5, count // _WINDOW_SHARE), _WINDOW_MOST)
-    if count < 2:
-        return values
-    known = np.isfinite(values)
-    sums = np.concatenate(([0.0], np.cumsum(np.where(known, values, 0.0))))
-    counts = np.concatenate(([0], np.cumsum(known)))
-    first = np.maximum(0, np.arange(1, count + 1) - window)
-    seen = counts[1:] - counts[first]
-    means: Array = (sums[1:] - sums[first]) / np.maximum(seen, 1)
-    means[~known] = np.nan
-    return means
 
 
 def _checkpoint_words(step: int, reason: str) -> Text:

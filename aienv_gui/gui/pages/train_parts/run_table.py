@@ -16,6 +16,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from aienv_gui.core.wording import duration, percent, tr
@@ -45,6 +46,8 @@ _ICONS: Final = {  # badge state -> icon, colour
 }
 TASKS: Final = {"image_classification": tr("Pictures in classes")}
 _COLUMNS: Final = (tr("Name"), tr("Task"), tr("State"), tr("Best accuracy"), tr("Started"), tr("Duration"))
+_TASK, _DURATION = 1, 5
+_DURATION_FROM: Final = 700  # points of the whole table: below, its column would leave the names too little
 _SORT_ROLE: Final = Qt.ItemDataRole.UserRole
 
 
@@ -160,8 +163,14 @@ class RunTable(QTableView):
     def set_items(self, items: tuple[RunSummary, ...]) -> None:
         chosen = self.chosen
         self._model.set_items(items)
+        # The same words in every row say nothing, and would take the room of the names.
+        self.setColumnHidden(_TASK, len({item.task for item in items if not item.damaged}) < 2)
         if chosen is not None:
             self.choose(chosen.folder)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setColumnHidden(_DURATION, self.viewport().width() < _DURATION_FROM)
 
     @property
     def chosen(self) -> RunSummary | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
@@ -34,6 +35,7 @@ _REFRESH_MS = 300  # numbers move three times a second: smooth enough to read, a
 class RunView(QWidget):
     renamed = Signal(object)  # str: the name of the run that is shown
     deleted = Signal()
+    anew_asked = Signal(object)  # Recipe: of a new training like the one that is shown
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +86,7 @@ class RunView(QWidget):
         self.controls = RunControls(self._services, head)
         self.controls.failed.connect(self._on_failed)
         self.controls.delete_asked.connect(self._on_delete)
+        self.controls.anew_asked.connect(self._on_anew)
         head.body.addWidget(self.controls)
         self.advice = Label(role="warn", parent=head)
         self.advice.hide()
@@ -128,9 +131,11 @@ class RunView(QWidget):
 
     @Slot(object)
     def _on_read_failed(self, problem: Problem) -> None:
-        if self.run is None:
-            self.bar.setRange(0, 1)
-            self.badge.set_state("bad", tr("Damaged"))
+        self.run = None
+        self.bar.setRange(0, 1)
+        self.badge.set_state("bad", tr("Damaged"))
+        self.status.say("")
+        self.controls.hide()
         self._on_failed(problem)
 
     @Slot()
@@ -151,8 +156,8 @@ class RunView(QWidget):
         if self.folder is None or self.run is None:
             return
         summary = self._services.runs.get(self.folder)
-        if summary is not None and summary.state is not self.run.state:
-            self._look()
+        if summary is None or summary.state is not self.run.state:
+            self._look()  # its folder may be gone: said by the look
 
     def _take(self, run: Run) -> None:
         """Show a new state soon; what comes faster than the eye is shown once."""
@@ -166,6 +171,8 @@ class RunView(QWidget):
 
     @Slot()
     def _show(self) -> None:
+        if not self.isVisible():
+            return  # until it is: nobody sees it now, and a training on this computer needs the time
         run, self._fresh = self._fresh, None
         if run is None or run.folder != self.folder:
             return
@@ -196,6 +203,10 @@ class RunView(QWidget):
                 self.problem.clear()
         self._advise(run)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show()
+
     def _advise(self, run: Run) -> None:
         about = (len(run.validation), run.state)
         if about == self._advice_for and len(run.training) % 50:
@@ -224,6 +235,11 @@ class RunView(QWidget):
     def _on_use(self) -> None:
         if self.run is not None and self.run.model is not None:
             self._services.navigator.open("models", self.run.model)
+
+    @Slot()
+    def _on_anew(self) -> None:
+        if self.run is not None:
+            self.anew_asked.emit(self.run.recipe)
 
     @Slot()
     def _on_delete(self) -> None:
@@ -262,17 +278,15 @@ def _sentence(run: Run) -> Text:
     if run.state is RunState.COMPLETED:
         return tr("Trained in {time}", time=duration(run.seconds))
     if run.state is RunState.STOPPED:
-        return tr("Stopped at step {step} of {total}; the work is kept", step=run.step, total=run.total_steps)
+        return _stopped(run)
     if run.state is RunState.PAUSED:
         return tr("Waiting at step {step} of {total}", step=run.step, total=run.total_steps)
     if run.state in (RunState.FAILED, RunState.INTERRUPTED):
         if not run.checkpoints:
             return tr("Ended before the first checkpoint")
-        return tr(
-            "Ended at step {step}; the last checkpoint is of step {saved}",
-            step=run.step,
-            saved=run.checkpoints[-1].step,
-        )
+        if run.saved_step is None:
+            return tr("Ended at step {step}; none of its checkpoints can be used", step=run.step)
+        return tr("Ended at step {step}; the last checkpoint is of step {saved}", step=run.step, saved=run.saved_step)
     if run.state is RunState.TRAINING and run.seconds_left and run.phase == "training":
         return tr(
             "Epoch {epoch} of {epochs}, {left} left",
@@ -281,6 +295,20 @@ def _sentence(run: Run) -> Text:
             left=_range(*run.seconds_left),
         )
     return status_of(run)
+
+
+def _stopped(run: Run) -> Text:
+    """Where it stopped and what of it is kept: the last steps may have found a full disk."""
+    if run.saved_step is None:
+        return tr("Stopped at step {step} of {total}; nothing could be saved", step=run.step, total=run.total_steps)
+    if run.saved_step < run.step:
+        return tr(
+            "Stopped at step {step} of {total}; the work up to step {saved} is kept",
+            step=run.step,
+            total=run.total_steps,
+            saved=run.saved_step,
+        )
+    return tr("Stopped at step {step} of {total}; the work is kept", step=run.step, total=run.total_steps)
 
 
 def _facts(run: Run) -> Text:
