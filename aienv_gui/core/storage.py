@@ -40,8 +40,11 @@ class Folders:
 
     @property
     def staging(self) -> Path:
-        """Builds under way and what was deleted but not swept yet; on the same disk as `environments`."""
-        return self.data / "staging"
+        """Builds under way and what was deleted but not swept yet.
+
+        Inside `environments`, which may be a link or another disk: what is staged becomes an environment by a rename.
+        """
+        return self.environments / ".staging"
 
     @property
     def runs(self) -> Path:
@@ -136,12 +139,37 @@ def writing_failed(error: OSError, path: Path) -> Problem:
             cure=tr("Choose a folder of your own, or ask the owner of this one for permission to write."),
             code="read_only",
         )
+    if error.errno == errno.EXDEV:
+        return Problem(
+            tr("A folder could not be moved."),
+            cause=tr("{path} is on another disk than the folder it belongs to.", path=path),
+            cure=tr(
+                "Undo the link or the mount inside AIEnv's folder; or let AIEnv keep its files on the other disk: start "
+                "it with the command aienv --home FOLDER."
+            ),
+            code="other_disk",
+        )
     return Problem(
         tr("A file could not be written."),
         cause=tr("{path}: {reason}", path=path, reason=error.strerror or str(error)),
         cure=tr("Check that the disk is connected and try again."),
         code="write_failed",
     )
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `Problem` where nothing can be written into `folder`, which may not be there yet. Only looks."""
+    place = folder.absolute()
+    try:
+        while not place.exists() and not place.is_symlink() and place != place.parent:
+            place = place.parent
+        if not place.is_dir():
+            code = errno.ENOTDIR if place.exists() else errno.ENOENT
+            raise OSError(code, os.strerror(code))
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise writing_failed(error, place / folder.name if place.is_dir() else place) from error
 
 
 def free_bytes(path: Path) -> int:

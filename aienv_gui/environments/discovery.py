@@ -102,7 +102,8 @@ def _candidates(folders: Folders) -> Iterator[tuple[Path, Maker | None]]:
     home = Path.home()
     yield Path(sys.prefix), Maker.BUILT_IN
     for prefix in _children(folders.environments):
-        yield prefix, Maker.AIENV
+        if not prefix.name.startswith("."):  # builds under way
+            yield prefix, Maker.AIENV
     for prefix in _conda_prefixes(home):
         yield prefix, Maker.CONDA
     for prefix in _pyenv_prefixes(home):

@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, resource
+from aienv_gui.core.storage import Folders, check_writable, resource
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.conda_files import read_conda_file
 from aienv_gui.environments.manifest import NAME as MANIFEST
@@ -25,7 +25,7 @@ from aienv_gui.environments.records import Engine, Request
 from aienv_gui.environments.requirement_files import read_requirements
 
 LONGEST_NAME: Final = 60
-_LONGEST_PREFIX: Final = 110 if sys.platform == "win32" else 220  # Windows: 260 with what lies inside; conda: 255
+_LONGEST_PREFIX: Final = 96 if sys.platform == "win32" else 220  # Windows: 260 with what lies inside; conda: 255
 _RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -204,7 +204,7 @@ def folder_name(name: str) -> str:
 
 
 def check_name(name: str, folders: Folders) -> None:
-    """Raise `Problem` where an environment cannot be called so. Quotes, spaces, any script and emoji are fine.
+    """Raise `Problem` where no environment can be made under this name. Quotes, spaces, any script and emoji are fine.
 
     Looks at the folder of environments; a millisecond.
     """
@@ -218,6 +218,7 @@ def check_name(name: str, folders: Folders) -> None:
         )
     if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") for character in wanted):
         raise _bad_name(tr("The name holds a character that cannot be shown."), tr("Type the name again by hand."))
+    check_writable(folders.environments)
     final = folders.environments / folder_name(wanted)
     if len(str(final)) > _LONGEST_PREFIX:
         raise _bad_name(

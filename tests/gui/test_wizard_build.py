@@ -46,7 +46,8 @@ def driver(qtbot: QtBot, folders: Folders, index: LocalIndex) -> Iterator[Wizard
 
 
 def built_by_us(folders: Folders) -> list[str]:
-    return sorted(path.name for path in folders.environments.iterdir()) if folders.environments.exists() else []
+    places = folders.environments.iterdir() if folders.environments.exists() else ()
+    return sorted(path.name for path in places if path != folders.staging)
 
 
 def assert_nothing_left(folders: Folders) -> None:

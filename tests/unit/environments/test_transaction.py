@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from aienv_gui.environments.integrity import verify
 from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import read_manifest
 from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.recipes import check_name, default_python
 from aienv_gui.environments.records import (
     Engine,
     Environment,
@@ -170,7 +171,7 @@ def test_cancel_sweeps_and_keeps_the_downloads(index: LocalIndex, folders: Folde
     with pytest.raises(Cancelled):
         transaction.build(plan, sources_of(index), folders, Keeping(reached))
     assert not psutil.Process().children()
-    assert not folders.environments.exists() or not list(folders.environments.iterdir())
+    assert ours(folders) == []
     assert_nothing_left(folders)
     assert (folders.cache / "wheels").is_dir()
     assert_whole(transaction.build(plan, sources_of(index), folders, Silent()))
@@ -399,6 +400,31 @@ def test_full_disk_is_told_and_nothing_is_left(
     assert output_of(built.python, "-I", "-c", "import huge; print(huge.x)") == "1"
 
 
+def test_environments_on_another_disk_than_the_data_are_built_and_deleted(
+    index: LocalIndex, folders: Folders, tmp_path: Path
+) -> None:
+    other = next((disk for disk in (Path("/dev/shm"), Path("/run/shm")) if os.access(disk, os.W_OK)), tmp_path)
+    with tempfile.TemporaryDirectory(dir=other) as elsewhere:
+        folders.data.mkdir()
+        folders.environments.symlink_to(elsewhere, target_is_directory=True)
+        built = transaction.build(planned(index, folders), sources_of(index), folders, Silent())
+        assert_whole(built)
+        assert ours(folders) == [built]
+        assert_nothing_left(folders)
+        transaction.delete(built, folders, Silent())
+        assert ours(folders) == []
+        assert_nothing_left(folders)
+
+
+def test_folder_of_environments_that_leads_nowhere_is_told_with_the_name(folders: Folders, tmp_path: Path) -> None:
+    folders.data.mkdir()
+    folders.environments.symlink_to(tmp_path / "disk that is not connected")
+    with pytest.raises(Problem) as raised:
+        check_name("x", folders)
+    assert raised.value.code == "write_failed"
+    assert str(folders.environments) in str(raised.value.cause)
+
+
 def test_read_only_folder_is_told(index: LocalIndex, folders: Folders, small_disk: Path) -> None:
     tight = replace(folders, data=small_disk / "data")
     tight.data.mkdir()
@@ -407,6 +433,9 @@ def test_read_only_folder_is_told(index: LocalIndex, folders: Folders, small_dis
         subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     else:
         tight.data.chmod(0o555)
+    with pytest.raises(Problem) as raised:
+        check_name("first", tight)  # with the name already, not at the end of a download
+    assert raised.value.code == "read_only"
     with pytest.raises(Problem) as raised:
         transaction.build(plan, sources_of(index), tight, Silent())
     assert raised.value.code == "read_only"
