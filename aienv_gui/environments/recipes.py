@@ -223,7 +223,10 @@ def check_name(name: str, folders: Folders) -> None:
     if len(str(final)) > _LONGEST_PREFIX:
         raise _bad_name(
             tr("The folder's path would be too long: {path}", path=final),
-            tr("Choose a shorter name, or put AIEnv's data into a folder closer to the disk's root."),
+            tr(
+                "Choose a shorter name, or let AIEnv keep its files in a folder with a shorter path: start it with the "
+                "command aienv --home FOLDER."
+            ),
         )
     for existing in _existing(folders):
         if existing.casefold() == wanted.casefold():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders
+from aienv_gui.core.storage import Folders, reason
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr, tr_count, verbatim
 from aienv_gui.environments import conda_integrity, integrity
@@ -98,7 +98,7 @@ class _Examination:
         try:
             steps = probe(environment.python, environment.prefix, ["interpreter"], self._reporter, ours=self._ours)
         except OSError as error:
-            words = environment.broken or verbatim(error.strerror or error)
+            words = environment.broken or reason(error)
             self._say("interpreter", VerdictState.FAILED, words, rebuild(environment))
             return None
         step = steps["interpreter"]

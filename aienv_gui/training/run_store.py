@@ -77,7 +77,7 @@ def read_recipe(folder: Path) -> Recipe:
     except (KeyError, TypeError, ValueError) as error:
         raise problems.unreadable_run(folder, f"recipe.json: {error!r}") from error
     except OSError as error:
-        raise problems.unreadable_run(folder, error.strerror or str(error)) from error
+        raise problems.unreadable_run(folder, storage.reason(error)) from error
 
 
 def is_running(folder: Path) -> bool:
@@ -95,7 +95,7 @@ def read(folder: Path) -> Run:
     try:
         story.update(alive=is_running(folder))
     except OSError as error:
-        raise problems.unreadable_run(folder, error.strerror or str(error)) from error
+        raise problems.unreadable_run(folder, storage.reason(error)) from error
     return story.run
 
 

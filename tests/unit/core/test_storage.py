@@ -6,7 +6,10 @@ import errno
 import os
 from pathlib import Path
 
-from aienv_gui.core.storage import writing_failed
+import pytest
+
+from aienv_gui.core.storage import reason, resource, writing_failed
+from aienv_gui.core.wording import use_language
 
 
 def failed(code: int) -> OSError:
@@ -19,3 +22,41 @@ def test_a_folder_that_lies_on_another_disk_is_not_told_as_a_disk_that_is_gone()
     assert "/data/environments/x" in str(problem.cause)
     assert "link" in str(problem.cure)
     assert "connected" not in str(problem.cure)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_the_cure_names_what_can_be_done(code: int) -> None:
+    cure = str(writing_failed(failed(code), Path("/data/x")).cure)
+    assert "aienv --home" in cure  # no page of the window changes where AIEnv keeps its files
+    assert "hoose a folder" not in cure
+    assert "hoose a folder" in str(writing_failed(failed(code), Path("/usb/x"), chosen=True).cure)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        errno.ENOENT,
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.EACCES,
+        errno.EROFS,
+        errno.ENOSPC,
+        errno.ENAMETOOLONG,
+        errno.EIO,
+        errno.ETIMEDOUT,
+        errno.EXDEV,
+        errno.ELOOP,
+    ],
+)
+def test_the_systems_usual_reasons_are_said_in_the_language_of_the_window(code: int) -> None:
+    english = str(reason(failed(code)))
+    assert english != os.strerror(code)
+    use_language("zh_CN", resource("locale"))
+    chinese = str(reason(failed(code)))
+    assert chinese != english
+    assert not any(letter.isascii() and letter.isalpha() for letter in chinese)
+
+
+def test_an_unusual_reason_is_said_in_the_systems_words() -> None:
+    assert str(reason(failed(errno.ENOTTY))) == os.strerror(errno.ENOTTY)
+    assert str(reason(OSError("a picture could not be written"))) == "a picture could not be written"
