@@ -25,7 +25,10 @@ from aienv_gui.environments.records import Engine, Request
 from aienv_gui.environments.requirement_files import read_requirements
 
 LONGEST_NAME: Final = 60
+LONGEST_PACKAGE: Final = 200  # with its extras and versions
 _LONGEST_PREFIX: Final = 96 if sys.platform == "win32" else 220  # Windows: 260 with what lies inside; conda: 255
+# Known kinds of files that name packages in another way, or are packages; anything else is read as requirements.txt.
+_OTHER_FILES: Final = {".toml", ".lock", ".py", ".cfg", ".json", ".ipynb", ".whl", ".zip", ".gz", ".bz2", ".conda"}
 _RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -114,6 +117,13 @@ def request_of_template(
 def check_extra(extra: tuple[str, ...], engine: Engine) -> None:
     """Raise `Problem` for an extra package that is not written as the engine wants it."""
     for text in extra:
+        if len(text) > LONGEST_PACKAGE:
+            raise Problem(
+                tr("“{text}” is too long for a package's name.", text=f"{text[:30]}…"),
+                cause=tr("It has {count} characters, of at most {limit}.", count=len(text), limit=LONGEST_PACKAGE),
+                cure=tr("Correct or remove it."),
+                code="bad_package",
+            )
         if not _is_package(text.strip(), engine):
             raise Problem(
                 tr("“{text}” is not a package's name.", text=text),
@@ -140,6 +150,13 @@ def request_of_file(path: Path, *, name: str, engine: Engine | None = None, pyth
     """
     if path.suffix.lower() in (".yml", ".yaml"):
         return _request_of_conda_file(path, name, engine, python)
+    if path.suffix.lower() in _OTHER_FILES or path.name == "Pipfile":
+        raise Problem(
+            tr("{file} is no list of packages that AIEnv reads.", file=path.name),
+            cause=tr("AIEnv reads requirements.txt (for pip packages) and environment.yml (for conda packages)."),
+            cure=tr("Choose such a file, or write the names of the packages into a text file, one a line."),
+            code="bad_file",
+        )
     read = read_requirements(path)
     if not read.requirements:
         raise Problem(

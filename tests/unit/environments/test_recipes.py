@@ -65,6 +65,15 @@ def test_extra_packages_are_checked() -> None:
         assert bad in str(raised.value.title)
 
 
+@pytest.mark.parametrize("engine", list(Engine))
+def test_an_endless_package_name_is_refused_and_not_said_whole(engine: Engine) -> None:
+    check_extra(("n" * 100 + "[extra]>=1.2.3,<2",), engine)
+    with pytest.raises(Problem) as raised:
+        check_extra(("numpy", "n" * 3000), engine)
+    assert raised.value.code == "bad_package"
+    assert len(str(raised.value)) < 200
+
+
 @pytest.mark.parametrize("name", ["pictures", "My env", "图片", "😀", 'it\'s "mine"', "a/b", "..", "con", "-x", "é"])
 def test_folder_names_are_safe_and_stable(name: str) -> None:
     folder = folder_name(name)
