@@ -93,7 +93,7 @@ def read_environment(prefix: Path, maker: Maker | None = None, folders: Folders 
     )
     if folders is not None:
         with suppress(Problem, ValueError, KeyError):  # old verdicts that cannot be read are no verdicts
-            health, validated = read_health(prefix, folders)
+            health, validated = read_health(prefix, folders, environment.packages)
             environment = replace(environment, health=health, validated=validated)
     return environment
 
