@@ -224,7 +224,7 @@ def _site_packages(prefix: Path, python: Path) -> Iterator[Path]:
     for library in (prefix / "lib", prefix / "lib64"):
         if not library.is_symlink():
             with suppress(OSError):
-                yield from sorted(library.glob("python3.*/site-packages"))
+                yield from sorted(library.glob("python[23].*/site-packages"))
 
 
 def _packages_in(site: Path) -> Iterable[Package]:
@@ -272,17 +272,31 @@ def _name(prefix: Path, maker: Maker, config: dict[str, str], version: str) -> s
 def _fault(prefix: Path, python: Path, config: dict[str, str]) -> Text | None:
     if not prefix.is_dir():
         return tr("Its folder is gone.")
+    home = config.get("home")
+    if home and not Path(home).is_dir():
+        return _base_gone(home)
     if not python.exists():
-        if python.is_symlink() or config.get("home"):
-            return tr("The Python it was made from is gone: {home}.", home=config.get("home") or python.readlink())
+        link = python.readlink() if python.is_symlink() else Path()
+        if link.is_absolute():
+            return _base_gone(link)
+        if home:
+            return tr(
+                "Its own interpreter {python} is missing. Make the environment again: the Python for it is there.",
+                python=python,
+            )
         return tr("It has no Python interpreter.")
     if sys.platform != "win32" and not os.access(python, os.X_OK):
         return tr("Its Python interpreter may not be run: {python}.", python=python)
-    if config and config.get("home") and not Path(config["home"]).is_dir():
-        return tr("The Python it was made from is gone: {home}.", home=config["home"])
     for record in _damaged_records(prefix):
         return tr("Its package list is damaged: {file}.", file=record)
     return None
+
+
+def _base_gone(place: str | Path) -> Text:
+    return tr(
+        "The Python it was made from is gone: {home}. Install that Python again, or make the environment again.",
+        home=place,
+    )
 
 
 def _damaged_records(prefix: Path) -> Iterator[Path]:

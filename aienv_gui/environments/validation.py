@@ -43,6 +43,7 @@ TITLES: Final = {
     "libraries": tr("The numeric libraries agree"),
 }
 _FRAMEWORKS: Final = ("torch", "tensorflow")
+_OLDEST: Final = (3, 7)  # what the probe is written for
 
 
 def validate(environment: Environment, folders: Folders, reporter: Reporter) -> tuple[Verdict, ...]:
@@ -71,6 +72,12 @@ class _Examination:
         self._ours = environment.maker is Maker.AIENV
 
     def run(self) -> tuple[Verdict, ...]:
+        version = self._environment.python_version
+        if version and tuple(int(number) for number in version.split(".")[:2]) < _OLDEST:
+            for check in TITLES:
+                words = tr("Python {version} is too old for AIEnv's checks.", version=version)
+                self._say(check, VerdictState.SKIPPED, words)
+            return tuple(self._verdicts)
         interpreter = self._check_interpreter()
         self._check_files()
         if interpreter is None:

@@ -16,7 +16,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import probe_run, transaction, validation
+from aienv_gui.environments import frameworks, probe_run, transaction, validation
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.manifest import health_file, read_manifest, write_manifest
 from aienv_gui.environments.plan import make_plan
@@ -221,6 +221,21 @@ def test_failed_import_says_why(environment: Environment, folders: Folders, sour
     assert verdicts["imports"].state is VerdictState.FAILED
     assert str(verdicts["imports"].detail).startswith(words)
     assert verdicts["imports"].cure is not None
+
+
+@pytest.mark.parametrize("version", ["2.7.18", "3.6.15"])
+def test_a_python_too_old_for_the_probe_is_not_called_broken(tmp_path: Path, folders: Folders, version: str) -> None:
+    prefix = tmp_path / "old"
+    (prefix / "bin").mkdir(parents=True)
+    python = prefix / "bin" / "python"
+    python.write_text("#!/bin/sh\necho 'Try `python -h''' for more information.' >&2\nexit 2\n")
+    python.chmod(0o755)
+    (prefix / "pyvenv.cfg").write_text(f"version = {version}\n")
+    verdicts = verdicts_of(read_environment(prefix), folders)
+    assert tuple(verdicts) == CHECKS
+    assert {verdict.state for verdict in verdicts.values()} == {VerdictState.SKIPPED}
+    assert str(verdicts["interpreter"].detail) == f"Python {version} is too old for AIEnv's checks."
+    assert frameworks.overall(read_environment(prefix, folders=folders)) is None  # no badge that calls it ill
 
 
 def test_import_that_stands_still_is_ended(
