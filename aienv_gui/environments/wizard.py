@@ -6,6 +6,7 @@ What has to be looked up on the disk first (`Offer`, a file's `Request`, the pla
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -112,7 +113,9 @@ def check_name(name: str, folders: Folders, reporter: Reporter) -> None:
 
 
 def estimated_seconds(plan: Plan) -> float:
-    """How long a build takes, before anything has been measured."""
+    """How long a build takes, before anything has been measured; infinite where a package's own build decides."""
+    if plan.request.engine is Engine.UV and any(not file.filename.endswith(".whl") for file in plan.files):
+        return math.inf  # `duration` calls it an unknown time
     return _START_S + plan.download_bytes / _DOWNLOAD_BYTES_S + plan.installed_bytes / _INSTALL_BYTES_S
 
 

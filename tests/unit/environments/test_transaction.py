@@ -156,8 +156,10 @@ def test_one_build_per_name_at_a_time(index: LocalIndex, folders: Folders) -> No
 
 def test_package_from_source_is_built_and_installed(index: LocalIndex, folders: Folders) -> None:
     make_source(index.folder, "rawpaint", requires=["paint"])
-    built = transaction.build(planned(index, folders, "rawpaint"), sources_of(index), folders, Silent())
+    reporter = Keeping()
+    built = transaction.build(planned(index, folders, "rawpaint"), sources_of(index), folders, reporter)
     assert output_of(built.python, "-I", "-c", "import rawpaint; print(rawpaint.x)") == "built"
+    assert (0, None) in reporter.amounts  # no full bar while a compiler works
 
 
 @pytest.mark.parametrize("moment", ["Downloading", "Making", "Installing"])
