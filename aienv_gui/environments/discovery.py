@@ -29,7 +29,7 @@ from aienv_gui.environments.interpreters import (
     interpreter_of,
 )
 from aienv_gui.environments.manifest import Manifest, read_health, read_manifest
-from aienv_gui.environments.records import Environment, Maker, Package
+from aienv_gui.environments.records import BUILT_IN_NAME, Environment, Maker, Package
 
 __all__ = ["BaseInterpreter", "base_interpreters", "discover", "read_environment"]
 
@@ -257,7 +257,7 @@ def _plain_version(version: str) -> str:
 
 def _name(prefix: Path, maker: Maker, config: dict[str, str], version: str) -> str:
     if maker is Maker.BUILT_IN:
-        return "AIEnv"
+        return BUILT_IN_NAME
     if maker in (Maker.PYENV, Maker.SYSTEM):
         return f"Python {version or prefix.name}"
     if config.get("prompt"):

@@ -21,7 +21,7 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.conda_files import read_conda_file
 from aienv_gui.environments.manifest import NAME as MANIFEST
 from aienv_gui.environments.manifest import read_manifest
-from aienv_gui.environments.records import Engine, Request
+from aienv_gui.environments.records import BUILT_IN_NAME, Engine, Request
 from aienv_gui.environments.requirement_files import read_requirements
 
 LONGEST_NAME: Final = 60
@@ -233,7 +233,7 @@ def check_name(name: str, folders: Folders) -> None:
             tr("The name is too long: {count} characters of at most {limit}.", count=len(wanted), limit=LONGEST_NAME),
             tr("Choose a shorter name."),
         )
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") for character in wanted):
+    if any(_is_hidden(character) for character in wanted):
         raise _bad_name(tr("The name holds a character that cannot be shown."), tr("Type the name again by hand."))
     check_writable(folders.environments)
     final = folders.environments / folder_name(wanted)
@@ -245,7 +245,7 @@ def check_name(name: str, folders: Folders) -> None:
                 "command aienv --home FOLDER."
             ),
         )
-    for existing in _existing(folders):
+    for existing in (BUILT_IN_NAME, *_existing(folders)):
         if existing.casefold() == wanted.casefold():
             raise _bad_name(
                 tr("There is already an environment called “{name}”.", name=existing), tr("Choose another name.")
@@ -255,6 +255,16 @@ def check_name(name: str, folders: Folders) -> None:
             tr("The name is too much like that of another environment: the folder {path} exists.", path=final),
             tr("Choose another name."),
         )
+
+
+def _is_hidden(character: str) -> bool:
+    """Whether a character shows nothing; some turn the writing around it (U+202E), so that a name looks like another.
+
+    Scripts and emoji need the joiners, and the flags of some countries the tags.
+    """
+    if character in "\u200c\u200d" or "\U000e0020" <= character <= "\U000e007f":
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def _existing(folders: Folders) -> list[str]:

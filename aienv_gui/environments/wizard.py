@@ -107,9 +107,16 @@ def request_of(draft: Draft, offer: Offer) -> Request:
 
 
 def check_name(name: str, folders: Folders, reporter: Reporter) -> None:
-    """Raise `Problem` where an environment cannot be called `name`. Reads the disk."""
+    """Raise `Problem` where a new environment cannot be called `name`. Reads the disk."""
     reporter.checkpoint()
     recipes.check_name(name, folders)
+    if (folders.staging / recipes.folder_name(name)).is_dir():  # a new build would take its place
+        raise Problem(
+            tr("This name cannot be used."),
+            cause=tr("There is an interrupted build of this name."),
+            cure=tr("Go on with it or discard it first, on the page Environments; or choose another name."),
+            code="bad_name",
+        )
 
 
 def estimated_seconds(plan: Plan) -> float:

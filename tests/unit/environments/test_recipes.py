@@ -88,14 +88,39 @@ def test_different_names_have_different_folders() -> None:
     assert len({folder_name(name) for name in names}) == len(names)
 
 
-@pytest.mark.parametrize("name", ["x", "My env", "图片 模型", "😀", 'it\'s "mine"', "a/b", "..", "con", "n" * 60])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x",
+        "My env",
+        "图片 模型",
+        "😀",
+        "👩\u200d🔬",
+        "🏴\U000e0067\U000e007f",
+        "نمونه\u200cها",
+        'it\'s "mine"',
+        "a/b",
+        "..",
+        "con",
+        "n" * 60,
+    ],
+)
 def test_good_names(name: str, folders: Folders) -> None:
     check_name(name, folders)
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("", "needs a name"), ("   ", "needs a name"), ("n" * 61, "61 characters"), ("a\nb", "cannot be shown")],
+    [
+        ("", "needs a name"),
+        ("   ", "needs a name"),
+        ("n" * 61, "61 characters"),
+        ("a\nb", "cannot be shown"),
+        ("model \u202egnp.exe", "cannot be shown"),
+        ("\u2067a\u2069", "cannot be shown"),
+        ("soft\u00adhyphen", "cannot be shown"),
+        ("aienv ", "already an environment called “AIEnv”"),
+    ],
 )
 def test_bad_names(name: str, said: str, folders: Folders) -> None:
     with pytest.raises(Problem) as raised:

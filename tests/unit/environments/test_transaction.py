@@ -16,7 +16,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
+from aienv_gui.environments import transaction, wizard
 from aienv_gui.environments.discovery import discover, read_environment
 from aienv_gui.environments.integrity import verify
 from aienv_gui.environments.locks import acquire, release
@@ -288,6 +288,18 @@ def test_resume_downloads_nothing_again(index: LocalIndex, folders: Folders) -> 
     index.stop()
     assert_whole(transaction.resume(found, sources_of(index), folders, Silent()))
     assert_nothing_left(folders)
+
+
+def test_a_name_whose_build_was_interrupted_is_not_taken_for_another_build_unasked(
+    index: LocalIndex, folders: Folders
+) -> None:
+    killed_build(index, folders)
+    with pytest.raises(Problem, match="interrupted build of this name") as raised:
+        wizard.check_name("First", folders, Silent())
+    assert "discard" in str(raised.value.cure)
+    (found,) = transaction.unfinished(folders)
+    transaction.discard(found, folders, Silent())
+    wizard.check_name("First", folders, Silent())
 
 
 def test_discard_sweeps(index: LocalIndex, folders: Folders) -> None:
