@@ -208,6 +208,21 @@ def check_writable(folder: Path) -> None:
         raise writing_failed(OSError(errno.EACCES, ""), place / folder.name)
 
 
+def home_problem(folders: Folders) -> Problem | None:
+    """Why nothing the user does could be kept, where that is so. Only looks; quick."""
+    try:
+        for folder in (folders.data, folders.config):
+            check_writable(folder)
+    except Problem as problem:
+        return Problem(
+            tr("AIEnv cannot keep its files."),
+            cause=problem.cause,
+            cure=tr("Start AIEnv with a folder that you may write to: with the command aienv --home FOLDER."),
+            code="home_unusable",
+        )
+    return None
+
+
 def free_bytes(path: Path) -> int:
     """Bytes free on the disk that holds `path`, or would hold it."""
     probe = path.absolute()

@@ -222,7 +222,7 @@ def read_health(
     """
     try:
         data = read_json(health_file(prefix, folders), version=_VERSION)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return (), None
     seen = data.get("packages")
     if seen is not None and seen != _fingerprint(packages):

@@ -100,16 +100,32 @@ def read(folder: Path) -> Run:
 
 
 def summaries(folders: Folders, reporter: Reporter) -> tuple[RunSummary, ...]:
-    """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind."""
+    """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind.
+
+    Raises `Problem` where the folder of runs cannot be read.
+    """
     result = []
-    with contextlib.suppress(FileNotFoundError):
-        for folder in folders.runs.iterdir():
-            reporter.checkpoint()
-            if folder.name.startswith(_TRASH) or (folder.name.startswith(_MAKING) and _is_old(folder)):
-                shutil.rmtree(folder, ignore_errors=True)
-            elif not folder.name.startswith(".") and folder.is_dir():
-                result.append(summary(folder))
+    for folder in _places(folders.runs):
+        reporter.checkpoint()
+        if folder.name.startswith(_TRASH) or (folder.name.startswith(_MAKING) and _is_old(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif not folder.name.startswith(".") and folder.is_dir():
+            result.append(summary(folder))
     return tuple(sorted(result, key=lambda s: s.created, reverse=True))
+
+
+def _places(runs: Path) -> list[Path]:
+    try:
+        return list(runs.iterdir())
+    except (FileNotFoundError, NotADirectoryError):  # no run yet; where none can be made, the start-up says so
+        return []
+    except OSError as error:
+        raise Problem(
+            tr("The trainings cannot be read."),
+            cause=tr("{path}: {reason}", path=runs, reason=storage.reason(error)),
+            cure=tr("Check that the disk is connected and that you may read this folder."),
+            code="unreadable_runs",
+        ) from error
 
 
 def _is_old(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aienv_gui.core.storage import reason, resource, writing_failed
+from aienv_gui.core.storage import Folders, home_problem, reason, resource, writing_failed
 from aienv_gui.core.wording import use_language
 
 
@@ -55,6 +55,24 @@ def test_the_systems_usual_reasons_are_said_in_the_language_of_the_window(code: 
     chinese = str(reason(failed(code)))
     assert chinese != english
     assert not any(letter.isascii() and letter.isalpha() for letter in chinese)
+
+
+def test_a_home_that_is_a_file_or_below_one_is_told(tmp_path: Path) -> None:
+    assert home_problem(Folders.under(tmp_path / "not there yet")) is None
+    (tmp_path / "file").write_text("x")
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        problem = home_problem(Folders.under(home))
+        assert problem is not None
+        assert problem.code == "home_unusable"
+        assert str(tmp_path / "file") in str(problem.cause)
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_a_home_that_may_only_be_read_is_told(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # who runs the tests may write everywhere
+    problem = home_problem(folders)
+    assert problem is not None
+    assert str(folders.data.parent) in str(problem.cause)
 
 
 def test_an_unusual_reason_is_said_in_the_systems_words() -> None:
