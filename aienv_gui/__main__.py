@@ -18,7 +18,7 @@ from aienv_gui.core.about import version
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.report import start_log, stop_log
 from aienv_gui.core.settings import SettingsStore
-from aienv_gui.core.storage import Folders, resource
+from aienv_gui.core.storage import Folders, home_problem, resource
 from aienv_gui.core.wording import tr
 from aienv_gui.gui.crash_hooks import CrashHooks, TerminalSignals
 from aienv_gui.gui.environment_list import EnvironmentList
@@ -90,8 +90,10 @@ class Session(QObject):
         self.services.environments.refresh()
         self.services.runs.refresh()
         self.services.jobs.start(tr("Prepare the pages"), import_pages, quiet=True)
-        if self.services.settings.problem is not None:
-            self.services.presenter.show(self.services.settings.problem, self.window)
+        # One dialog: settings that cannot be read are the least of it where nothing can be written.
+        problem = home_problem(self.services.folders) or self.services.settings.problem
+        if problem is not None:
+            self.services.presenter.show(problem, self.window)
 
     def end(self) -> bool:
         """Stop every thread. Blocks until the last one has ended; False where one did not in time."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, read_json, replace, write_json
+from aienv_gui.core.storage import Folders, read_json, reason, replace, write_json
 from aienv_gui.core.wording import LANGUAGES, Text, tr
 
 VERSION: Final = 1
@@ -158,7 +158,7 @@ class SettingsStore:
         except OSError as error:
             self.problem = Problem(
                 tr("Your settings could not be read."),
-                cause=tr("{path}: {reason}", path=self._path, reason=error.strerror or str(error)),
+                cause=tr("{path}: {reason}", path=self._path, reason=reason(error)),
                 cure=tr("AIEnv goes on with its defaults. Check who may read this file."),
                 code="settings_unreadable",
             )

@@ -20,11 +20,28 @@ from typing import Any, Final
 import platformdirs
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import size, tr
+from aienv_gui.core.wording import Text, size, tr, verbatim
 
 _NAME = "AIEnv"
 _PATIENCE_S: Final = 2.0 if sys.platform == "win32" else 0.0
 _PAUSE_S: Final = 0.05
+
+_REASONS: Final[dict[int, Text]] = {
+    errno.ENOENT: tr("there is no such file or folder"),
+    errno.ENOTDIR: tr("a part of the path is a file, not a folder"),
+    errno.EISDIR: tr("it is a folder, not a file"),
+    errno.EEXIST: tr("something of this name is there already"),
+    errno.EACCES: tr("the system does not allow it"),
+    errno.EPERM: tr("the system does not allow it"),
+    errno.EROFS: tr("the disk can only be read"),
+    errno.ENOSPC: tr("the disk is full"),
+    errno.EDQUOT: tr("your share of the disk is used up"),
+    errno.ENAMETOOLONG: tr("the name is too long for this disk"),
+    errno.ELOOP: tr("it is a link that leads back to itself"),
+    errno.EIO: tr("the disk could not be read or written"),
+    errno.ETIMEDOUT: tr("the disk or the server did not answer in time"),
+    errno.EXDEV: tr("it is on another disk"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +60,11 @@ class Folders:
 
     @property
     def staging(self) -> Path:
-        """Builds under way and what was deleted but not swept yet; on the same disk as `environments`."""
-        return self.data / "staging"
+        """Builds under way and what was deleted but not swept yet.
+
+        Inside `environments`, which may be a link or another disk: what is staged becomes an environment by a rename.
+        """
+        return self.environments / ".staging"
 
     @property
     def runs(self) -> Path:
@@ -140,28 +160,87 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def writing_failed(error: OSError, path: Path) -> Problem:
-    """Put a failed write into words: full disk, no permission, read-only, anything else."""
+def reason(error: OSError) -> Text:
+    """Why the system refused, in the user's language where it is one of the usual reasons."""
+    words = _REASONS.get(error.errno or 0)
+    return words if words is not None else verbatim(error.strerror or error)
+
+
+def writing_failed(error: OSError, path: Path, *, chosen: bool = False) -> Problem:
+    """Put a failed write into words: full disk, no permission, read-only, anything else.
+
+    `chosen`: the user chose the place just now and can choose another.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Problem(
             tr("The disk is full."),
             cause=tr("{path} could not be written: {free} are free there.", path=path, free=size(free_bytes(path))),
-            cure=tr("Free some space on this disk or choose a folder on another one, then try again."),
+            cure=tr("Free some space on this disk or choose a folder on another one, then try again.")
+            if chosen
+            else tr(
+                "Free some space on this disk and try again; or let AIEnv keep its files on another disk: start it "
+                "with the command aienv --home FOLDER."
+            ),
             code="disk_full",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Problem(
             tr("This folder cannot be written to."),
             cause=tr("The system does not let you write to {path}.", path=path.parent),
-            cure=tr("Choose a folder of your own, or ask the owner of this one for permission to write."),
+            cure=tr("Choose a folder of your own, or ask the owner of this one for permission to write.")
+            if chosen
+            else tr(
+                "Ask its owner for permission to write; or let AIEnv keep its files in a folder of yours: start it "
+                "with the command aienv --home FOLDER."
+            ),
             code="read_only",
+        )
+    if error.errno == errno.EXDEV:
+        return Problem(
+            tr("A folder could not be moved."),
+            cause=tr("{path} is on another disk than the folder it belongs to.", path=path),
+            cure=tr(
+                "Undo the link or the mount inside AIEnv's folder; or let AIEnv keep its files on the other disk: "
+                "start it with the command aienv --home FOLDER."
+            ),
+            code="other_disk",
         )
     return Problem(
         tr("A file could not be written."),
-        cause=tr("{path}: {reason}", path=path, reason=error.strerror or str(error)),
+        cause=tr("{path}: {reason}", path=path, reason=reason(error)),
         cure=tr("Check that the disk is connected and try again."),
         code="write_failed",
     )
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `Problem` where nothing can be written into `folder`, which may not be there yet. Only looks."""
+    place = folder.absolute()
+    try:
+        while not place.exists() and not place.is_symlink() and place != place.parent:
+            place = place.parent
+        there, usable = place.exists(), place.is_dir()
+    except OSError as error:
+        raise writing_failed(error, folder) from error
+    if not usable:
+        raise writing_failed(OSError(errno.ENOTDIR if there else errno.ENOENT, ""), place)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise writing_failed(OSError(errno.EACCES, ""), place / folder.name)
+
+
+def home_problem(folders: Folders) -> Problem | None:
+    """Why nothing the user does could be kept, where that is so. Only looks; quick."""
+    try:
+        for folder in (folders.data, folders.config):
+            check_writable(folder)
+    except Problem as problem:
+        return Problem(
+            tr("AIEnv cannot keep its files."),
+            cause=problem.cause,
+            cure=tr("Start AIEnv with a folder that you may write to: with the command aienv --home FOLDER."),
+            code="home_unusable",
+        )
+    return None
 
 
 def free_bytes(path: Path) -> int:

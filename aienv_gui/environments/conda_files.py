@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from aienv_gui.core.wording import tr, verbatim
+from aienv_gui.core.wording import tr
 from aienv_gui.environments.requirement_files import Requirements, bad_line, parse_lines, read_text
 
 _SPEC = re.compile(r"^(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.\-]*(?:\s*[=<>!~\[*].*|\s+\d.*)?$")
@@ -33,11 +33,18 @@ def read_conda_file(path: Path) -> CondaFile:
         raise bad_line(
             path,
             mark.line + 1 if mark else 1,
-            verbatim(error.problem or error.context or "YAML"),
+            tr("this is not written as YAML, the language of such files, wants it."),
             tr("Check the indentation (two spaces, no tabs), the colons and the quotes around this line."),
+            str(error),
         ) from error
     except yaml.YAMLError as error:
-        raise bad_line(path, 1, verbatim(error), tr("Save the file as plain text and choose it again.")) from error
+        raise bad_line(
+            path,
+            1,
+            tr("this is not written as YAML, the language of such files, wants it."),
+            tr("Save the file as plain text and choose it again."),
+            str(error),
+        ) from error
     if not isinstance(root, yaml.MappingNode):
         raise bad_line(
             path,

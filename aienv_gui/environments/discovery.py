@@ -29,7 +29,7 @@ from aienv_gui.environments.interpreters import (
     interpreter_of,
 )
 from aienv_gui.environments.manifest import Manifest, read_health, read_manifest
-from aienv_gui.environments.records import Environment, Maker, Package
+from aienv_gui.environments.records import BUILT_IN_NAME, Environment, Maker, Package
 
 __all__ = ["BaseInterpreter", "base_interpreters", "discover", "read_environment"]
 
@@ -94,7 +94,7 @@ def read_environment(prefix: Path, maker: Maker | None = None, folders: Folders 
     if folders is not None:
         # Old verdicts that cannot be read, or are none at all, are no verdicts: it counts as never validated.
         with suppress(Problem, OSError, ValueError, KeyError, TypeError, AttributeError):
-            health, validated = read_health(prefix, folders)
+            health, validated = read_health(prefix, folders, environment.packages)
             environment = replace(environment, health=health, validated=validated)
     return environment
 
@@ -103,7 +103,8 @@ def _candidates(folders: Folders) -> Iterator[tuple[Path, Maker | None]]:
     home = Path.home()
     yield Path(sys.prefix), Maker.BUILT_IN
     for prefix in _children(folders.environments):
-        yield prefix, Maker.AIENV
+        if not prefix.name.startswith("."):  # builds under way
+            yield prefix, Maker.AIENV
     for prefix in _conda_prefixes(home):
         yield prefix, Maker.CONDA
     for prefix in _pyenv_prefixes(home):
@@ -224,7 +225,7 @@ def _site_packages(prefix: Path, python: Path) -> Iterator[Path]:
     for library in (prefix / "lib", prefix / "lib64"):
         if not library.is_symlink():
             with suppress(OSError):
-                yield from sorted(library.glob("python3.*/site-packages"))
+                yield from sorted(library.glob("python[23].*/site-packages"))
 
 
 def _packages_in(site: Path) -> Iterable[Package]:
@@ -257,7 +258,7 @@ def _plain_version(version: str) -> str:
 
 def _name(prefix: Path, maker: Maker, config: dict[str, str], version: str) -> str:
     if maker is Maker.BUILT_IN:
-        return "AIEnv"
+        return BUILT_IN_NAME
     if maker in (Maker.PYENV, Maker.SYSTEM):
         return f"Python {version or prefix.name}"
     if config.get("prompt"):
@@ -272,17 +273,31 @@ def _name(prefix: Path, maker: Maker, config: dict[str, str], version: str) -> s
 def _fault(prefix: Path, python: Path, config: dict[str, str]) -> Text | None:
     if not prefix.is_dir():
         return tr("Its folder is gone.")
+    home = config.get("home")
+    if home and not Path(home).is_dir():
+        return _base_gone(home)
     if not python.exists():
-        if python.is_symlink() or config.get("home"):
-            return tr("The Python it was made from is gone: {home}.", home=config.get("home") or python.readlink())
+        link = python.readlink() if python.is_symlink() else Path()
+        if link.is_absolute():
+            return _base_gone(link)
+        if home:
+            return tr(
+                "Its own interpreter {python} is missing. Make the environment again: the Python for it is there.",
+                python=python,
+            )
         return tr("It has no Python interpreter.")
     if sys.platform != "win32" and not os.access(python, os.X_OK):
         return tr("Its Python interpreter may not be run: {python}.", python=python)
-    if config and config.get("home") and not Path(config["home"]).is_dir():
-        return tr("The Python it was made from is gone: {home}.", home=config["home"])
     for record in _damaged_records(prefix):
         return tr("Its package list is damaged: {file}.", file=record)
     return None
+
+
+def _base_gone(place: str | Path) -> Text:
+    return tr(
+        "The Python it was made from is gone: {home}. Install that Python again, or make the environment again.",
+        home=place,
+    )
 
 
 def _damaged_records(prefix: Path) -> Iterator[Path]:

@@ -10,15 +10,26 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from packaging.utils import canonicalize_name
+
 from aienv_gui.core.errors import Action
 from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.wording import Text
-from aienv_gui.environments.records import Engine, Plan, PlannedFile, Request, Sources, Verdict, VerdictState
+from aienv_gui.environments.records import (
+    Engine,
+    Package,
+    Plan,
+    PlannedFile,
+    Request,
+    Sources,
+    Verdict,
+    VerdictState,
+)
 
 NAME: Final = "aienv.json"
 _VERSION: Final = 1
@@ -184,27 +195,50 @@ def health_file(prefix: Path, folders: Folders) -> Path:
     return folders.data / "health" / f"{key}.json"
 
 
-def write_health(prefix: Path, verdicts: Sequence[Verdict], folders: Folders) -> None:
-    """Keep the verdicts of a validation, dated now, for the list of environments."""
+def lost_packages(manifest: Manifest, present: Iterable[Package]) -> tuple[PlannedFile, ...]:
+    """The files of the lock whose packages are not among those `present`, in whatever version."""
+    names = {canonicalize_name(package.name) for package in present}
+    return tuple(file for file in manifest.files if canonicalize_name(file.package) not in names)
+
+
+def write_health(
+    prefix: Path, verdicts: Sequence[Verdict], folders: Folders, packages: Iterable[Package] | None = None
+) -> None:
+    """Keep the verdicts of a validation, dated now, for the list of environments.
+
+    With the `packages` that were there the verdicts are taken back once these are others.
+    """
     write_json(
         health_file(prefix, folders),
         {
             "prefix": str(prefix),
             "validated": time.time(),
             "verdicts": [verdict_to_json(verdict) for verdict in verdicts],
+            "packages": _fingerprint(packages) if packages is not None else None,
         },
         version=_VERSION,
     )
 
 
-def read_health(prefix: Path, folders: Folders) -> tuple[tuple[Verdict, ...], float | None]:
+def _fingerprint(packages: Iterable[Package]) -> str:
+    lines = sorted(f"{package.name} {package.version}" for package in packages)
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def read_health(
+    prefix: Path, folders: Folders, packages: Iterable[Package]
+) -> tuple[tuple[Verdict, ...], float | None]:
     """The verdicts of the last validation and when it was; nothing where there was none.
 
+    Where other `packages` are there now than then, no verdicts: what was found is not true any more.
     Raises `Problem` where the file is damaged, and KeyError, TypeError, ValueError or AttributeError where it holds
     something else.
     """
     try:
         data = read_json(health_file(prefix, folders), version=_VERSION)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return (), None
-    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), float(data["validated"])
+    seen, validated = data.get("packages"), float(data["validated"])
+    if seen is not None and seen != _fingerprint(packages):
+        return (), validated
+    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), validated

@@ -43,7 +43,7 @@ def check_room(plan: Plan, folders: Folders) -> None:
                 "The environment needs {needed}; {free} are free at {path}.",
                 needed=size(plan.download_bytes + plan.installed_bytes),
                 free=size(plan.free_bytes),
-                path=folders.data,
+                path=folders.environments,
             ),
             cure=tr("Free some space on this disk, or choose fewer packages."),
             actions=(Action("retry", tr("Try again")),),

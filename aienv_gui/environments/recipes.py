@@ -16,17 +16,20 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, resource
+from aienv_gui.core.storage import Folders, check_writable, resource
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.conda_files import read_conda_file
 from aienv_gui.environments.manifest import NAME as MANIFEST
 from aienv_gui.environments.manifest import read_manifest
 from aienv_gui.environments.python_specs import chosen, is_python
-from aienv_gui.environments.records import Engine, Request
+from aienv_gui.environments.records import BUILT_IN_NAME, Engine, Request
 from aienv_gui.environments.requirement_files import read_requirements
 
 LONGEST_NAME: Final = 60
-_LONGEST_PREFIX: Final = 110 if sys.platform == "win32" else 220  # Windows: 260 with what lies inside; conda: 255
+LONGEST_PACKAGE: Final = 200  # with its extras and versions
+_LONGEST_PREFIX: Final = 96 if sys.platform == "win32" else 220  # Windows: 260 with what lies inside; conda: 255
+# Known kinds of files that name packages in another way, or are packages; anything else is read as requirements.txt.
+_OTHER_FILES: Final = {".toml", ".lock", ".py", ".cfg", ".json", ".ipynb", ".whl", ".zip", ".gz", ".bz2", ".conda"}
 _RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -115,6 +118,13 @@ def request_of_template(
 def check_extra(extra: tuple[str, ...], engine: Engine) -> None:
     """Raise `Problem` for an extra package that is not written as the engine wants it."""
     for text in extra:
+        if len(text) > LONGEST_PACKAGE:
+            raise Problem(
+                tr("“{text}” is too long for a package's name.", text=f"{text[:30]}…"),
+                cause=tr("It has {count} characters, of at most {limit}.", count=len(text), limit=LONGEST_PACKAGE),
+                cure=tr("Correct or remove it."),
+                code="bad_package",
+            )
         if not _is_package(text.strip(), engine):
             raise Problem(
                 tr("“{text}” is not a package's name.", text=text),
@@ -142,6 +152,13 @@ def request_of_file(path: Path, *, name: str, engine: Engine | None = None, pyth
     """
     if path.suffix.lower() in (".yml", ".yaml"):
         return _request_of_conda_file(path, name, engine, python)
+    if path.suffix.lower() in _OTHER_FILES or path.name == "Pipfile":
+        raise Problem(
+            tr("{file} is no list of packages that AIEnv reads.", file=path.name),
+            cause=tr("AIEnv reads requirements.txt (for pip packages) and environment.yml (for conda packages)."),
+            cure=tr("Choose such a file, or write the names of the packages into a text file, one a line."),
+            code="bad_file",
+        )
     read = read_requirements(path)
     if not read.requirements:
         raise Problem(
@@ -212,7 +229,7 @@ def folder_name(name: str) -> str:
 
 
 def check_name(name: str, folders: Folders) -> None:
-    """Raise `Problem` where an environment cannot be called so. Quotes, spaces, any script and emoji are fine.
+    """Raise `Problem` where no environment can be made under this name. Quotes, spaces, any script and emoji are fine.
 
     Looks at the folder of environments; a millisecond.
     """
@@ -224,15 +241,19 @@ def check_name(name: str, folders: Folders) -> None:
             tr("The name is too long: {count} characters of at most {limit}.", count=len(wanted), limit=LONGEST_NAME),
             tr("Choose a shorter name."),
         )
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") for character in wanted):
+    if any(_is_hidden(character) for character in wanted):
         raise _bad_name(tr("The name holds a character that cannot be shown."), tr("Type the name again by hand."))
+    check_writable(folders.environments)
     final = folders.environments / folder_name(wanted)
     if len(str(final)) > _LONGEST_PREFIX:
         raise _bad_name(
             tr("The folder's path would be too long: {path}", path=final),
-            tr("Choose a shorter name, or put AIEnv's data into a folder closer to the disk's root."),
+            tr(
+                "Choose a shorter name, or let AIEnv keep its files in a folder with a shorter path: start it with the "
+                "command aienv --home FOLDER."
+            ),
         )
-    for existing in _existing(folders):
+    for existing in (BUILT_IN_NAME, *_existing(folders)):
         if existing.casefold() == wanted.casefold():
             raise _bad_name(
                 tr("There is already an environment called “{name}”.", name=existing), tr("Choose another name.")
@@ -242,6 +263,16 @@ def check_name(name: str, folders: Folders) -> None:
             tr("The name is too much like that of another environment: the folder {path} exists.", path=final),
             tr("Choose another name."),
         )
+
+
+def _is_hidden(character: str) -> bool:
+    """Whether a character shows nothing; some turn the writing around it (U+202E), so that a name looks like another.
+
+    Scripts and emoji need the joiners, and the flags of some countries the tags.
+    """
+    if character in "\u200c\u200d" or "\U000e0020" <= character <= "\U000e007f":
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def _existing(folders: Folders) -> list[str]:

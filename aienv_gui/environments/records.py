@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aienv_gui.core.errors import Action
 from aienv_gui.core.wording import Text
+
+BUILT_IN_NAME: Final = "AIEnv"  # what the application's own environment is called
 
 
 class Maker(StrEnum):

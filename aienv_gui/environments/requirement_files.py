@@ -5,7 +5,9 @@ A line that cannot be used is told with its file, its number and the cure, befor
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +17,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import Text, tr, verbatim
+from aienv_gui.core.storage import reason
+from aienv_gui.core.wording import Text, tr
 
 _LARGEST: Final = 2_000_000
 _VALUE_OPTIONS: Final = {
@@ -58,14 +61,22 @@ def parse_lines(lines: list[tuple[int, str]], path: Path) -> Requirements:
     """Read requirement lines that stand in another file (the pip part of an environment.yml), with their numbers."""
     result = Requirements()
     for number, line in lines:
-        _read_line(line, number, path, result, result.requirements, (path.resolve(),))
+        _read_line(line, number, path, result, result.requirements, (_real(path),))
     return result
 
 
 def read_text(path: Path) -> str:
     """A text file in UTF-8 or, as PowerShell's ``>`` writes it, UTF-16. Raises `Problem` where it is neither."""
     try:
-        if path.stat().st_size > _LARGEST:
+        state = path.stat()
+        if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):  # reading a pipe would never end
+            raise Problem(
+                tr("{file} cannot be read.", file=path),
+                cause=tr("It is a pipe or a device, not a file."),
+                cure=tr("Choose a requirements.txt or environment.yml file."),
+                code="bad_file",
+            )
+        if state.st_size > _LARGEST:
             raise Problem(
                 tr("{file} is too large.", file=path.name),
                 cause=tr("A list of packages has a few kilobytes; this file has many more."),
@@ -76,7 +87,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise Problem(
             tr("{file} cannot be read.", file=path),
-            cause=verbatim(error.strerror or error),
+            cause=tr("The system says: {reason}.", reason=reason(error)),
             cure=tr("Check that the file is there and that you may read it."),
             code="bad_file",
         ) from error
@@ -93,13 +104,13 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def bad_line(path: Path, line: int, reason: Text, cure: Text) -> Problem:
-    """The problem of one line of a file."""
+def bad_line(path: Path, line: int, reason: Text, cure: Text, details: str = "") -> Problem:
+    """The problem of one line of a file; `details` are another program's words on it."""
     return Problem(
         tr("{file} cannot be used as it is.", file=path.name),
         cause=tr("Line {line}: {reason}", line=line, reason=reason),
         cure=cure,
-        details=str(path),
+        details="\n".join((str(path), details)).strip(),
         code="bad_file",
     )
 
@@ -120,8 +131,13 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
             yield first, joined
 
 
+def _real(path: Path) -> Path:
+    """The file behind links; unlike `Path.resolve` without an exception for a link that leads back to itself."""
+    return Path(os.path.realpath(path))
+
+
 def _read_file(path: Path, result: Requirements, into: list[str], seen: tuple[Path, ...]) -> None:
-    absolute = path.resolve()
+    absolute = _real(path)
     if absolute in seen:  # files that include each other
         return
     for number, line in logical_lines(read_text(path)):

@@ -1,6 +1,6 @@
 """A change is a transaction: what was there stays byte for byte until a rename makes the new whole.
 
-``staging/<folder name>/`` belongs to one build: ``journal.json`` says what was asked and planned, ``env-<build>/`` is
+``<staging>/<folder name>/`` belongs to one build: ``journal.json`` says what was asked and planned, ``env-<build>/`` is
 the environment being made. It is made whole and checked there, gets its ``aienv.json``, and becomes the environment by
 one rename. What a killed application or worker leaves is found by its journal and resumed or discarded. Deleting is a
 rename out of the folder of environments first.

@@ -141,6 +141,7 @@ def build_wheel(file: PlannedFile, python: Path, sources: Sources, folders: Fold
             reporter,
             what=tr("{package} could not be built from its source code.", package=file.package),
             sources=sources,
+            meanwhile=lambda: reporter.progress(0, None),  # nobody knows how long: the downloads' full bar would lie
             own_group=False,
         )
         wheel = next(Path(folder).glob("*.whl"))

@@ -21,6 +21,7 @@ from aienv_gui.environments.download import server_of
 from aienv_gui.environments.records import Request, Sources
 
 _LIMIT_S: Final = 3600.0
+_SILENCE_S: Final = "15"  # how long an index may send nothing; uv's own 30, tried twice, are a minute without a word
 
 
 @cache
@@ -108,6 +109,7 @@ def run_uv(
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "UV_HTTP_RETRIES": "1",
+        "UV_HTTP_TIMEOUT": _SILENCE_S,
         "NO_COLOR": "1",
     }
     if sources is not None:

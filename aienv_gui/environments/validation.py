@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders
+from aienv_gui.core.storage import Folders, reason
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr, tr_count, verbatim
 from aienv_gui.environments import conda_integrity, integrity
-from aienv_gui.environments.agreement import Disagreement, DisagreementKind, disagreements
+from aienv_gui.environments.agreement import DisagreementKind, disagreements
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.integrity import Fault
-from aienv_gui.environments.manifest import read_manifest, write_health
+from aienv_gui.environments.manifest import Manifest, lost_packages, read_manifest, write_health
 from aienv_gui.environments.modules import modules_to_import
 from aienv_gui.environments.probe_run import LIMIT_S, Fate, Step, probe
-from aienv_gui.environments.records import Environment, Maker, Request, Verdict, VerdictState
+from aienv_gui.environments.records import Environment, Maker, Verdict, VerdictState
 from aienv_gui.environments.verdict_words import (
     accelerator_verdict,
     failure_words,
@@ -44,6 +43,7 @@ TITLES: Final = {
     "libraries": tr("The numeric libraries agree"),
 }
 _FRAMEWORKS: Final = ("torch", "tensorflow")
+_OLDEST: Final = (3, 7)  # what the probe is written for
 
 
 def validate(environment: Environment, folders: Folders, reporter: Reporter) -> tuple[Verdict, ...]:
@@ -53,9 +53,11 @@ def validate(environment: Environment, folders: Folders, reporter: Reporter) -> 
     What is wrong with the environment is a verdict, never raised. Raises `Cancelled`, and `Problem` where the
     verdicts cannot be kept (full disk).
     """
+    # Looked at anew: packages may have come or gone since the list was made.
+    environment = read_environment(environment.prefix, environment.maker)
     verdicts = _Examination(environment, reporter).run()
     if environment.prefix.is_dir():
-        write_health(environment.prefix, verdicts, folders)
+        write_health(environment.prefix, verdicts, folders, environment.packages)
     return verdicts
 
 
@@ -63,14 +65,19 @@ class _Examination:
     """One validation."""
 
     def __init__(self, environment: Environment, reporter: Reporter) -> None:
-        # Looked at anew: packages may have come or gone since the list was made.
-        self._environment = read_environment(environment.prefix, environment.maker)
+        self._environment = environment
         self._reporter = reporter
         self._verdicts: list[Verdict] = []
         self._began = time.monotonic()
         self._ours = environment.maker is Maker.AIENV
 
     def run(self) -> tuple[Verdict, ...]:
+        version = self._environment.python_version
+        if version and tuple(int(number) for number in version.split(".")[:2]) < _OLDEST:
+            for check in TITLES:
+                words = tr("Python {version} is too old for AIEnv's checks.", version=version)
+                self._say(check, VerdictState.SKIPPED, words)
+            return tuple(self._verdicts)
         interpreter = self._check_interpreter()
         self._check_files()
         if interpreter is None:
@@ -98,7 +105,7 @@ class _Examination:
         try:
             steps = probe(environment.python, environment.prefix, ["interpreter"], self._reporter, ours=self._ours)
         except OSError as error:
-            words = environment.broken or verbatim(error.strerror or error)
+            words = environment.broken or reason(error)
             self._say("interpreter", VerdictState.FAILED, words, rebuild(environment))
             return None
         step = steps["interpreter"]
@@ -122,14 +129,25 @@ class _Examination:
         prefix = self._environment.prefix
         conda = (prefix / "conda-meta").is_dir()
         check = conda_integrity.verify if conda else integrity.verify
-        faults = check(prefix, checkpoint=self._reporter.checkpoint)
+        faults = [fault.text for fault in check(prefix, checkpoint=self._reporter.checkpoint)]
+        manifest = _manifest(prefix)
+        if manifest is not None:  # the look above goes by what the packages say themselves: one that is gone is silent
+            lost = lost_packages(manifest, self._environment.packages)
+            faults[:0] = [
+                tr(
+                    "{package} {version} was installed by AIEnv and is missing.",
+                    package=file.package,
+                    version=file.version,
+                )
+                for file in lost
+            ]
         if not faults:
             if not prefix.is_dir():
                 self._say("integrity", VerdictState.FAILED, tr("Its folder is gone."), rebuild(self._environment))
             else:
                 self._say("integrity", VerdictState.PASSED)
             return
-        self._say("integrity", VerdictState.FAILED, _first(faults), rebuild(self._environment))
+        self._say("integrity", VerdictState.FAILED, _and_more(faults), rebuild(self._environment))
 
     def _check_agreement(self, interpreter: Step) -> None:
         self._reporter.status(tr("Comparing the packages"))
@@ -148,7 +166,7 @@ class _Examination:
         )
         # A system's own Python is put together by its distribution, which counts in packages of its own.
         state = VerdictState.WARNING if self._environment.maker is Maker.SYSTEM else VerdictState.FAILED
-        self._say("agreement", state, _first(found), cure)
+        self._say("agreement", state, _and_more([one.text for one in found]), cure)
 
     def _check_surroundings(self) -> None:
         """What is no fault of the environment but gets in its way."""
@@ -185,7 +203,8 @@ class _Examination:
     def _check_work(self) -> None:
         """Imports, graphics card, computations: one process, in which each library is loaded once."""
         environment = self._environment
-        modules = modules_to_import(environment, _request(environment.prefix))
+        manifest = _manifest(environment.prefix)
+        modules = modules_to_import(environment, manifest.request if manifest is not None else None)
         present = [name for name in (*_FRAMEWORKS, "numpy") if name in modules]
         steps = [f"import:{module}" for module in modules]
         groups: list[tuple[list[str], Callable[[Sequence[Step]], None]]] = [(list(steps), self._judge_imports)]
@@ -265,10 +284,6 @@ def _computation_words(step: Step, environment: Environment) -> tuple[Text, Text
     return tr("{library} fails: {reason}", library=library, reason=reason), cure
 
 
-def _first(found: Sequence[Fault] | Sequence[Disagreement]) -> Text:
-    return _and_more([one.text for one in found])
-
-
 def _and_more(words: Sequence[Text]) -> Text:
     """The first of several findings and how many more there are."""
     if len(words) == 1:
@@ -282,9 +297,8 @@ def _builds_differ(environment: Environment) -> bool:
     return None not in builds and len({str(version).partition("+")[2] for version in builds}) > 1
 
 
-def _request(prefix: Path) -> Request | None:
+def _manifest(prefix: Path) -> Manifest | None:
     try:
-        manifest = read_manifest(prefix)
+        return read_manifest(prefix)
     except (Problem, KeyError, TypeError, ValueError, OSError):
         return None  # `read_environment` says that it is damaged
-    return manifest.request if manifest is not None else None

@@ -6,6 +6,7 @@ What has to be looked up on the disk first (`Offer`, a file's `Request`, the pla
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -105,13 +106,22 @@ def request_of(draft: Draft, offer: Offer) -> Request:
 
 
 def check_name(name: str, folders: Folders, reporter: Reporter) -> None:
-    """Raise `Problem` where an environment cannot be called `name`. Reads the disk."""
+    """Raise `Problem` where a new environment cannot be called `name`. Reads the disk."""
     reporter.checkpoint()
     recipes.check_name(name, folders)
+    if (folders.staging / recipes.folder_name(name)).is_dir():  # a new build would take its place
+        raise Problem(
+            tr("This name cannot be used."),
+            cause=tr("There is an interrupted build of this name."),
+            cure=tr("Go on with it or discard it first, on the page Environments; or choose another name."),
+            code="bad_name",
+        )
 
 
 def estimated_seconds(plan: Plan) -> float:
-    """How long a build takes, before anything has been measured."""
+    """How long a build takes, before anything has been measured; infinite where a package's own build decides."""
+    if plan.request.engine is Engine.UV and any(not file.filename.endswith(".whl") for file in plan.files):
+        return math.inf  # `duration` calls it an unknown time
     return _START_S + plan.download_bytes / _DOWNLOAD_BYTES_S + plan.installed_bytes / _INSTALL_BYTES_S
 
 

@@ -145,7 +145,7 @@ def export(model: Model, target: Path, _reporter: Reporter) -> Path:
             cure=tr("Choose another folder."),
             code="no_folder",
         )
-    return _copy(model.folder, target, model.name)
+    return _copy(model.folder, target, model.name, chosen=True)
 
 
 def delete(model: Model, folders: Folders, _reporter: Reporter) -> None:
@@ -184,7 +184,7 @@ def sample_call(model: Model) -> str:
     return _PROGRAM.format(folder=str(model.folder))
 
 
-def _copy(source: Path, parent: Path, name: str) -> Path:
+def _copy(source: Path, parent: Path, name: str, *, chosen: bool = False) -> Path:
     """Copy a folder into `parent` under a free name made from `name`: aside first, then renamed."""
     target = _free_name(parent, name)
     aside: Path | None = None
@@ -196,9 +196,9 @@ def _copy(source: Path, parent: Path, name: str) -> Path:
         sync_folder(parent)
     except shutil.Error as error:  # several files at once: the first reason stands for all
         first = error.args[0][0][2] if error.args and error.args[0] else str(error)
-        raise writing_failed(OSError(first), target) from error
+        raise writing_failed(OSError(first), target, chosen=chosen) from error
     except OSError as error:
-        raise writing_failed(error, target) from error
+        raise writing_failed(error, target, chosen=chosen) from error
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)

@@ -503,7 +503,7 @@ def interrupted(log: str) -> Problem:
     )
 
 
-def unreadable_run(folder: Path, reason: str) -> Problem:
+def unreadable_run(folder: Path, reason: Text | str) -> Problem:
     """The run's own files cannot be read."""
     return Problem(
         tr("This training cannot be read."),

@@ -78,7 +78,7 @@ def read_recipe(folder: Path) -> Recipe:
     except (KeyError, TypeError, ValueError) as error:
         raise problems.unreadable_run(folder, f"recipe.json: {error!r}") from error
     except OSError as error:
-        raise problems.unreadable_run(folder, error.strerror or str(error)) from error
+        raise problems.unreadable_run(folder, storage.reason(error)) from error
 
 
 def is_running(folder: Path) -> bool:
@@ -102,7 +102,7 @@ def read(folder: Path) -> Run:
     try:
         story.update(alive=is_running(folder))
     except OSError as error:
-        raise problems.unreadable_run(folder, error.strerror or str(error)) from error
+        raise problems.unreadable_run(folder, storage.reason(error)) from error
     return story.run
 
 
@@ -112,19 +112,33 @@ def summaries(
     """All runs, the newest first. A damaged one is listed as such. Sweeps what deleting and making left behind.
 
     `followed`: runs whose present state is known, so that their events need not be read for this.
+    Raises `Problem` where the folder of runs cannot be read.
     """
     result = []
-    with contextlib.suppress(FileNotFoundError):
-        for folder in folders.runs.iterdir():
-            reporter.checkpoint()
-            if folder.name.startswith(_TRASH) or (
-                folder.name.startswith(_MAKING) and storage.is_older(folder, _ABANDONED_S)
-            ):
-                shutil.rmtree(folder, ignore_errors=True)
-            elif not folder.name.startswith(".") and folder.is_dir():
-                run = (followed or {}).get(folder)
-                result.append(summary(folder) if run is None else _in_one_line(run.recipe, folder, _facts_of(run)))
+    for folder in _places(folders.runs):
+        reporter.checkpoint()
+        if folder.name.startswith(_TRASH) or (
+            folder.name.startswith(_MAKING) and storage.is_older(folder, _ABANDONED_S)
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif not folder.name.startswith(".") and folder.is_dir():
+            run = (followed or {}).get(folder)
+            result.append(summary(folder) if run is None else _in_one_line(run.recipe, folder, _facts_of(run)))
     return tuple(sorted(result, key=lambda s: s.created, reverse=True))
+
+
+def _places(runs: Path) -> list[Path]:
+    try:
+        return list(runs.iterdir())
+    except (FileNotFoundError, NotADirectoryError):  # no run yet; where none can be made, the start-up says so
+        return []
+    except OSError as error:
+        raise Problem(
+            tr("The trainings cannot be read."),
+            cause=tr("{path}: {reason}", path=runs, reason=storage.reason(error)),
+            cure=tr("Check that the disk is connected and that you may read this folder."),
+            code="unreadable_runs",
+        ) from error
 
 
 def summary(folder: Path) -> RunSummary:

@@ -257,7 +257,7 @@ def follow(run: Path, latest_load: Callable[[], Load | None], reporter: Reporter
                 break
             time.sleep(_LOOK_S)
     except OSError as error:
-        raise problems.unreadable_run(run, error.strerror or str(error)) from error
+        raise problems.unreadable_run(run, storage.reason(error)) from error
     ended = story.run
     if ended.failure is not None:
         raise ended.failure

@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
+from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.interpreters import base_interpreters
 from aienv_gui.environments.manifest import Manifest, write_health, write_manifest
 from aienv_gui.environments.recipes import default_python
@@ -179,6 +180,22 @@ def test_kept_verdicts_are_shown_with_their_date(driver: WizardDriver, mine: Pat
     driver.qtbot.waitUntil(lambda: details.badge.text() == "Problems", timeout=PATIENCE_MS)
     assert details.verdicts.verdicts == (good, verdict)
     assert any(label.text().startswith(time.strftime("%Y-")) for label in details.findChildren(QLabel))
+
+
+def test_a_package_that_goes_takes_the_healthy_badge_with_it(
+    driver: WizardDriver, mine: Path, folders: Folders
+) -> None:
+    good = Verdict("integrity", verbatim("Files"), VerdictState.PASSED)
+    write_health(mine, (good,), folders, read_environment(mine).packages)
+    driver.session.services.environments.refresh()
+    driver.session.services.navigator.open("environments", mine)
+    details = driver.page.details
+    driver.qtbot.waitUntil(lambda: details.badge.text() == "Healthy", timeout=PATIENCE_MS)
+    for info in mine.rglob("numpy-*.dist-info"):
+        info.rmdir()
+    driver.session.services.environments.refresh()
+    driver.qtbot.waitUntil(lambda: details.badge.text() == "Not validated", timeout=PATIENCE_MS)
+    assert any("have changed since" in label.text() for label in details.findChildren(QLabel))
 
 
 def test_validation_of_one_does_not_mix_with_another(

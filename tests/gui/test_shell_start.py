@@ -109,6 +109,21 @@ if sys.platform != "win32":  # Windows has no polite signal to another process
         assert done.returncode == 0
 
 
+def test_a_home_that_cannot_be_used_is_told_once_at_the_start(qtbot: QtBot, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("not a folder", encoding="utf-8")
+    with open_session(qtbot, Folders.under(home)) as session:
+        presenter = session.services.presenter
+        qtbot.waitUntil(lambda: presenter.last is not None)
+        assert presenter.last is not None
+        assert presenter.last.code == "home_unusable"
+        assert str(home) in str(presenter.last.cause)
+        assert "--home" in str(presenter.last.cure)
+        environments, runs = session.services.environments, session.services.runs
+        qtbot.waitUntil(lambda: environments.loaded and runs.loaded and not environments.busy)
+        assert environments.problem is None
+
+
 @pytest.mark.slow
 def test_a_second_start_raises_the_first_and_ends(running: subprocess.Popen[bytes], tmp_path: Path) -> None:
     home = tmp_path / "home with a space"

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -46,7 +48,8 @@ def driver(qtbot: QtBot, folders: Folders, index: LocalIndex) -> Iterator[Wizard
 
 
 def built_by_us(folders: Folders) -> list[str]:
-    return sorted(path.name for path in folders.environments.iterdir()) if folders.environments.exists() else []
+    places = folders.environments.iterdir() if folders.environments.exists() else ()
+    return sorted(path.name for path in places if path != folders.staging)
 
 
 def assert_nothing_left(folders: Folders) -> None:
@@ -155,6 +158,22 @@ def test_a_bad_file_is_told_at_once_with_its_line_and_cure(
     driver.click(driver.wizard.purpose.card("empty"))  # another choice takes the complaint away
     assert driver.wizard.purpose.problem is None
     assert driver.wizard.next.isEnabled()
+
+
+def test_a_file_of_another_kind_that_is_dropped_is_refused_with_words(driver: WizardDriver, tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text("[project]\n", encoding="utf-8")
+    driver.open()
+    purpose, data = driver.wizard.purpose, QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(5, 5), copy, data, left, none)
+    purpose.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    purpose.dropEvent(QDropEvent(QPointF(5, 5), copy, data, left, none))
+    driver.qtbot.waitUntil(lambda: purpose.problem is not None)
+    assert purpose.problem is not None
+    assert "requirements.txt" in str(purpose.problem.cause)
 
 
 def test_a_name_is_checked_while_it_is_typed(driver: WizardDriver, folders: Folders) -> None:

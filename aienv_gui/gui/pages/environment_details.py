@@ -250,6 +250,8 @@ class EnvironmentDetails(Card):
         self._summary.show()
         if health:
             self._summary.say(summary_of(health))
+        elif self.environment.validated is not None:
+            self._summary.say(tr("Its packages have changed since it was validated. Validate it again."))
         else:
             self._summary.say(tr("It has not been validated yet."))
         self.verdicts.show_all(health)

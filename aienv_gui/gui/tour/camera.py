@@ -72,6 +72,6 @@ def _write(image: QImage, path: Path, _reporter: Reporter) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise writing_failed(error, path.parent) from error
+        raise writing_failed(error, path.parent, chosen=True) from error
     if not image.save(str(path)):
         raise writing_failed(OSError("the picture could not be written"), path)

@@ -158,6 +158,31 @@ def test_broken_ones_say_why(home: Path, folders: Folders) -> None:
     assert "aienv.json" in str(found["ours"].broken)
 
 
+def test_an_interpreter_that_was_deleted_is_not_told_as_the_python_it_was_made_from(home: Path) -> None:
+    base = home / "base" / "bin"
+    base.mkdir(parents=True)
+    (base / "python3.11").write_text("")
+    own = make_venv(home / "own", config=f"home = {base}\nversion = 3.11.1\n")
+    for link in (own / "bin").iterdir():
+        link.unlink()
+    words = str(read_environment(own).broken)
+    assert str(own / "bin" / "python") in words
+    assert "gone" not in words
+    assert "again" in words
+    (own / "bin" / "python").symlink_to(base / "python3.11")
+    (base / "python3.11").unlink()  # another Python may be left in that folder
+    words = str(read_environment(own).broken)
+    assert f"made from is gone: {base / 'python3.11'}" in words
+    assert "Install that Python again" in words
+
+
+def test_packages_of_old_pythons_are_listed(home: Path) -> None:
+    prefix = make_venv(home / "old", "six-1.16.0", version="2.7")
+    found = read_environment(prefix)
+    assert found.python_version == "2.7.4"
+    assert found.packages == (Package("six", "1.16.0"),)
+
+
 def test_environment_that_vanished_is_told(tmp_path: Path) -> None:
     assert "gone" in str(read_environment(tmp_path / "nothing").broken)
 

@@ -66,6 +66,15 @@ def test_extra_packages_are_checked() -> None:
         assert bad in str(raised.value.title)
 
 
+@pytest.mark.parametrize("engine", list(Engine))
+def test_an_endless_package_name_is_refused_and_not_said_whole(engine: Engine) -> None:
+    check_extra(("n" * 100 + "[extra]>=1.2.3,<2",), engine)
+    with pytest.raises(Problem) as raised:
+        check_extra(("numpy", "n" * 3000), engine)
+    assert raised.value.code == "bad_package"
+    assert len(str(raised.value)) < 200
+
+
 @pytest.mark.parametrize("name", ["pictures", "My env", "图片", "😀", 'it\'s "mine"', "a/b", "..", "con", "-x", "é"])
 def test_folder_names_are_safe_and_stable(name: str) -> None:
     folder = folder_name(name)
@@ -80,14 +89,39 @@ def test_different_names_have_different_folders() -> None:
     assert len({folder_name(name) for name in names}) == len(names)
 
 
-@pytest.mark.parametrize("name", ["x", "My env", "图片 模型", "😀", 'it\'s "mine"', "a/b", "..", "con", "n" * 60])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x",
+        "My env",
+        "图片 模型",
+        "😀",
+        "👩\u200d🔬",
+        "🏴\U000e0067\U000e007f",
+        "نمونه\u200cها",
+        'it\'s "mine"',
+        "a/b",
+        "..",
+        "con",
+        "n" * 60,
+    ],
+)
 def test_good_names(name: str, folders: Folders) -> None:
     check_name(name, folders)
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("", "needs a name"), ("   ", "needs a name"), ("n" * 61, "61 characters"), ("a\nb", "cannot be shown")],
+    [
+        ("", "needs a name"),
+        ("   ", "needs a name"),
+        ("n" * 61, "61 characters"),
+        ("a\nb", "cannot be shown"),
+        ("model \u202egnp.exe", "cannot be shown"),
+        ("\u2067a\u2069", "cannot be shown"),
+        ("soft\u00adhyphen", "cannot be shown"),
+        ("aienv ", "already an environment called “AIEnv”"),
+    ],
 )
 def test_bad_names(name: str, said: str, folders: Folders) -> None:
     with pytest.raises(Problem) as raised:

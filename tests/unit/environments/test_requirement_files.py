@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,38 @@ def test_missing_folder_and_huge_files_are_told(tmp_path: Path) -> None:
     huge.write_bytes(b"#" * 3_000_000)
     with pytest.raises(Problem, match="too large"):
         read_requirements(huge)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "environment.yml"])
+def test_link_that_leads_back_to_itself_is_told_and_not_as_a_bug(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / name)
+    with pytest.raises(Problem, match="leads back to itself") as raised:
+        request_of_file(tmp_path / name, name="x")
+    assert raised.value.code == "bad_file"
+
+
+def test_a_device_is_refused_before_it_is_read_perhaps_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").symlink_to(os.devnull)
+    with pytest.raises(Problem, match="pipe or a device"):
+        request_of_file(tmp_path / "requirements.txt", name="x")
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "pylock.toml", "uv.lock", "Pipfile", "setup.py", "x.whl"])
+def test_another_kind_of_file_is_told_as_such_and_not_by_its_first_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Problem) as raised:
+        request_of_file(written(tmp_path, "[project]\nname = 'x'\n", name), name="x")
+    assert raised.value.code == "bad_file"
+    assert name in str(raised.value.title)
+    assert "requirements.txt" in str(raised.value.cause)
+    assert "Line" not in str(raised.value)
+
+
+def test_the_yaml_readers_own_words_stay_in_the_details(tmp_path: Path) -> None:
+    with pytest.raises(Problem) as raised:
+        request_of_file(written(tmp_path, "name: x\ndependencies:\n\t- numpy\n", "environment.yml"), name="x")
+    assert "cannot start any token" not in str(raised.value)
+    assert "cannot start any token" in raised.value.details
 
 
 def test_file_without_packages_is_told(tmp_path: Path) -> None:

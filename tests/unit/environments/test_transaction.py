@@ -17,13 +17,13 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import download, transaction
+from aienv_gui.environments import download, transaction, wizard
 from aienv_gui.environments.discovery import discover, read_environment
 from aienv_gui.environments.integrity import verify
 from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import read_manifest
 from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.recipes import check_name, default_python
 from aienv_gui.environments.records import (
     Engine,
     Environment,
@@ -157,8 +157,10 @@ def test_one_build_per_name_at_a_time(index: LocalIndex, folders: Folders) -> No
 
 def test_package_from_source_is_built_and_installed(index: LocalIndex, folders: Folders) -> None:
     make_source(index.folder, "rawpaint", requires=["paint"])
-    built = transaction.build(planned(index, folders, "rawpaint"), sources_of(index), folders, Silent())
+    reporter = Keeping()
+    built = transaction.build(planned(index, folders, "rawpaint"), sources_of(index), folders, reporter)
     assert output_of(built.python, "-I", "-c", "import rawpaint; print(rawpaint.x)") == "built"
+    assert (0, None) in reporter.amounts  # no full bar while a compiler works
 
 
 def test_wheel_built_for_one_python_is_not_given_to_another(index: LocalIndex, folders: Folders) -> None:
@@ -183,7 +185,7 @@ def test_cancel_sweeps_and_keeps_the_downloads(index: LocalIndex, folders: Folde
     with pytest.raises(Cancelled):
         transaction.build(plan, sources_of(index), folders, Keeping(reached))
     assert not psutil.Process().children()
-    assert not folders.environments.exists() or not list(folders.environments.iterdir())
+    assert ours(folders) == []
     assert_nothing_left(folders)
     assert (folders.cache / "wheels").is_dir()
     assert_whole(transaction.build(plan, sources_of(index), folders, Silent()))
@@ -316,6 +318,18 @@ def test_resume_downloads_nothing_again(index: LocalIndex, folders: Folders) -> 
     assert_nothing_left(folders)
 
 
+def test_a_name_whose_build_was_interrupted_is_not_taken_for_another_build_unasked(
+    index: LocalIndex, folders: Folders
+) -> None:
+    killed_build(index, folders)
+    with pytest.raises(Problem, match="interrupted build of this name") as raised:
+        wizard.check_name("First", folders, Silent())
+    assert "discard" in str(raised.value.cure)
+    (found,) = transaction.unfinished(folders)
+    transaction.discard(found, folders, Silent())
+    wizard.check_name("First", folders, Silent())
+
+
 def test_discard_sweeps(index: LocalIndex, folders: Folders) -> None:
     killed_build(index, folders)
     (found,) = transaction.unfinished(folders)
@@ -428,6 +442,31 @@ def test_full_disk_is_told_and_nothing_is_left(
     assert output_of(built.python, "-I", "-c", "import huge; print(huge.x)") == "1"
 
 
+def test_environments_on_another_disk_than_the_data_are_built_and_deleted(
+    index: LocalIndex, folders: Folders, tmp_path: Path
+) -> None:
+    other = next((disk for disk in (Path("/dev/shm"), Path("/run/shm")) if os.access(disk, os.W_OK)), tmp_path)
+    with tempfile.TemporaryDirectory(dir=other) as elsewhere:
+        folders.data.mkdir()
+        folders.environments.symlink_to(elsewhere, target_is_directory=True)
+        built = transaction.build(planned(index, folders), sources_of(index), folders, Silent())
+        assert_whole(built)
+        assert ours(folders) == [built]
+        assert_nothing_left(folders)
+        transaction.delete(built, folders, Silent())
+        assert ours(folders) == []
+        assert_nothing_left(folders)
+
+
+def test_folder_of_environments_that_leads_nowhere_is_told_with_the_name(folders: Folders, tmp_path: Path) -> None:
+    folders.data.mkdir()
+    folders.environments.symlink_to(tmp_path / "disk that is not connected")
+    with pytest.raises(Problem) as raised:
+        check_name("x", folders)
+    assert raised.value.code == "write_failed"
+    assert str(folders.environments) in str(raised.value.cause)
+
+
 def test_read_only_folder_is_told(index: LocalIndex, folders: Folders, small_disk: Path) -> None:
     tight = replace(folders, data=small_disk / "data")
     tight.data.mkdir()
@@ -436,6 +475,9 @@ def test_read_only_folder_is_told(index: LocalIndex, folders: Folders, small_dis
         subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     else:
         tight.data.chmod(0o555)
+    with pytest.raises(Problem) as raised:
+        check_name("first", tight)  # with the name already, not at the end of a download
+    assert raised.value.code == "read_only"
     with pytest.raises(Problem) as raised:
         transaction.build(plan, sources_of(index), tight, Silent())
     assert raised.value.code == "read_only"

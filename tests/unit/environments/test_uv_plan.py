@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_no_network_is_told_with_the_server(index: LocalIndex, folders: Folders)
     assert raised.value.code == "no_network"
     assert "127.0.0.1" in str(raised.value.cause)
     assert [action.name for action in raised.value.actions] == ["retry", "open_settings"]
+
+
+def test_index_that_takes_the_connection_and_says_nothing_is_given_up_soon(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 15 <= float(uv_command._SILENCE_S) <= 20
+    monkeypatch.setattr(uv_command, "_SILENCE_S", "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the system takes connections for it
+        sources = Sources(index_url=f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
+        with pytest.raises(Problem) as raised:
+            make_plan(asking("colours"), sources, folders, Silent())
+    assert raised.value.code == "no_network"
 
 
 def test_unknown_python_is_told_with_those_that_are_there(index: LocalIndex, folders: Folders) -> None:

@@ -16,7 +16,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import probe_run, transaction, validation
+from aienv_gui.environments import frameworks, probe_run, transaction, validation
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.manifest import health_file, read_manifest, write_manifest
 from aienv_gui.environments.plan import make_plan
@@ -123,6 +123,31 @@ def test_deleted_file_is_named_with_a_cure(environment: Environment, folders: Fo
     assert "make it again" in str(verdicts["integrity"].cure)
 
 
+def test_package_that_is_gone_with_its_own_record_is_missed(environment: Environment, folders: Folders) -> None:
+    verdicts_of(environment, folders)
+    shutil.rmtree(environment.prefix / "share/many")
+    for record in (environment.prefix / "conda-meta").glob("many-*.json"):
+        record.unlink()
+    stale = read_environment(environment.prefix, Maker.AIENV, folders)
+    assert stale.health == ()  # the list does not go on saying that all is well
+    assert stale.validated is not None
+    verdicts = verdicts_of(environment, folders)
+    assert states_of(verdicts) == {**HEALTHY, "integrity": "failed"}
+    assert str(verdicts["integrity"].detail) == "many 1.0 was installed by AIEnv and is missing."
+    assert "make it again" in str(verdicts["integrity"].cure)
+    assert read_environment(environment.prefix, Maker.AIENV, folders).health == tuple(verdicts.values())
+
+
+def test_package_that_the_user_added_is_no_fault_and_is_validated_with_the_rest(
+    environment: Environment, folders: Folders
+) -> None:
+    verdicts_of(environment, folders)
+    add_package(environment, "extra", "1.0")
+    assert read_environment(environment.prefix, Maker.AIENV, folders).health == ()
+    assert states_of(verdicts_of(environment, folders)) == HEALTHY
+    assert read_environment(environment.prefix, Maker.AIENV, folders).health
+
+
 def test_truncated_library_is_told_as_a_crash_and_the_rest_goes_on(environment: Environment, folders: Folders) -> None:
     libraries = list((environment.prefix / f"lib/python{MINOR}/lib-dynload").glob("_decimal.*.so"))
     assert libraries, "the running Python has its decimal module as a library of its own"
@@ -143,7 +168,7 @@ def test_missing_dependency_is_named_where_it_is_needed(environment: Environment
         path.unlink()
     shutil.rmtree(site_of(environment) / "paint-2.4.dist-info")
     verdicts = verdicts_of(environment, folders)
-    assert states_of(verdicts) == {**HEALTHY, "agreement": "failed", "imports": "failed"}
+    assert states_of(verdicts) == {**HEALTHY, "integrity": "failed", "agreement": "failed", "imports": "failed"}
     assert str(verdicts["agreement"].detail).startswith("colours needs paint >=2, which is not installed.")
     assert "Install what is missing." in str(verdicts["agreement"].cure)
     assert str(verdicts["imports"].detail) == "colours needs paint, which is not installed. (and 1 more)"
@@ -196,6 +221,21 @@ def test_failed_import_says_why(environment: Environment, folders: Folders, sour
     assert verdicts["imports"].state is VerdictState.FAILED
     assert str(verdicts["imports"].detail).startswith(words)
     assert verdicts["imports"].cure is not None
+
+
+@pytest.mark.parametrize("version", ["2.7.18", "3.6.15"])
+def test_a_python_too_old_for_the_probe_is_not_called_broken(tmp_path: Path, folders: Folders, version: str) -> None:
+    prefix = tmp_path / "old"
+    (prefix / "bin").mkdir(parents=True)
+    python = prefix / "bin" / "python"
+    python.write_text("#!/bin/sh\necho 'Try `python -h''' for more information.' >&2\nexit 2\n")
+    python.chmod(0o755)
+    (prefix / "pyvenv.cfg").write_text(f"version = {version}\n")
+    verdicts = verdicts_of(read_environment(prefix), folders)
+    assert tuple(verdicts) == CHECKS
+    assert {verdict.state for verdict in verdicts.values()} == {VerdictState.SKIPPED}
+    assert str(verdicts["interpreter"].detail) == f"Python {version} is too old for AIEnv's checks."
+    assert frameworks.overall(read_environment(prefix, folders=folders)) is None  # no badge that calls it ill
 
 
 def test_import_that_stands_still_is_ended(

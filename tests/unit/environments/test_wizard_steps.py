@@ -10,7 +10,7 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.core.wording import verbatim
+from aienv_gui.core.wording import duration, verbatim
 from aienv_gui.environments import accelerators, recipes
 from aienv_gui.environments.interpreters import BaseInterpreter
 from aienv_gui.environments.python_specs import CONDA_PYTHONS
@@ -19,6 +19,7 @@ from aienv_gui.environments.records import (
     Environment,
     Maker,
     Plan,
+    PlannedFile,
     Request,
     Sources,
     Unfinished,
@@ -271,6 +272,17 @@ def test_the_offer_holds_what_this_machine_has() -> None:
 def test_more_bytes_take_longer() -> None:
     request = Request("x", Engine.UV, "3.11", ())
     assert estimated_seconds(plan_of(request, download=10**9)) > estimated_seconds(plan_of(request)) + 60
+
+
+def test_no_time_is_promised_for_what_is_built_from_source_code() -> None:
+    wheel = PlannedFile("a", "1", "a-1-py3-none-any.whl", "https://example.org/a", "", 1000)
+    source = replace(wheel, filename="a-1.tar.gz")
+    request = Request("x", Engine.UV, "3.11", ())
+    assert estimated_seconds(replace(plan_of(request), files=(wheel,))) < 60
+    assert str(duration(estimated_seconds(replace(plan_of(request), files=(wheel, source))))) == "an unknown time"
+    archive = replace(wheel, filename="a-1-0.tar.bz2")  # conda's packages are no source code
+    by_conda = plan_of(replace(request, engine=Engine.CONDA))
+    assert estimated_seconds(replace(by_conda, files=(archive,))) < 60
 
 
 def test_cards_that_are_seen_late_change_the_advice_but_not_the_users_choice(wizard: Wizard) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,6 +54,22 @@ def _finish(folder: Path, accuracy: float = 0.9, steps: int = 0) -> None:
     ]
     (folder / EVENTS).write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
     (folder / PROCESS).write_text(json.dumps({"pid": 2**22 + 1, "started": 10.0}))
+
+
+def test_a_home_that_is_a_file_holds_no_runs(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("not a folder")
+    assert run_store.summaries(Folders.under(tmp_path / "home"), Silent()) == ()
+
+
+def test_a_folder_of_runs_that_cannot_be_read_is_told(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> Iterator[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(Problem) as raised:
+        run_store.summaries(folders, Silent())
+    assert raised.value.code == "unreadable_runs"
+    assert str(folders.runs) in str(raised.value.cause)
 
 
 def test_a_run_is_made_whole_with_its_engine(folders: Folders) -> None:

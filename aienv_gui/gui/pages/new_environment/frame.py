@@ -134,7 +134,9 @@ class NewEnvironment(QWidget):
         if self._unfinished is not None:
             self.wizard = Wizard.of_unfinished(offer, self._unfinished)
         else:
-            taken = tuple(e.name for e in self.services.environments.items if e.maker is Maker.AIENV)
+            environments = self.services.environments
+            taken = tuple(e.name for e in environments.items if e.maker in (Maker.AIENV, Maker.BUILT_IN))
+            taken += tuple(unfinished.request.name for unfinished in environments.unfinished)
             self.wizard = Wizard(offer, taken)
         self._enter()
 

@@ -22,7 +22,6 @@ from aienv_gui.gui.words import say
 
 _COLUMNS: Final = 2
 _FILE: Final = "file"
-_ENDINGS: Final = (".txt", ".in", ".yml", ".yaml")
 
 
 class PurposeStep(StepView):
@@ -167,9 +166,6 @@ class PurposeStep(StepView):
 
 
 def _dropped(data: QMimeData) -> Path | None:
+    """The file that is dropped, whatever it is: what is no list of packages is told as such when it is read."""
     urls = data.urls()
-    if len(urls) == 1 and urls[0].isLocalFile():
-        path = Path(urls[0].toLocalFile())
-        if path.suffix.lower() in _ENDINGS:
-            return path
-    return None
+    return Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
