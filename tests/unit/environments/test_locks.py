@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aienv_gui.core.errors import Cancelled, Problem
-from aienv_gui.core.storage import Folders
+from aienv_gui.core.storage import Folders, reason
 from aienv_gui.environments import transaction
 from aienv_gui.environments.locks import acquire, release, waited_for
 from aienv_gui.environments.recipes import default_python
@@ -54,7 +54,7 @@ def test_a_disk_without_locks_is_not_taken_for_one_that_another_holds(
         acquire(tmp_path / "a.lock")
     with pytest.raises(Problem) as raised, waited_for(tmp_path / "a.lock", never):
         pass
-    assert "as the system says it" in str(raised.value)
+    assert str(reason(OSError(number, "as the system says it"))) in str(raised.value)
     plan = Plan(Request("e", Engine.UV, default_python(), ("paint",)), (), None, 0, 0, 10**12)
     with pytest.raises(Problem) as built:
         transaction.build(plan, Sources(), folders, Keeping())

@@ -119,7 +119,7 @@ def test_index_that_takes_the_connection_and_says_nothing_is_given_up_soon(
         sources = Sources(index_url=f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
         with pytest.raises(Problem) as raised:
             make_plan(asking("colours"), sources, folders, Silent())
-    assert raised.value.code == "no_network"
+    assert raised.value.code == "slow_network"
 
 
 def test_unknown_python_is_told_with_those_that_are_there(index: LocalIndex, folders: Folders) -> None:
