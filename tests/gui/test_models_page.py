@@ -15,7 +15,7 @@ import pytest
 from PIL import ImageOps
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
@@ -252,9 +252,9 @@ def test_a_model_fits_in_a_small_window(qtbot: QtBot, session: Session, page: Mo
     page.details.mistakes_card.show()
     page.details.mistakes.set_mistakes(Path(), mistakes)
     qtbot.waitUntil(lambda: page.scroll_area.width() < 900)
-    QApplication.sendPostedEvents()
+    line = page.details.mistakes.layout().itemAt(0).sizeHint().height()
+    qtbot.waitUntil(lambda: page.details.mistakes.height() > 1.5 * line)  # they wrap
     assert page.scroll_area.horizontalScrollBar().maximum() == 0
-    assert page.details.mistakes.height() > 1.5 * page.details.mistakes.layout().itemAt(0).sizeHint().height()
 
 
 def test_moving_over_a_large_matrix_paints_only_the_cursor(

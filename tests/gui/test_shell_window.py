@@ -355,3 +355,15 @@ def test_no_words_are_cut_in_a_small_window(session: Session, name: str) -> None
         labels = [label for label in session.window.findChildren(QLabel) if label.isVisible() and label.wordWrap()]
         cut = [label.text() for label in labels if label.height() < label.heightForWidth(label.width())]
         assert not cut
+
+
+@pytest.mark.parametrize("width", [900, 1280])
+def test_fields_of_the_settings_are_whole(session: Session, width: int) -> None:
+    session.window.resize(width, 820)
+    session.services.navigator.open("settings")
+    QApplication.sendPostedEvents()
+    card = session.window.page.findChild(SourcesCard)
+    assert card is not None
+    fields = card.findChildren(QPlainTextEdit)
+    assert len(fields) == 3
+    assert all(field.parentWidget().rect().contains(field.geometry()) for field in fields)

@@ -32,9 +32,19 @@ class SettingsPage(Page):
         super().__init__(services, tr("Settings"), "settings", parent)
         self.problem = ProblemView(services, self)
         self.body.addWidget(self.problem)
+        cards = QWidget(self)
+        cards.setMaximumWidth(
+            _FORM_WIDTH
+        )  # of all together: a layout takes no notice of the width of each for its height
+        column = QVBoxLayout(cards)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(16)
         for card in (self._appearance(), SourcesCard(services, self), self._folders(), self._about()):
-            card.setMaximumWidth(_FORM_WIDTH)
-            self.body.addWidget(card)
+            column.addWidget(card)
+        row = QHBoxLayout()
+        row.addWidget(cards, _FORM_WIDTH)
+        row.addStretch(1)
+        self.body.addLayout(row)
         self.body.addStretch(1)
         if services.settings.problem is not None:
             self.problem.show_problem(services.settings.problem)

@@ -199,8 +199,8 @@ class RunView(QWidget):
         if first or anew:
             if run.failure is not None:
                 self.problem.show_problem(run.failure)
-            else:
-                self.problem.clear()
+            elif not (run.state is RunState.PAUSED and run.pause_reason != "asked"):
+                self.problem.clear()  # it paused by itself: what is told now may be the reason
         self._advise(run)
 
     def showEvent(self, event: QShowEvent) -> None:
