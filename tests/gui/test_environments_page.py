@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
+from aienv_gui.environments import transaction
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.interpreters import base_interpreters
 from aienv_gui.environments.manifest import Manifest, write_health, write_manifest
@@ -117,6 +119,34 @@ def test_an_environment_is_deleted_after_a_question(driver: WizardDriver, mine: 
     driver.click(yes)
     driver.qtbot.waitUntil(lambda: "mine" not in names(driver), timeout=PATIENCE_MS)
     assert not mine.exists()
+    assert not any("no longer there" in label.text() for label in driver.page.findChildren(QLabel))
+
+
+def test_a_deletion_that_takes_long_is_not_taken_for_one_from_outside(
+    driver: WizardDriver, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves the list by a rename; the sweeping of a gigabyte after it takes a while."""
+    begun, swept = threading.Event(), threading.Event()
+    original = transaction._remove
+
+    def slowly(folder: Path) -> None:
+        if not begun.is_set():  # the deletion's own sweep; a look at the list sweeps too
+            begun.set()
+            assert swept.wait(60)
+        original(folder)
+
+    monkeypatch.setattr(transaction, "_remove", slowly)
+    driver.session.services.navigator.open("environments", mine)
+    driver.click(driver.page.details.delete)
+    question = next(q for q in driver.page.findChildren(Question) if q.isVisible())
+    driver.click(next(b for b in question.findChildren(QPushButton) if b.text() == "Delete"))
+    try:
+        driver.qtbot.waitUntil(lambda: "mine" not in names(driver), timeout=PATIENCE_MS)
+        shown = [label.text() for label in driver.page.findChildren(QLabel) if label.isVisible()]
+    finally:
+        swept.set()
+    assert not any("no longer there" in text for text in shown)
+    driver.qtbot.waitUntil(lambda: not driver.page.details.deletes(mine), timeout=PATIENCE_MS)
     assert not any("no longer there" in label.text() for label in driver.page.findChildren(QLabel))
 
 

@@ -185,9 +185,13 @@ class EnvironmentDetails(Card):
         self.train.setVisible(environment.can_train)
         self.folder.setEnabled(environment.prefix.parent != environment.prefix)
         self.delete.setVisible(environment.removable)
-        self.delete.setEnabled(environment.prefix not in self._deletions.values() and not running)
+        self.delete.setEnabled(not self.deletes(environment.prefix) and not running)
         self._show_problem()
         self._show_health()
+
+    def deletes(self, prefix: Path) -> bool:
+        """Whether an environment is being deleted now."""
+        return prefix in self._deletions.values()
 
     def forget(self) -> None:
         """Nothing is selected."""

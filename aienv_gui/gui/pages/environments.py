@@ -232,11 +232,15 @@ class EnvironmentsPage(Page):
         current = self.rows.current
         if current is not None:
             self._show(current)
-        elif before is not None and before.prefix not in self._gone and environments.get(before.prefix) is None:
+        elif before is not None and not self._is_our_doing(before.prefix) and environments.get(before.prefix) is None:
             self.details.forget()
             self._say_gone(before)
         elif before is None or environments.get(before.prefix) is None:
             self.rows.select_first()
+
+    def _is_our_doing(self, prefix: Path) -> bool:
+        """Whether we deleted it, or do: it leaves the list long before the last of its files is swept."""
+        return prefix in self._gone or self.details.deletes(prefix)
 
     @Slot(object)
     def _on_list_failed(self, problem: Problem) -> None:
