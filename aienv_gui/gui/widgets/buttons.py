@@ -59,19 +59,3 @@ class Button(QPushButton):
             self.style().unpolish(self)
             self.style().polish(self)
             self.set_icon(self._icon)
-
-
-class IconButton(QPushButton):
-    """A small button with only an icon; `text` is its tool tip and accessible name."""
-
-    def __init__(self, text: Text, icon: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("kind", "icon")
-        self.setIconSize(QSize(18, 18))
-        self.setAutoDefault(False)
-        self.say(text)
-        show_icon(self, icon)
-
-    def say(self, text: Text) -> None:
-        say(self, "setToolTip", text)
-        say(self, "setAccessibleName", text)
