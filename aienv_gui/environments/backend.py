@@ -1,4 +1,4 @@
-"""What an installing engine must be able to do. Two modules do it: `uv_backend` and `conda_backend`."""
+"""What an installing engine must be able to do. Two modules do it: `uv.backend` and `conda.backend`."""
 
 from __future__ import annotations
 

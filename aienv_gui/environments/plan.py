@@ -17,10 +17,10 @@ from aienv_gui.environments.records import Engine, Plan, Request, Sources
 def backend_of(engine: Engine) -> Backend:
     """The engine's implementation, imported when it is asked for: each costs 100 ms and most sessions need one."""
     if engine is Engine.CONDA:
-        from aienv_gui.environments.conda_backend import CondaBackend
+        from aienv_gui.environments.conda.backend import CondaBackend
 
         return CondaBackend()
-    from aienv_gui.environments.uv_backend import UvBackend
+    from aienv_gui.environments.uv.backend import UvBackend
 
     return UvBackend()
 

@@ -18,12 +18,12 @@ from packaging.specifiers import SpecifierSet
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, check_writable, resource
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.conda_files import read_conda_file
+from aienv_gui.environments.files.conda_environment import read_conda_file
+from aienv_gui.environments.files.python_specs import chosen, is_python
+from aienv_gui.environments.files.requirements import read_requirements
 from aienv_gui.environments.manifest import NAME as MANIFEST
 from aienv_gui.environments.manifest import read_manifest
-from aienv_gui.environments.python_specs import chosen, is_python
 from aienv_gui.environments.records import BUILT_IN_NAME, Engine, Request
-from aienv_gui.environments.requirement_files import read_requirements
 
 LONGEST_NAME: Final = 60
 LONGEST_PACKAGE: Final = 200  # with its extras and versions

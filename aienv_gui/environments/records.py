@@ -182,6 +182,48 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What to change about an environment; all of it together is one change."""
+
+    add: tuple[str, ...] = ()  # as typed: PEP 508 for uv, match specs for conda; also other versions of what is there
+    remove: tuple[str, ...] = ()  # names
+    update: tuple[str, ...] = ()  # names: to the newest that fits
+    update_all: bool = False
+    accelerator: str = ""  # an id of `accelerators`: change to this build
+    repair: bool = False  # install everything again as its lock says
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a change does to one package; an empty version means it is not there."""
+
+    package: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    """What a change would do: `plan` makes the whole environment anew beside the old one, which then becomes undo."""
+
+    environment: Environment
+    change: Change
+    plan: Plan
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A former state of an environment, to go back to."""
+
+    folder: Path  # holds the whole former environment
+    taken: float  # seconds since the epoch
+    reason: Text  # what was done after it was taken: "Before numpy was updated"
+    packages: tuple[Package, ...]
+    kept: bool  # made by the user, or to be kept: not swept when there are many
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Where packages come from. Empty fields mean the tool's default."""
 

@@ -18,8 +18,8 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, recipes
+from aienv_gui.environments.files.python_specs import offered
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
-from aienv_gui.environments.python_specs import offered
 from aienv_gui.environments.records import Engine, Environment, Plan, Request, Sources, Unfinished, Verdict
 
 # A line of 40 Mbit/s and an ordinary disk, for the estimate before anything is measured.

@@ -90,8 +90,8 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
 
 
 def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
-    """Resolve a conda request, whose solver must not run in the window's process (`conda_backend` says why)."""
-    from aienv_gui.environments.conda_solve import solve  # py-rattler: only where it is needed
+    """Resolve a conda request, whose solver must not run in the window's process (`conda.backend` says why)."""
+    from aienv_gui.environments.conda.solve import solve  # py-rattler: only where it is needed
 
     request = request_from_json(task["request"])
     folders = folders_from_json(task["folders"])

@@ -192,7 +192,7 @@ def delete(environment: Environment, folders: Folders, reporter: Reporter) -> No
 
 def validate(environment: Environment, folders: Folders, reporter: Reporter) -> tuple[Verdict, ...]:
     """Check an environment; each verdict also comes as a partial result."""
-    from aienv_gui.environments import validation
+    from aienv_gui.environments.health import validation
 
     return validation.validate(environment, folders, reporter)
 
@@ -206,13 +206,13 @@ def measure(prefix: Path, reporter: Reporter) -> DiskUse:
 
 def forms_of(environment: Environment, reporter: Reporter) -> tuple[Form, ...]:
     """The files that an environment can be shared as."""
-    from aienv_gui.environments import sharing
+    from aienv_gui.environments.files import sharing
 
     return sharing.forms_of(environment, reporter)
 
 
 def export(environment: Environment, form: Form, target: Path, reporter: Reporter) -> Path:
     """Write an environment down for another computer."""
-    from aienv_gui.environments import sharing
+    from aienv_gui.environments.files import sharing
 
     return sharing.export(environment, form, target, reporter)

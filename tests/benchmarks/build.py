@@ -20,7 +20,7 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import recipes, transaction
 from aienv_gui.environments.plan import make_plan, sources_of_user
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
-from aienv_gui.environments.uv_command import uv_program
+from aienv_gui.environments.uv.command import uv_program
 from tests.benchmarks import harness
 
 

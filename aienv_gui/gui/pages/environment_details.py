@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QSizePolicy, QTabWidget, Q
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
-from aienv_gui.environments.frameworks import accelerator_of, frameworks_of
+from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of
 from aienv_gui.environments.records import Environment, Maker, Verdict
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job

@@ -11,7 +11,7 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, percent, tr, tr_count, verbatim
-from aienv_gui.environments.frameworks import lacks_cuda
+from aienv_gui.environments.health.frameworks import lacks_cuda
 from aienv_gui.environments.records import Maker
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services

@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.frameworks import accelerator_of, frameworks_of, overall
+from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of, overall
 from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.badge import STATES

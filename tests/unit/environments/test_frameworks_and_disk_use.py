@@ -12,7 +12,7 @@ from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.disk_use import measure
-from aienv_gui.environments.frameworks import accelerator_of, frameworks_of, lacks_cuda, overall
+from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of, lacks_cuda, overall
 from aienv_gui.environments.records import Environment, Maker, Package, Verdict, VerdictState
 
 

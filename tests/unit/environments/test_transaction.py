@@ -19,7 +19,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import download, transaction, wizard
 from aienv_gui.environments.discovery import discover, read_environment
-from aienv_gui.environments.integrity import verify
+from aienv_gui.environments.health.integrity import verify
 from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import read_manifest
 from aienv_gui.environments.plan import make_plan

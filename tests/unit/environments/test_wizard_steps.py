@@ -12,8 +12,8 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import duration, verbatim
 from aienv_gui.environments import accelerators, recipes
+from aienv_gui.environments.files.python_specs import CONDA_PYTHONS
 from aienv_gui.environments.interpreters import BaseInterpreter
-from aienv_gui.environments.python_specs import CONDA_PYTHONS
 from aienv_gui.environments.records import (
     Engine,
     Environment,

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.frameworks import worst
+from aienv_gui.environments.health.frameworks import worst
 from aienv_gui.environments.records import Verdict, VerdictState
 from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work

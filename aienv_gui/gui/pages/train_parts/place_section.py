@@ -11,7 +11,7 @@ from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QWidget
 
 from aienv_gui.core.wording import Text, tr, verbatim
-from aienv_gui.environments.frameworks import lacks_cuda
+from aienv_gui.environments.health.frameworks import lacks_cuda
 from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button

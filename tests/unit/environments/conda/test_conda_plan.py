@@ -15,7 +15,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments.conda_words import channel_problem
+from aienv_gui.environments.conda.words import channel_problem
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import request_of_file
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
@@ -174,6 +174,6 @@ def test_plan_is_cancelled_at_once(server: ChannelServer, folders: Folders) -> N
 
 
 def test_py_rattler_is_the_version_the_adapter_was_written_for() -> None:
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text(encoding="utf-8"))
     pinned = [text for text in project["project"]["dependencies"] if text.startswith("py-rattler")]
     assert pinned == [f"py-rattler=={version('py-rattler')}"]

@@ -13,7 +13,7 @@ from typing import Final
 
 from aienv_gui.core.explain import Explanation, Occasion, recognise
 from aienv_gui.core.wording import Text, duration, tr, verbatim
-from aienv_gui.environments.probe_run import Fate, Step, limit_of
+from aienv_gui.environments.health.probe_run import Fate, Step, limit_of
 from aienv_gui.environments.records import Environment, Maker, VerdictState
 
 _NVIDIA: Final = "0x10de"

@@ -19,9 +19,9 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, download
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
-from aienv_gui.environments.pylock import local_wheels, parse_lock
 from aienv_gui.environments.records import PlannedFile, Request, Sources
-from aienv_gui.environments.uv_command import joined, run_uv, source_arguments
+from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
+from aienv_gui.environments.uv.pylock import local_wheels, parse_lock
 
 _PYTORCH: Final = {"torch", "torchvision", "torchaudio"}
 

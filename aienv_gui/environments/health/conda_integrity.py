@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from aienv_gui.environments import integrity
-from aienv_gui.environments.integrity import Fault, FaultKind
+from aienv_gui.environments.health import integrity
+from aienv_gui.environments.health.integrity import Fault, FaultKind
 
 _REMADE: Final = {"pyc_file"}  # Python writes these anew as it likes
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.requirement_files import Requirements, bad_line, parse_lines, read_text
+from aienv_gui.environments.files.requirements import Requirements, bad_line, parse_lines, read_text
 
 _SPEC = re.compile(r"^(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.\-]*(?:\s*[=<>!~\[*].*|\s+\d.*)?$")
 

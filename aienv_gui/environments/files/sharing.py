@@ -18,7 +18,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import write_atomic
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.integrity import site_packages
+from aienv_gui.environments.health.integrity import site_packages
 from aienv_gui.environments.manifest import Manifest, read_manifest
 from aienv_gui.environments.records import Engine, Environment, Form
 

@@ -16,8 +16,9 @@ import pytest
 from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import frameworks, probe_run, transaction, validation
+from aienv_gui.environments import transaction
 from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.health import frameworks, probe_run, validation
 from aienv_gui.environments.manifest import health_file, read_manifest, write_manifest
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.records import Engine, Environment, Maker, Request, Sources, Verdict, VerdictState

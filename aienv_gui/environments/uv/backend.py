@@ -23,12 +23,12 @@ from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import download
-from aienv_gui.environments.integrity import site_packages, verify
+from aienv_gui.environments.health.integrity import site_packages, verify
 from aienv_gui.environments.interpreters import full_version, interpreter_of
-from aienv_gui.environments.pylock import unpacked_bytes
 from aienv_gui.environments.records import PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
-from aienv_gui.environments.uv_command import joined, run_uv, source_arguments
-from aienv_gui.environments.uv_resolve import Resolution, choose_interpreter, measured, remarks, resolve
+from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
+from aienv_gui.environments.uv.pylock import unpacked_bytes
+from aienv_gui.environments.uv.resolve import Resolution, choose_interpreter, measured, remarks, resolve
 
 __all__ = ["Resolution", "UvBackend", "build_wheel", "install_files", "measured", "resolve"]
 

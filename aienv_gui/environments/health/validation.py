@@ -17,20 +17,20 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, reason
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr, tr_count, verbatim
-from aienv_gui.environments import conda_integrity, integrity
-from aienv_gui.environments.agreement import DisagreementKind, disagreements
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.manifest import Manifest, lost_packages, read_manifest, write_health
-from aienv_gui.environments.modules import modules_to_import
-from aienv_gui.environments.probe_run import LIMIT_S, Fate, Step, probe
-from aienv_gui.environments.records import Environment, Maker, Verdict, VerdictState
-from aienv_gui.environments.verdict_words import (
+from aienv_gui.environments.health import conda_integrity, integrity
+from aienv_gui.environments.health.agreement import DisagreementKind, disagreements
+from aienv_gui.environments.health.modules import modules_to_import
+from aienv_gui.environments.health.probe_run import LIMIT_S, Fate, Step, probe
+from aienv_gui.environments.health.verdict_words import (
     accelerator_verdict,
     failure_words,
     import_words,
     nvidia_presence,
     rebuild,
 )
+from aienv_gui.environments.manifest import Manifest, lost_packages, read_manifest, write_health
+from aienv_gui.environments.records import Environment, Maker, Verdict, VerdictState
 
 TITLES: Final = {
     "interpreter": tr("The interpreter runs"),

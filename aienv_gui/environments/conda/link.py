@@ -1,4 +1,4 @@
-"""Unpacks and links fetched conda packages with py-rattler, in a worker process only (`conda_backend` says why)."""
+"""Unpacks and links fetched conda packages with py-rattler, in a worker process only (`conda.backend` says why)."""
 
 from __future__ import annotations
 

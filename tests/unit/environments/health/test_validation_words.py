@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.probe_run import Fate, Step
-from aienv_gui.environments.records import Environment, Maker, VerdictState
-from aienv_gui.environments.verdict_words import (
+from aienv_gui.environments.health.probe_run import Fate, Step
+from aienv_gui.environments.health.verdict_words import (
     Presence,
     accelerator_verdict,
     death_words,
@@ -19,6 +18,7 @@ from aienv_gui.environments.verdict_words import (
     import_words,
     nvidia_presence,
 )
+from aienv_gui.environments.records import Environment, Maker, VerdictState
 
 NOTHING = Presence(card=False, driver=False)
 CARD = Presence(card=True, driver=False)

@@ -13,8 +13,9 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import sharing, transaction
+from aienv_gui.environments import transaction
 from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.files import sharing
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import default_python, request_of_file
 from aienv_gui.environments.records import Engine, Environment, Form, Maker, Package, Request, Sources

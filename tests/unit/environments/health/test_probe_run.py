@@ -13,7 +13,7 @@ _ASKS = """
 import sys
 from pathlib import Path
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments.probe_run import probe
+from aienv_gui.environments.health.probe_run import probe
 
 def tell(step):
     print(step.name, flush=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from aienv_gui.core.errors import Problem
+from aienv_gui.environments.files.requirements import read_requirements
 from aienv_gui.environments.recipes import default_python, request_of_file
 from aienv_gui.environments.records import Engine
-from aienv_gui.environments.requirement_files import read_requirements
 
 DIGEST = "a" * 64
 

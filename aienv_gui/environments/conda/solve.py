@@ -1,4 +1,4 @@
-"""Resolves a conda request with py-rattler. Runs in a worker process only (`conda_backend` says why)."""
+"""Resolves a conda request with py-rattler. Runs in a worker process only (`conda.backend` says why)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, free_bytes
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
-from aienv_gui.environments import uv_backend
-from aienv_gui.environments.conda_words import channel_problem, conflict_problem, missing_root, nothing_fits
+from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
-from aienv_gui.environments.pylock import unpacked_bytes
 from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.uv import backend as uv_backend
+from aienv_gui.environments.uv.pylock import unpacked_bytes
 
 _UNPACKED: Final = 4  # a package's bytes on disk for each byte of its archive; indexes do not tell
 # Python packages whose conda name is not their name on the package index.
@@ -237,7 +237,7 @@ def _name(requirement: str) -> str:
     try:
         return canonicalize_name(Requirement(requirement).name)
     except InvalidRequirement:
-        return ""  # `uv_backend.resolve` says what is wrong with it
+        return ""  # `uv.resolve` says what is wrong with it
 
 
 def _python(record: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """The conda engine: py-rattler solves and links, our own downloader brings the archives between the two.
 
-Everything of py-rattler (pinned; only `conda_solve` and `conda_link` know it) happens in a worker process, the solving
+Everything of py-rattler (pinned; only `conda.solve` and `conda.link` know it) happens in a worker process, the solving
 too. Measured on 0.28: neither a solve nor an install can be stopped from inside (a cancelled task leaves it running),
 and an interpreter that has installed crashes at its exit every other time. A process of its own costs 0.4 s, can be
 ended at any moment, and takes its memory with it (a large channel's list is hundreds of megabytes).
@@ -25,11 +25,13 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments import conda_integrity, download, uv_backend
-from aienv_gui.environments.integrity import site_packages
+from aienv_gui.environments import download
+from aienv_gui.environments.health import conda_integrity
+from aienv_gui.environments.health.integrity import site_packages
 from aienv_gui.environments.manifest import folders_to_json, plan_from_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
-from aienv_gui.environments.uv_command import joined
+from aienv_gui.environments.uv import backend as uv_backend
+from aienv_gui.environments.uv.command import joined
 
 
 class CondaBackend:
@@ -50,7 +52,7 @@ class CondaBackend:
         download.fetch(plan.files, joined(sources, plan.request), folders, reporter)
 
     def install(self, plan: Plan, staging: Path, final: Path, folders: Folders, reporter: Reporter) -> None:
-        from aienv_gui.environments.conda_link import link  # py-rattler: in a worker process only
+        from aienv_gui.environments.conda.link import link  # py-rattler: in a worker process only
 
         by_pip = [file for file in plan.files if file.filename.endswith(".whl")]
         archives = {file.url: _fetched(file, folders) for file in plan.files if file not in by_pip}

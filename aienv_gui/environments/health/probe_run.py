@@ -18,7 +18,7 @@ from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.processes import Outcome, clean_environment, run
 from aienv_gui.core.tasks import Reporter
 
-PROBE: Final = Path(__file__).resolve().parents[1] / "engine" / "probe.py"
+PROBE: Final = Path(__file__).resolve().parents[2] / "engine" / "probe.py"
 LIMIT_S: Final = 10.0  # for a step of an ordinary library
 HEAVY_LIMIT_S: Final = 60.0  # for one of a framework: PyTorch's first import reads a gigabyte
 _HEAVY: Final = {"torch", "torchvision", "torchaudio", "tensorflow", "keras", "jax", "transformers"}

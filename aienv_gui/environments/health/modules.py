@@ -12,7 +12,7 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from aienv_gui.environments.integrity import site_packages
+from aienv_gui.environments.health.integrity import site_packages
 from aienv_gui.environments.records import Engine, Environment, Request
 
 _KNOWN: Final = {  # package -> module; what people make environments for

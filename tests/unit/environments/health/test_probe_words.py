@@ -11,8 +11,8 @@ import pytest
 
 from aienv_gui.core.processes import Outcome
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import probe_run
-from aienv_gui.environments.probe_run import Fate, probe
+from aienv_gui.environments.health import probe_run
+from aienv_gui.environments.health.probe_run import Fate, probe
 
 
 def test_words_are_of_their_step(monkeypatch: pytest.MonkeyPatch) -> None:
