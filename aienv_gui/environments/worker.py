@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -22,8 +23,11 @@ from typing import Any, BinaryIO, Final
 import psutil
 
 from aienv_gui.core.errors import Problem, unexpected
+from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.backend import Backend
+from aienv_gui.environments.health.integrity import Fault
 from aienv_gui.environments.manifest import (
     folders_from_json,
     plan_from_json,
@@ -32,7 +36,7 @@ from aienv_gui.environments.manifest import (
     sources_from_json,
 )
 from aienv_gui.environments.plan import backend_of
-from aienv_gui.environments.records import PackageProgress
+from aienv_gui.environments.records import Former, Package, PackageProgress, Plan
 
 _PROGRESS_INTERVAL_S: Final = 0.05
 
@@ -74,19 +78,34 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
     folders = folders_from_json(task["folders"])
     staging = Path(task["staging"])
     backend = backend_of(plan.request.engine)
-    backend.fetch(plan, sources_from_json(task["sources"]), folders, reporter)
-    backend.install(plan, staging, Path(task["final"]), folders, reporter)
-    reporter.status(tr("Checking every file"))
-    faults = backend.verify(staging)
+    sources = sources_from_json(task["sources"])
+    if plan.distrusted:
+        backend.distrust(plan.distrusted, plan, folders, reporter)
+    backend.fetch(plan, sources, folders, reporter)
+    faults = _install(backend, plan, task, folders, reporter)
+    if faults:  # the caches that the files are linked from may be damaged
+        shutil.rmtree(staging)
+        backend.distrust({fault.package for fault in faults}, plan, folders, reporter)
+        backend.fetch(plan, sources, folders, reporter)
+        faults = _install(backend, plan, task, folders, reporter)
     if faults:
         raise Problem(
             tr("The environment is not whole."),
-            cause=faults[0],
+            cause=faults[0].text,
             cure=tr("Try again. If it happens again, check the disk."),
-            details="\n".join(str(fault) for fault in faults[:50]),
+            details="\n".join(str(fault.text) for fault in faults[:50]),
             code="not_whole",
         )
     return {}
+
+
+def _install(
+    backend: Backend, plan: Plan, task: Mapping[str, Any], folders: Folders, reporter: _Lines
+) -> tuple[Fault, ...]:
+    staging = Path(task["staging"])
+    backend.install(plan, staging, Path(task["final"]), folders, reporter)
+    reporter.status(tr("Checking every file"))
+    return backend.verify(staging)
 
 
 def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
@@ -95,7 +114,12 @@ def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
 
     request = request_from_json(task["request"])
     folders = folders_from_json(task["folders"])
-    return plan_to_json(solve(request, sources_from_json(task["sources"]), folders, reporter))
+    former = _former(task["former"]) if task.get("former") else None
+    return plan_to_json(solve(request, sources_from_json(task["sources"]), folders, reporter, former))
+
+
+def _former(data: Mapping[str, Any]) -> Former:
+    return Former(tuple(Package(**package) for package in data["packages"]), tuple(data["records"]))
 
 
 _VERBS: Final[Mapping[str, Callable[[Mapping[str, Any], _Lines], dict[str, Any]]]] = {"build": build, "plan": plan}
