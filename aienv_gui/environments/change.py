@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -226,9 +225,7 @@ def _other_versions(differences: Iterable[Difference]) -> tuple[Text, ...]:
     others = [f"{one.package} {one.after} ({one.before})" for one in differences if one.before and one.after]
     if not others:
         return ()
-    return (
-        tr("Not to be had in the same version, so another is taken: {packages}.", packages=", ".join(others[:20])),
-    )
+    return (tr("Not to be had in the same version, so another is taken: {packages}.", packages=", ".join(others[:20])),)
 
 
 def _nothing(change: Change) -> Problem:

@@ -76,7 +76,7 @@ def read_environment(prefix: Path, maker: Maker | None = None, folders: Folders 
     if (prefix / "conda-meta").is_dir():
         packages.update(_conda_packages(prefix))
         version = packages["python"].version if "python" in packages else version
-    for site in _site_packages(prefix, python):
+    for site in site_packages_of(prefix, python):
         for package in _packages_in(site):
             packages[package.name] = package
     if not version and prefix.parent.name == "versions":  # pyenv's folders are called by their version
@@ -214,7 +214,8 @@ def _venv_config(prefix: Path) -> dict[str, str]:
     return {}
 
 
-def _site_packages(prefix: Path, python: Path) -> Iterator[Path]:
+def site_packages_of(prefix: Path, python: Path) -> Iterator[Path]:
+    """The folders that hold an environment's Python packages, those of its own installation only."""
     if sys.platform == "win32":
         yield prefix / "Lib" / "site-packages"
         return

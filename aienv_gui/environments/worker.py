@@ -122,7 +122,20 @@ def _former(data: Mapping[str, Any]) -> Former:
     return Former(tuple(Package(**package) for package in data["packages"]), tuple(data["records"]))
 
 
-_VERBS: Final[Mapping[str, Callable[[Mapping[str, Any], _Lines], dict[str, Any]]]] = {"build": build, "plan": plan}
+def newest(task: Mapping[str, Any], _reporter: _Lines) -> dict[str, Any]:
+    """Look for newer versions in conda's channels."""
+    from aienv_gui.environments.conda.channels import newest  # py-rattler: only where it is needed
+
+    packages = [(str(name), str(version)) for name, version in task["packages"]]
+    request, sources = request_from_json(task["request"]), sources_from_json(task["sources"])
+    return {"newest": newest(packages, request, sources, folders_from_json(task["folders"]))}
+
+
+_VERBS: Final[Mapping[str, Callable[[Mapping[str, Any], _Lines], dict[str, Any]]]] = {
+    "build": build,
+    "newest": newest,
+    "plan": plan,
+}
 
 
 def _end_with_the_application(stdin: BinaryIO) -> None:

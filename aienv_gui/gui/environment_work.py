@@ -6,6 +6,7 @@ which neither the start of the program nor the opening of a page may wait for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from aienv_gui.environments.records import Engine, Environment, Form, Plan, Requ
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
     from aienv_gui.environments.disk_use import DiskUse
+    from aienv_gui.environments.packages import PackageFacts
     from aienv_gui.environments.wizard import Draft, Offer
     from aienv_gui.hardware.readings import Snapshot
 
@@ -202,6 +204,31 @@ def measure(prefix: Path, reporter: Reporter) -> DiskUse:
     from aienv_gui.environments import disk_use
 
     return disk_use.measure(prefix, reporter)
+
+
+def package_facts(environment: Environment, reporter: Reporter) -> tuple[PackageFacts, ...]:
+    """What is known about each package of an environment; nothing of it is run."""
+    from aienv_gui.environments import packages
+
+    reporter.status(tr("Reading the packages"))
+    return packages.package_facts(environment, reporter)
+
+
+def outdated(
+    environment: Environment, settings: SourceSettings, folders: Folders, reporter: Reporter
+) -> Mapping[str, str]:
+    """The newest version of each package that is older than what the sources offer: name -> version."""
+    from aienv_gui.environments import packages
+
+    return packages.outdated(environment, settings.sources(), folders, reporter)
+
+
+def last_used(environment: Environment, reporter: Reporter) -> float | None:
+    """When an environment was last used, in seconds since the epoch; None where the disk does not tell."""
+    from aienv_gui.environments import packages
+
+    reporter.checkpoint()
+    return packages.last_used(environment)
 
 
 def forms_of(environment: Environment, reporter: Reporter) -> tuple[Form, ...]:

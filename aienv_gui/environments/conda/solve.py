@@ -58,7 +58,7 @@ def solve(
     reporter.status(tr("Working out which packages are needed"))
     former = former or Former()
     locked = records_of(former.records, {})
-    records = asyncio.run(_solve(specs, [_channel(name) for name in names], names, request, folders, locked))
+    records = asyncio.run(_solve(specs, [channel_of(name) for name in names], names, request, folders, locked))
     data = [json.loads(record.to_json()) for record in records]
     files = tuple(_planned(entry) for entry in data)
     lock: dict[str, Any] = {"records": data, "requested": [str(spec) for spec in specs]}
@@ -121,7 +121,8 @@ def _beside(file: str, name: str) -> str:
     return name
 
 
-def _channel(name: str) -> Channel:
+def channel_of(name: str) -> Channel:
+    """A channel by name, address or folder."""
     folder = Path(name).expanduser()
     return Channel(folder.as_uri() if folder.is_absolute() else name)
 
@@ -160,7 +161,7 @@ async def _solve(
                 list(specs),
                 gateway=gateway,
                 locked_packages=list(locked),
-                virtual_packages=_machine(request.accelerator),
+                virtual_packages=machine(request.accelerator),
             )
         except (GatewayError, FetchRepoDataError, IoError) as error:
             raise channel_problem(str(error)) from error
@@ -182,7 +183,7 @@ async def _versions(gateway: Gateway, channels: Sequence[Channel], package: str)
     return list(dict.fromkeys(str(record.version) for record in ordered))
 
 
-def _machine(accelerator: str) -> list[GenericVirtualPackage | VirtualPackage]:
+def machine(accelerator: str) -> list[GenericVirtualPackage | VirtualPackage]:
     """What this machine offers (``__glibc``, ``__cuda``...); a chosen CUDA build counts as if its driver were here."""
     cuda = re.fullmatch(r"cu(\d+)(\d)", accelerator)
     chosen = Override.string(f"{cuda[1]}.{cuda[2]}") if cuda else None

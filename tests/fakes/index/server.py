@@ -47,6 +47,7 @@ class LocalIndex:
     login: str = ""
     leads_to: str = ""  # files are asked for there instead: the root of another index
     told: list[str] = field(default_factory=list)  # the Authorization headers received
+    yanked: set[str] = field(default_factory=set)  # files that were taken back
     _server: ThreadingHTTPServer | None = None
     _thread: threading.Thread | None = None
 
@@ -159,6 +160,11 @@ class _Handler(BaseHTTPRequestHandler):
             entry["size"] = path.stat().st_size
         if path.suffix == ".whl":
             entry["core-metadata"] = True
+            requires = _requires_python(path)
+            if requires:
+                entry["requires-python"] = requires
+        if path.name in self.served.yanked:
+            entry["yanked"] = "was taken back"
         return entry
 
     def _file(self, name: str, body: bool) -> None:
@@ -233,3 +239,10 @@ def _project_of(path: Path) -> str:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _requires_python(path: Path) -> str:
+    with zipfile.ZipFile(path) as wheel:
+        inside = next(member for member in wheel.namelist() if member.endswith(".dist-info/METADATA"))
+        found = re.search(r"^Requires-Python: (.+)$", wheel.read(inside).decode(), re.MULTILINE)
+    return found[1] if found else ""
