@@ -9,6 +9,7 @@ from typing import Protocol
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.environments.health.integrity import Fault
+from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import Former, Plan, Request, Sources
 
 
@@ -22,6 +23,9 @@ class Backend(Protocol):
 
         What `former` names keeps its version where the request lets it.
         """
+
+    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders) -> Plan:
+        """The plan for the very files that an environment was built from."""
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
         """Bring every file of `plan` onto this disk, verified; resumes what was interrupted.

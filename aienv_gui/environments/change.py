@@ -42,6 +42,12 @@ from aienv_gui.environments.records import (
 
 _EVERYONES: Final = frozenset({"pip", "setuptools", "wheel"})  # comes with a Python, nobody asked for it
 
+# What conda-meta says beyond what a channel says of a package; thousands of lines each.
+_OF_THE_PREFIX: Final = frozenset(
+    {"files", "paths_data", "link", "extracted_package_dir", "package_tarball_full_path"}
+    | {"requested_spec", "requested_specs"}
+)
+
 
 def plan_change(
     environment: Environment, change: Change, sources: Sources, folders: Folders, reporter: Reporter
@@ -85,7 +91,7 @@ def plan_copy(environment: Environment, name: str, sources: Sources, folders: Fo
         facts = package_facts(environment, reporter)
         needed = {fact.name for fact in facts if fact.required_by}
         asked = [one for one in installed if one.name not in needed and one.name not in _EVERYONES]
-        request = copied_request(environment, name.strip(), asked, conda_records(environment.prefix))
+        request = copied_request(environment, name.strip(), asked, tuple(conda_records(environment.prefix)))
         plan = make_plan(request, sources, folders, reporter, _former(environment, installed, Change()))
         notes = (*_left_behind(installed), *_other_versions(_differences(installed, plan)))
         return replace(plan, notes=(*plan.notes, *notes))
@@ -127,7 +133,11 @@ def _former(environment: Environment, installed: Sequence[Installed], change: Ch
         packages=tuple(
             Package(one.name, one.version) for one in installed if not one.conda and not one.local and stays(one.name)
         ),
-        records=tuple(record for record in conda_records(environment.prefix) if stays(str(record["name"]))),
+        records=tuple(
+            {key: value for key, value in record.items() if key not in _OF_THE_PREFIX}
+            for record in conda_records(environment.prefix)
+            if stays(str(record["name"])) and record.get("url")
+        ),
     )
 
 

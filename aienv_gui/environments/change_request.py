@@ -43,9 +43,7 @@ def changed_request(request: Request, change: Change, prefix: Path) -> Request:
 
     def kept(texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(
-            _without_version(text, change) if name_of(text) in free or change.update_all else text
-            for text in texts
-            if name_of(text) not in going
+            _without_version(text) if name_of(text) in free else text for text in texts if name_of(text) not in going
         )
 
     return replace(
@@ -57,10 +55,8 @@ def changed_request(request: Request, change: Change, prefix: Path) -> Request:
     )
 
 
-def _without_version(text: str, change: Change) -> str:
-    """A requirement without the one version it insists on, where an update of just this package is wished for."""
-    if change.update_all:
-        return text  # not every pin was set by mistake
+def _without_version(text: str) -> str:
+    """A requirement without the one version it insists on: an update of just this package is wished for."""
     try:
         requirement = Requirement(text)
     except InvalidRequirement:

@@ -28,17 +28,16 @@ from rattler import solve as rattler_solve
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidMatchSpecError, IoError, SolverError
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, free_bytes
+from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments.conda.backend import plan_of_files
 from aienv_gui.environments.conda.link import records_of
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Former, Package, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
-from aienv_gui.environments.uv.pylock import unpacked_bytes
 
-_UNPACKED: Final = 4  # a package's bytes on disk for each byte of its archive; indexes do not tell
 # Python packages whose conda name is not their name on the package index.
 _OTHER_NAMES: Final = {"pytorch": "torch", "tensorflow-base": "tensorflow", "python-graphviz": "graphviz"}
 
@@ -76,16 +75,7 @@ def solve(
         )
     reporter.status(tr("Adding up sizes"))
     files = uv_backend.measured(files, sources, folders)
-    return Plan(
-        request=request,
-        files=files,
-        interpreter=None,
-        download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-        installed_bytes=sum(_installed(file, folders) for file in files),
-        free_bytes=free_bytes(folders.environments),
-        notes=notes,
-        lock=lock,
-    )
+    return plan_of_files(request, files, notes, lock, folders)
 
 
 def channels_of(request: Request, sources: Sources) -> tuple[tuple[str, ...], tuple[Text, ...]]:
@@ -199,12 +189,6 @@ def _planned(record: dict[str, Any]) -> PlannedFile:
         sha256=record.get("sha256") or "",
         size_bytes=record.get("size"),
     )
-
-
-def _installed(file: PlannedFile, folders: Folders) -> int:
-    if file.filename.endswith(".whl"):
-        return unpacked_bytes(file, folders)
-    return (file.size_bytes or 0) * _UNPACKED
 
 
 def _resolve_pip(

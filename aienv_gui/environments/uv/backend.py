@@ -14,17 +14,18 @@ import tempfile
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import tr, tr_count
+from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import download
 from aienv_gui.environments.health.integrity import Fault, site_packages, verify
-from aienv_gui.environments.interpreters import full_version, interpreter_of
+from aienv_gui.environments.interpreters import BaseInterpreter, full_version, interpreter_of
+from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import Former, PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
 from aienv_gui.environments.uv.pylock import unpacked_bytes
@@ -55,21 +56,13 @@ class UvBackend:
         )
         reporter.status(tr("Adding up sizes"))
         files = measured(resolution.files, sources, folders)
-        notes = (
-            tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path),
-            *resolution.notes,
-            *remarks(request, files),
-        )
-        return Plan(
-            request=request,
-            files=files,
-            interpreter=interpreter.path,
-            download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-            installed_bytes=sum(unpacked_bytes(file, folders) for file in files),
-            free_bytes=free_bytes(folders.environments),
-            notes=notes,
-            lock={"pylock": resolution.lock},
-        )
+        notes = (*resolution.notes, *remarks(request, files))
+        return _plan(request, interpreter, files, notes, {"pylock": resolution.lock}, folders)
+
+    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders) -> Plan:
+        request = manifest.request
+        files = measured(manifest.files, joined(sources, request), folders)
+        return _plan(request, choose_interpreter(request.python), files, (), dict(manifest.lock or {}), folders)
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
         sources = joined(sources, plan.request)
@@ -95,6 +88,27 @@ class UvBackend:
 
     def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
         distrust(packages, plan.files, folders, reporter)
+
+
+def _plan(
+    request: Request,
+    interpreter: BaseInterpreter,
+    files: tuple[PlannedFile, ...],
+    notes: tuple[Text, ...],
+    lock: dict[str, Any],
+    folders: Folders,
+) -> Plan:
+    made_from = tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path)
+    return Plan(
+        request=request,
+        files=files,
+        interpreter=interpreter.path,
+        download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
+        installed_bytes=sum(unpacked_bytes(file, folders) for file in files),
+        free_bytes=free_bytes(folders.environments),
+        notes=(made_from, *notes),
+        lock=lock,
+    )
 
 
 def distrust(packages: Collection[str], files: Sequence[PlannedFile], folders: Folders, reporter: Reporter) -> None:
