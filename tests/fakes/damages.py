@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import os
 import random
 from enum import StrEnum
 from pathlib import Path
@@ -18,18 +21,7 @@ class Damage(StrEnum):
 
 def plant(prefix: Path, kind: Damage, chance: random.Random) -> Path:
     """Do one damage to a file of a package and return the file. Files without content are left alone."""
-    site = site_packages(prefix)[0]
-    candidates = sorted(
-        path
-        for path in site.rglob("*")
-        if path.is_file()
-        and not path.is_symlink()
-        and path.stat().st_size > 0
-        and path.suffix != ".pyc"
-        and path.parent != site / "_virtualenv"
-        and not path.name.startswith(("_virtualenv", "RECORD"))
-        and path.name not in ("INSTALLER", "REQUESTED")
-    )
+    candidates = [path for path in _files_of_packages(prefix) if path.is_file() and path.stat().st_size > 0]
     path = chance.choice(candidates)
     if kind is Damage.DELETED:
         path.unlink()
@@ -46,3 +38,16 @@ def plant(prefix: Path, kind: Damage, chance: random.Random) -> Path:
         path.unlink()  # as an installer does: what others are linked to stays
         path.write_bytes(b"# of another version\n" + content)
     return path
+
+
+def _files_of_packages(prefix: Path) -> list[Path]:
+    """The files that the packages' own lists name, without what Python compiles anew and what describes the install."""
+    found: set[Path] = set()
+    for site in site_packages(prefix):
+        for record in site.glob("*.dist-info/RECORD"):
+            rows = csv.reader(record.read_text(encoding="utf-8").splitlines())
+            found |= {Path(os.path.normpath(site / row[0])) for row in rows}
+    for meta in (prefix / "conda-meta").glob("*.json"):
+        found |= {prefix / name for name in json.loads(meta.read_text(encoding="utf-8"))["files"]}
+    installers = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+    return sorted(p for p in found if p.suffix != ".pyc" and p.name not in installers and not p.is_symlink())
