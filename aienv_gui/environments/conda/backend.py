@@ -26,6 +26,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import download
+from aienv_gui.environments.conda.locked import check_md5, plan_locked
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.health.integrity import site_packages
 from aienv_gui.environments.manifest import folders_to_json, plan_from_json, request_to_json, sources_to_json
@@ -40,6 +41,8 @@ class CondaBackend:
     def plan(self, request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
         from aienv_gui.environments.worker_call import call
 
+        if request.lock:
+            return plan_locked(request, sources, folders, reporter)
         task = {
             "request": request_to_json(request),
             "sources": sources_to_json(sources),
@@ -50,6 +53,7 @@ class CondaBackend:
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
         download.fetch(plan.files, joined(sources, plan.request), folders, reporter)
+        check_md5(plan, folders)
 
     def install(self, plan: Plan, staging: Path, final: Path, folders: Folders, reporter: Reporter) -> None:
         from aienv_gui.environments.conda.link import link  # py-rattler: in a worker process only

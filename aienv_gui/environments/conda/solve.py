@@ -31,13 +31,13 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, free_bytes
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments.conda.locked import installed_bytes
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
+from aienv_gui.environments.files.text import expanded
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
-from aienv_gui.environments.uv.pylock import unpacked_bytes
 
-_UNPACKED: Final = 4  # a package's bytes on disk for each byte of its archive; indexes do not tell
 # Python packages whose conda name is not their name on the package index.
 _OTHER_NAMES: Final = {"pytorch": "torch", "tensorflow-base": "tensorflow", "python-graphviz": "graphviz"}
 
@@ -75,7 +75,7 @@ def solve(request: Request, sources: Sources, folders: Folders, reporter: Report
         files=files,
         interpreter=None,
         download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-        installed_bytes=sum(_installed(file, folders) for file in files),
+        installed_bytes=sum(installed_bytes(file, folders) for file in files),
         free_bytes=free_bytes(folders.environments),
         notes=notes,
         lock=lock,
@@ -111,12 +111,12 @@ def channels_of(request: Request, sources: Sources) -> tuple[tuple[str, ...], tu
 def _beside(file: str, name: str) -> str:
     """A channel that is a folder beside the file, as an absolute path; anything else as it is."""
     if name.startswith((".", "~")) or os.path.isabs(name):  # noqa: PTH117 (a name such as conda-forge is no path)
-        return str((Path(file).parent / Path(name).expanduser()).resolve())
+        return str((Path(file).parent / expanded(name)).resolve())
     return name
 
 
 def _channel(name: str) -> Channel:
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     return Channel(folder.as_uri() if folder.is_absolute() else name)
 
 
@@ -183,12 +183,6 @@ def _planned(record: dict[str, Any]) -> PlannedFile:
         sha256=record.get("sha256") or "",
         size_bytes=record.get("size"),
     )
-
-
-def _installed(file: PlannedFile, folders: Folders) -> int:
-    if file.filename.endswith(".whl"):
-        return unpacked_bytes(file, folders)
-    return (file.size_bytes or 0) * _UNPACKED
 
 
 def _resolve_pip(

@@ -27,6 +27,7 @@ from aienv_gui.environments.health.integrity import site_packages, verify
 from aienv_gui.environments.interpreters import full_version, interpreter_of
 from aienv_gui.environments.records import PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
+from aienv_gui.environments.uv.locked import locked
 from aienv_gui.environments.uv.pylock import unpacked_bytes
 from aienv_gui.environments.uv.resolve import Resolution, choose_interpreter, measured, remarks, resolve
 
@@ -42,7 +43,10 @@ class UvBackend:
 
     def plan(self, request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
         interpreter = choose_interpreter(request.python)
-        resolution = resolve(request, request.requirements, interpreter, sources, folders, reporter)
+        if request.lock:
+            resolution = locked(request, interpreter)
+        else:
+            resolution = resolve(request, request.requirements, interpreter, sources, folders, reporter)
         reporter.status(tr("Adding up sizes"))
         files = measured(resolution.files, sources, folders)
         notes = (
