@@ -27,7 +27,7 @@ from aienv_gui.environments.files.kit_file import MANIFEST, read_kit
 from aienv_gui.environments.files.pylock_file import files_of, parse_pylock, remarks_of
 from aienv_gui.environments.files.pyproject import read_project_file
 from aienv_gui.environments.files.python_specs import chosen, default_python, is_python, suits
-from aienv_gui.environments.files.requirements import Requirements, read_requirements
+from aienv_gui.environments.files.requirements import Requirements, is_pip_table, read_pip_table, read_requirements
 from aienv_gui.environments.files.text import LARGEST, LARGEST_LOCK, names_no_packages, read_text
 from aienv_gui.environments.interpreters import base_interpreters
 from aienv_gui.environments.records import Engine, Lock, Remark, Request
@@ -96,7 +96,9 @@ class _Reader:
             raise self._told(tr("It sets up a project, and needs the project's own tools to be read."))
         if is_conda_list(text):
             return self._conda(read_conda_list(self.path, text))
-        return self._requirements()
+        return self._requirements(
+            read_pip_table(self.path, text) if is_pip_table(text) else read_requirements(self.path)
+        )
 
     def _folder(self) -> FileReading:
         kit = self.path / MANIFEST
@@ -185,8 +187,7 @@ class _Reader:
             return []
         return [name for name in _READABLE if name in there]
 
-    def _requirements(self) -> FileReading:
-        read = read_requirements(self.path)
+    def _requirements(self, read: Requirements) -> FileReading:
         if not read.requirements:
             cause = tr("None of its lines can be honoured.") if read.remarks else None
             raise names_no_packages(self.path, cause or tr("All of its lines are empty or comments."), read.remarks)

@@ -26,6 +26,7 @@ _SPEC: Final = re.compile(
 _BUILT: Final = re.compile(r"^((?:[^\s=<>!~\[]+::)?[A-Za-z0-9_.\-]+)\s*={1,2}\s*([^\s=<>!~,|]+)\s*=\s*([^\s=,|]+)$")
 _ANY_BUILD: Final = re.compile(r"[*^]")  # a pattern fits more than one build
 _SELECTOR: Final = re.compile(r"#\s*\[([^\]]+)\]\s*$")
+_TABLE: Final = re.compile(r"^#\s*Name\s+Version\s+Build\b", re.MULTILINE)
 _NULL: Final = "tag:yaml.org,2002:null"
 # What these packages are for, there is no package of on another system.
 _ONLY: Final = {
@@ -60,22 +61,28 @@ def read_conda_file(path: Path, text: str | None = None) -> CondaFile:
 
 
 def read_conda_list(path: Path, text: str) -> CondaFile:
-    """Read what ``conda list --export`` writes: a line ``name=version=build`` a package; ``pypi`` builds are pip's."""
+    """Read what ``conda list`` prints, as a table or with ``--export``; what it says came from PyPI is pip's."""
     reading = _Reading(path, text.split("\n"))
+    table = _TABLE.search(text) is not None
     for number, line in enumerate(reading.lines, start=1):
-        line = line.partition("#")[0].strip()
-        name, _, rest = line.partition("=")
-        version, _, build = rest.partition("=")
-        if build.startswith("pypi"):
+        columns = re.split(r"\s+" if table else "=", line.partition("#")[0].strip())
+        name, version, build, channel = (*columns, "", "", "")[:4]
+        if not name or not version:
+            continue
+        if "pypi" in (channel, build.partition("_")[0]) or build == "<pip>":
             reading.add_pip([(number, f"{name}=={version}")])
-        elif line:
-            reading.specs.append((number, line))
+            continue
+        if channel and "/" not in channel and channel not in reading.result.channels:
+            reading.result.channels.append(channel)
+        reading.specs.append((number, f"{name}={version}={build}".rstrip("=")))
     reading.take_specs()
     return reading.result
 
 
 def is_conda_list(text: str) -> bool:
-    """Whether a text is what ``conda list --export`` writes."""
+    """Whether a text is what ``conda list`` prints, as a table or with ``--export``."""
+    if _TABLE.search(text) is not None:
+        return True
     lines = [line.partition("#")[0].strip() for line in text.split("\n")]
     kept = [line for line in lines if line]
     if not kept or not all(re.fullmatch(r"[\w.\-]+=[\w.!+]+(=[\w.]+)?", line) for line in kept):

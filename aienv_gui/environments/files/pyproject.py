@@ -17,7 +17,13 @@ from packaging.utils import canonicalize_name
 
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments.files import poetry
-from aienv_gui.environments.files.requirements import Requirements, read_requirements, requirement_of
+from aienv_gui.environments.files.requirements import (
+    OF_ANOTHER_COMPUTER,
+    Requirements,
+    not_here,
+    read_requirements,
+    requirement_of,
+)
 from aienv_gui.environments.files.text import LEFT_OUT, bad_line, names_no_packages, read_text, remark, short
 from aienv_gui.environments.records import Remark
 
@@ -178,7 +184,11 @@ class _Reading:
                 tr("It is left out: install it into the environment once that is built."),
             )
         elif canonicalize_name(requirement.name) != canonicalize_name(self.result.name or "-"):
-            self.result.requirements.append(str(requirement))
+            named = not_here(requirement, self.path)
+            if named:
+                instead = tr("The package {package} is asked for.", package=named)
+                self._remark(self._line_with(text), text, OF_ANOTHER_COMPUTER, instead)
+            self.result.requirements.append(named or str(requirement))
 
     def _dynamic(self, tool: Mapping[str, Any]) -> None:
         """Lists of packages that are written in other files (setuptools), or worked out by a program (told)."""

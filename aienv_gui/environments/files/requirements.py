@@ -58,6 +58,7 @@ _VCS: Final = r"(git|hg|svn|bzr)\+"
 _ARCHIVES: Final = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _DEEPEST: Final = 40  # files that include files
 
+OF_ANOTHER_COMPUTER: Final = tr("It is a file of the computer the list was written on.")
 _ADD_AFTERWARDS: Final = tr("It is left out: install it into the environment once that is built.")
 
 
@@ -127,6 +128,32 @@ def project_requirements(folder: Path, extras: tuple[str, ...] = ()) -> list[str
         more = offered.get(canonicalize_name(name))
         found += more if isinstance(more, list) else []
     return [text for text in found if isinstance(text, str) and requirement_of(text) is not None]
+
+
+def is_pip_table(text: str) -> bool:
+    """Whether a text is what ``pip list`` prints."""
+    return re.match(r"\s*Package +Version\b[^\n]*\n-[- ]+\n", text) is not None
+
+
+def read_pip_table(path: Path, text: str) -> Requirements:
+    """Read what ``pip list`` prints: a name and a version a line."""
+    rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
+    return parse_lines(
+        [(number, "==".join(row[:2])) for number, row in rows if len(row) > 1 and row[1][0].isdigit()], path
+    )
+
+
+def not_here(requirement: Requirement, path: Path) -> str:
+    """What to ask for in place of a file of another computer (``pip freeze`` names such); empty where it is here."""
+    if requirement.url is None or not requirement.url.startswith("file:"):
+        return ""
+    local = _beside(path, requirement.url)
+    if _is_file(local):
+        return ""
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    version = local.name.split("-")[1] if local.name.endswith(".whl") and local.name.count("-") > 3 else ""
+    marker = f" ; {requirement.marker}" if requirement.marker is not None else ""
+    return f"{requirement.name}{extras}{f'=={version}' if version else ''}{marker}"
 
 
 def requirement_of(text: str) -> Requirement | None:
@@ -343,7 +370,14 @@ class _Reading:
         if requirement is None and "#" in text:  # pip itself lets the fragment of an address stand
             requirement = requirement_of(text.partition("#")[0].strip())
         if requirement is not None:
-            return requirement
+            named = not_here(requirement, path)
+            if named:
+                self._remark(
+                    path, number, text, OF_ANOTHER_COMPUTER, tr("The package {package} is asked for.", package=named)
+                )
+            return requirement_of(named) if named else requirement
+        if re.fullmatch(r"[\w.-]+([/\\][\w.-]+)+[/\\]?", text):
+            return self._local(text, number, path, into)
         single = re.match(r"^[A-Za-z0-9._-]+(\[[^\]]*\])?\s*=(?!=)", text)
         raise bad_line(
             path,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -12,7 +14,8 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.package_rows import Column, RowsTable
 
-_HEIGHT = 190
+_HEIGHT: Final = 230
+_ROW: Final = 48  # two lines
 
 
 class RemarksView(QFrame):
@@ -35,7 +38,7 @@ class RemarksView(QFrame):
         self.table = RowsTable(
             services,
             (
-                Column(tr("Line"), _place, key=lambda said: (said.file, said.line)),
+                Column(tr("Line"), self._place, key=lambda said: said.line),
                 Column(tr("In the file"), lambda said: said.text, share=1),
                 Column(tr("Why"), lambda said: str(said.reason), share=1),
                 Column(tr("Instead"), lambda said: str(said.instead), share=1),
@@ -43,7 +46,10 @@ class RemarksView(QFrame):
             tr("Lines that are not followed as they stand"),
             self,
         )
+        self.table.setWordWrap(True)
+        self.table.verticalHeader().setDefaultSectionSize(_ROW)
         self.table.setFixedHeight(_HEIGHT)
+        self._one_file = True
         self.table.hide()
         column.addWidget(self.table)
         self.hide()
@@ -60,6 +66,7 @@ class RemarksView(QFrame):
                     len(remarks),
                 )
             )
+        self._one_file = len({said.file for said in remarks}) < 2
         self.table.set_rows(remarks)
 
     @Slot(bool)
@@ -67,6 +74,6 @@ class RemarksView(QFrame):
         self.fold.set_icon("chevron_down" if unfolded else "chevron")
         self.table.setVisible(unfolded)
 
-
-def _place(said: Remark) -> str:
-    return f"{said.file}:{said.line}"
+    def _place(self, said: Remark) -> str:
+        """The line, with the file's name where a file includes others."""
+        return str(said.line) if self._one_file else f"{said.file}:{said.line}"

@@ -129,6 +129,41 @@ rich=13.0=pypi_0
     assert (5, "numpy=1.21.2=py39h20f2e39_0") in said(reading)
 
 
+def test_what_conda_list_prints_is_read(tmp_path: Path) -> None:
+    text = """\
+# packages in environment at /Users/me/miniforge3/envs/cv:
+#
+# Name                    Version                   Build  Channel
+aom                       3.5.0                h7ea286d_0    conda-forge
+numpy                     1.21.2           py39h20f2e39_0    conda-forge
+python                    3.9.7                h12debd9_1
+rich                      13.0                     pypi_0    pypi
+"""
+    request = read(tmp_path, text, "requirements.txt").request
+    assert (request.engine, request.channels) == (Engine.CONDA, ("conda-forge",))
+    assert request.requirements == ("aom=3.5.0=h7ea286d_0", "numpy=1.21.2=py39h20f2e39_0")
+    assert request.pip_requirements == ("rich==13.0",)
+
+
+def test_what_pip_list_and_pip_freeze_print_is_read(tmp_path: Path) -> None:
+    text = "Package    Version  Editable project location\n---------- -------- ---\n"
+    text += "numpy      1.21.2\nmine 0.1 /home/me/x\n"
+    assert read(tmp_path, text, "list.txt").request.requirements == ("numpy==1.21.2", "mine==0.1")
+    text = (
+        "numpy @ file:///tmp/build/80754af9/numpy_1/work\n"
+        "paint[oil] @ file:///C:/x/paint-2.4-py3-none-any.whl ; python_version > '3'\n"
+        "CC2/Submodules/CybORG\n"
+    )
+    reading = read(tmp_path, text, "requirements.txt")
+    assert reading.request.requirements == ("numpy", 'paint[oil]==2.4; python_version > "3"')
+    assert [line for line, _ in said(reading)] == [1, 2, 3]
+    (tmp_path / "paint-2.4-py3-none-any.whl").touch()
+    wheel = (tmp_path / "paint-2.4-py3-none-any.whl").as_uri()
+    reading = read(tmp_path, f"paint @ {wheel}\n", "requirements.txt")
+    assert reading.request.requirements == (f"paint @ {wheel}",)
+    assert reading.remarks == ()
+
+
 PROJECT = """\
 [project]
 name = "my-vision"
@@ -318,7 +353,7 @@ ODD = (
 def mutated(text: str, chance: random.Random) -> bytes:
     """The text with some things cut, doubled, put elsewhere or in between; sometimes in other bytes altogether."""
     lines = text
-    for _ in range(chance.randint(1, 6)):
+    for _ in range(chance.choice((1, 1, 2, 6))):
         at = chance.randrange(len(lines) + 1)
         until = min(len(lines), at + chance.choice((1, 2, 5, 20, 80)))
         match chance.randrange(5):
