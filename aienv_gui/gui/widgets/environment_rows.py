@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aienv_gui.core.wording import Text, tr
+from aienv_gui.core.wording import Text, tr, verbatim
 from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of, overall
 from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.services import Services
@@ -47,8 +47,21 @@ MAKER_WORDS: Final[dict[Maker, Text]] = {
     Maker.AIENV: tr("made by AIEnv"),
     Maker.BUILT_IN: tr("built in"),
     Maker.CONDA: tr("conda"),
+    Maker.MAMBA: verbatim("mamba"),
+    Maker.MICROMAMBA: verbatim("micromamba"),
+    Maker.PIXI: verbatim("pixi"),
     Maker.VENV: tr("venv"),
+    Maker.VIRTUALENV: verbatim("virtualenv"),
+    Maker.UV: verbatim("uv"),
+    Maker.UV_TOOL: tr("a program of uv"),
+    Maker.PIPX: tr("a program of pipx"),
+    Maker.POETRY: verbatim("Poetry"),
+    Maker.PIPENV: verbatim("Pipenv"),
     Maker.PYENV: tr("pyenv"),
+    Maker.ASDF: verbatim("asdf"),
+    Maker.MISE: verbatim("mise"),
+    Maker.UV_PYTHON: tr("a Python of uv"),
+    Maker.HOMEBREW: verbatim("Homebrew"),
     Maker.SYSTEM: tr("the system's"),
 }
 
