@@ -275,6 +275,7 @@ def _plain_version(version: str) -> str:
 def _fault(prefix: Path, python: Path, config: dict[str, str]) -> Text | None:
     if not is_folder(prefix):
         return tr("Its folder is gone.")
+    shown = one_line(str(python))
     home = config.get("home")
     if home and _is_gone(home):
         return _base_gone(home)
@@ -285,14 +286,14 @@ def _fault(prefix: Path, python: Path, config: dict[str, str]) -> Text | None:
         if home:
             return tr(
                 "Its own interpreter {python} is missing. Make the environment again: the Python for it is there.",
-                python=python,
+                python=shown,
             )
         return tr("It has no Python interpreter.")
     if sys.platform != "win32" and not os.access(python, os.X_OK):
-        return tr("Its Python interpreter may not be run: {python}.", python=python)
+        return tr("Its Python interpreter may not be run: {python}.", python=shown)
     for record in _conda_records(prefix):
         if _is_cut(record):
-            return tr("Its package list is damaged: {file}.", file=record)
+            return tr("Its package list is damaged: {file}.", file=one_line(str(record)))
     return None
 
 

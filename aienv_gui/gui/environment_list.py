@@ -17,9 +17,10 @@ _SETTLE_MS = 400  # a build or a deletion is several changes in the folder
 
 
 class EnvironmentList(QObject):
-    """Lives in the GUI thread. Empty until the first look ends (`loaded`); `refresh` never blocks.
+    """Lives in the GUI thread; `refresh` never blocks. Empty until the first look ends (`loaded`).
 
-    The folder of our own environments is watched, so that what is deleted outside the program disappears here too.
+    Until then it holds the list as last seen, kept in the cache, where there is one (`stale`). The folder of our own
+    environments is watched, so that what is deleted outside the program disappears here too.
     """
 
     changed = Signal()
@@ -32,6 +33,7 @@ class EnvironmentList(QObject):
         self.items: tuple[Environment, ...] = ()
         self.unfinished: tuple[Unfinished, ...] = ()
         self.loaded = False
+        self.stale = False
         self.problem: Problem | None = None
         self._job: Job | None = None
         self._again = False
@@ -63,15 +65,25 @@ class EnvironmentList(QObject):
             self._again = True
             return
         self._job = self._jobs.start(tr("Look for environments"), look, self._folders, quiet=True)
+        self._job.partial.connect(self._on_known)
         self._job.succeeded.connect(self._on_found)
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_finished)
+
+    @Slot(object)
+    def _on_known(self, items: tuple[Environment, ...]) -> None:
+        if self.loaded:
+            return
+        self.items = items
+        self.stale = True
+        self.changed.emit()
 
     @Slot(object)
     def _on_found(self, found: Found) -> None:
         self.problem = None
         if self.loaded and (found.environments, found.unfinished) == (self.items, self.unfinished):
             return
+        self.stale = False
         self.items, self.unfinished = found.environments, found.unfinished
         self.loaded = True
         self.changed.emit()

@@ -85,10 +85,18 @@ class Cards:
 
 
 def look(folders: Folders, reporter: Reporter) -> Found:
-    """Find the environments of this machine and the builds that were interrupted."""
+    """Find the environments of this machine and the builds that were interrupted.
+
+    The environments as last seen come first, as a partial result (a tuple), before anything heavy is imported.
+    """
+    from aienv_gui.environments import found_before
+
+    known = found_before.read(folders)
+    if known:
+        reporter.partial(tuple(seen.environment for seen in known))
     from aienv_gui.environments import discovery, transaction
 
-    return Found(discovery.discover(folders, reporter), transaction.unfinished(folders))
+    return Found(discovery.discover_kept(known, folders, reporter), transaction.unfinished(folders))
 
 
 def offer(cards: Cards, reporter: Reporter) -> Offer:

@@ -114,6 +114,9 @@ class EnvironmentsPage(Page):
         self.rows = EnvironmentRows(self.services, left)
         self.rows.picked.connect(self._on_picked)
         side.addWidget(self.rows, 1)
+        self._stale = Label(tr("As last seen. Looking again..."), role="muted", parent=left)
+        self._stale.hide()
+        side.addWidget(self._stale)
         self._none = Label(role="muted", parent=left)
         self._none.hide()
         side.addWidget(self._none)
@@ -219,7 +222,8 @@ class EnvironmentsPage(Page):
     @Slot()
     def _on_list_changed(self) -> None:
         environments = self.services.environments
-        if not environments.loaded:
+        self._stale.setVisible(environments.stale)
+        if not (environments.loaded or environments.stale):
             return
         self._problem.clear()
         before = self.details.environment
@@ -244,6 +248,7 @@ class EnvironmentsPage(Page):
 
     @Slot(object)
     def _on_list_failed(self, problem: Problem) -> None:
+        self._stale.hide()
         self._problem.show_problem(problem)
 
     @Slot(object)
