@@ -133,10 +133,12 @@ def _read(folder: Path, holder: Environment | None, by_prefix: Mapping[str, Envi
 def _started(program: str, by_prefix: Mapping[str, Environment]) -> Environment | None:
     """The environment a program lies in. The program is not resolved: in a venv it is a link out of it."""
     path = Path(program)
+    if not path.is_absolute() or not path.name.lower().startswith(("python", "pypy")):
+        return None
     for prefix in (path.parent.parent, path.parent):  # on Windows conda's lies at the top
         for name in (str(prefix), os.path.realpath(prefix)):
             found = by_prefix.get(os.path.normcase(name))
-            if found is not None and path.is_absolute():
+            if found is not None:
                 return found
     return None
 

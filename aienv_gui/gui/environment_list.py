@@ -9,6 +9,7 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal, Slot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.kernels import Kernel
 from aienv_gui.environments.records import Environment, Maker, Unfinished
 from aienv_gui.gui.environment_work import Found, look
 from aienv_gui.gui.jobs import Job, Jobs
@@ -32,6 +33,7 @@ class EnvironmentList(QObject):
         self._folders = folders
         self.items: tuple[Environment, ...] = ()
         self.unfinished: tuple[Unfinished, ...] = ()
+        self.lost_kernels: tuple[Kernel, ...] = ()
         self.loaded = False
         self.stale = False
         self.problem: Problem | None = None
@@ -81,10 +83,12 @@ class EnvironmentList(QObject):
     @Slot(object)
     def _on_found(self, found: Found) -> None:
         self.problem = None
-        if self.loaded and (found.environments, found.unfinished) == (self.items, self.unfinished):
+        now = Found(self.items, self.unfinished, self.lost_kernels)
+        if self.loaded and found == now:
             return
         self.stale = False
         self.items, self.unfinished = found.environments, found.unfinished
+        self.lost_kernels = found.lost_kernels
         self.loaded = True
         self.changed.emit()
 
