@@ -42,9 +42,10 @@ def discover(folders: Folders, reporter: Reporter) -> tuple[Environment, ...]:
 def discover_kept(known: Iterable[Seen], folders: Folders, reporter: Reporter) -> tuple[Environment, ...]:
     """`discover`, with what was kept at the last look already read."""
     reporter.status(tr("Looking for environments"))
-    look = _Look(folders, reporter, {seen.environment.prefix: seen for seen in known})
-    seen = look.everything()
-    found_before.write(seen, folders)
+    before = tuple(known)
+    seen = _Look(folders, reporter, {each.environment.prefix: each for each in before}).everything()
+    if seen != before:
+        found_before.write(seen, folders)
     return tuple(each.environment for each in seen)
 
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import tr
+from aienv_gui.core.wording import tr, verbatim
 from aienv_gui.environments.kernels import Kernel, RemovedKernel
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import Scroller
@@ -23,7 +23,7 @@ class KernelCard(Card):
     """One kernel, with the button that removes it where it is the user's own."""
 
     def __init__(self, kernel: Kernel, parent: QWidget | None = None) -> None:
-        super().__init__(tr("“{name}”", name=kernel.title), parent)
+        super().__init__(verbatim(kernel.title), parent)
         self.kernel = kernel
         if kernel.fault is not None:
             self.body.addWidget(Label(kernel.fault, parent=self))
