@@ -109,7 +109,7 @@ def _question(place: Place, known: Mapping[Path, Seen], folders: Folders) -> Cal
         before = known.get(place.prefix)
         if before is not None and before.unchanged and maker in (None, before.environment.maker):
             return identity, before
-        dates = dates_of(watched(place.prefix, folders))  # first: what changes meanwhile is read again next time
+        dates = dates_of(watched(place.prefix))  # first: what changes meanwhile is read again next time
         return identity, Seen(read_environment(place.prefix, maker, folders), dates)
 
     return ask

@@ -91,10 +91,10 @@ def site_packages_of(prefix: Path, python: Path) -> Iterator[Path]:
                 yield from sorted(library.glob("python[23].*/site-packages"))
 
 
-def watched(prefix: Path, folders: Folders) -> list[Path]:
+def watched(prefix: Path) -> list[Path]:
     """The files and folders whose dates change when what `read_environment` tells of an environment changes.
 
-    A conda record that is damaged in place changes none; a validation finds it.
+    Its health is not among it. A conda record that is damaged in place changes none; a validation finds it.
     """
     python = interpreter_of(prefix)
     home = _venv_config(prefix).get("home")
@@ -110,7 +110,6 @@ def watched(prefix: Path, folders: Folders) -> list[Path]:
         python,
         *([Path(home)] if home else []),
         *site_packages_of(prefix, python),
-        manifests.health_file(prefix, folders),
     ]
 
 

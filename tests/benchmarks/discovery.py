@@ -101,7 +101,16 @@ class Home:
         return (time.perf_counter() - began) * 1000
 
     def _package_list(self, prefix: Path) -> None:
-        command: list[str | Path] = [uv_program(), "pip", "list", "--quiet", "--no-config", "--offline", "--python", prefix]
+        command: list[str | Path] = [
+            uv_program(),
+            "pip",
+            "list",
+            "--quiet",
+            "--no-config",
+            "--offline",
+            "--python",
+            prefix,
+        ]
         subprocess.run(command, check=True, capture_output=True, env=self._environment)
 
 
