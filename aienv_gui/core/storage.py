@@ -67,6 +67,11 @@ class Folders:
         return self.environments / ".staging"
 
     @property
+    def snapshots(self) -> Path:
+        """Former states of the environments; on their disk, because going back is a rename."""
+        return self.environments / ".snapshots"
+
+    @property
     def runs(self) -> Path:
         """One folder a training run."""
         return self.data / "runs"

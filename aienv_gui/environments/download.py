@@ -58,6 +58,18 @@ def cached(file: PlannedFile, folders: Folders) -> Path | None:
     return path if _note_says(path, file.sha256) else None
 
 
+def check_again(file: PlannedFile, folders: Folders) -> None:
+    """Read a file that is here again, whatever was noted; where it is damaged it goes and is fetched anew."""
+    path = _place(wheels_folder(folders), file)
+    if not path.is_file():
+        return
+    digest = sha256_of(path)
+    if digest == (file.sha256 or noted_hash(path)):
+        _write_note(path, digest)
+    else:
+        path.unlink()
+
+
 def _place(folder: Path, file: PlannedFile) -> Path:
     # Both come from an index: neither may lead out of the folder.
     key = file.sha256 if re.fullmatch(r"[0-9a-f]{64}", file.sha256) else hashlib.sha256(file.url.encode()).hexdigest()
@@ -356,10 +368,14 @@ def keep(part: Path, target: Path, digest: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     replace(part, target)
     part.unlink(missing_ok=True)  # a rename between two links of one file leaves both
-    state = target.stat()
-    temporary = part.with_suffix(".json")
+    _write_note(target, digest)
+
+
+def _write_note(path: Path, digest: str) -> None:
+    state = path.stat()
+    temporary = _note(path).with_suffix(f".{os.getpid()}.part")
     temporary.write_text(json.dumps([digest, state.st_size, state.st_mtime_ns]), encoding="utf-8")
-    replace(temporary, _note(target))
+    replace(temporary, _note(path))
 
 
 def _note(path: Path) -> Path:

@@ -48,7 +48,7 @@ def installed_packages(environment: Environment, reporter: Reporter, *, sizes: b
     """
     found: dict[str, Installed] = {}
     owned: dict[str, str] = {}  # dist-info folder of a conda package -> the package
-    for record in _conda_records(environment.prefix):
+    for record in conda_records(environment.prefix):
         reporter.checkpoint()
         package = _conda_package(record, sizes)
         found[package.name] = package
@@ -73,7 +73,8 @@ def installed_packages(environment: Environment, reporter: Reporter, *, sizes: b
     return tuple(sorted({**found, **by_pip}.values(), key=lambda package: package.name))
 
 
-def _conda_records(prefix: Path) -> Iterator[Mapping[str, Any]]:
+def conda_records(prefix: Path) -> Iterator[Mapping[str, Any]]:
+    """What conda-meta says of each package, as far as it can be read."""
     with suppress(OSError):
         for path in sorted((prefix / "conda-meta").glob("*.json")):
             with suppress(OSError, ValueError, RecursionError):

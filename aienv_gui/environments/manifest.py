@@ -95,6 +95,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "free_bytes": plan.free_bytes,
         "notes": [note.to_json() for note in plan.notes],
         "lock": plan.lock,
+        "distrusted": list(plan.distrusted),
     }
 
 
@@ -109,6 +110,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         free_bytes=data["free_bytes"],
         notes=tuple(Text.from_json(note) for note in data["notes"]),
         lock=dict(data["lock"]),
+        distrusted=tuple(data.get("distrusted", ())),
     )
 
 

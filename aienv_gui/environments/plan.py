@@ -10,8 +10,9 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import size, tr
 from aienv_gui.environments.backend import Backend
 from aienv_gui.environments.download import local_path
+from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.pip_configuration import read_pip_configuration
-from aienv_gui.environments.records import Engine, Plan, Request, Sources
+from aienv_gui.environments.records import Engine, Former, Plan, Request, Sources
 
 
 def backend_of(engine: Engine) -> Backend:
@@ -25,13 +26,27 @@ def backend_of(engine: Engine) -> Backend:
     return UvBackend()
 
 
-def make_plan(request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
+def make_plan(
+    request: Request, sources: Sources, folders: Folders, reporter: Reporter, former: Former | None = None
+) -> Plan:
     """Resolve a request to exact files with sizes and hashes. Changes nothing but caches; takes seconds.
+
+    What `former` names keeps its version where the request lets it.
 
     Raises `Problem`: ``conflict``, ``no_such_package``, ``no_network``, ``no_python``... and `Cancelled`.
     """
     reporter.checkpoint()
-    return backend_of(request.engine).plan(request, sources, folders, reporter)
+    return backend_of(request.engine).plan(request, sources, folders, reporter, former)
+
+
+def plan_of_lock(manifest: Manifest, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
+    """What it takes to build the very same files again. Asks the network for sizes at most.
+
+    Raises `Problem` where the Python it is made from is gone, and `Cancelled`.
+    """
+    reporter.checkpoint()
+    reporter.status(tr("Adding up sizes"))
+    return backend_of(manifest.request.engine).plan_of_lock(manifest, sources, folders)
 
 
 def check_room(plan: Plan, folders: Folders) -> None:

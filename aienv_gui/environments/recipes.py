@@ -228,10 +228,20 @@ def folder_name(name: str) -> str:
     return f"{kept[:40]}-{digest}" if kept and kept not in _RESERVED else f"environment-{digest}"
 
 
-def check_name(name: str, folders: Folders) -> None:
-    """Raise `Problem` where no environment can be made under this name. Quotes, spaces, any script and emoji are fine.
+def free_folder_name(name: str, folders: Folders) -> str:
+    """The folder's name for a new environment: `folder_name`, with a number where another environment lies there."""
+    wanted = free = folder_name(name)
+    number = 2
+    while (folders.environments / free).exists():
+        free = f"{wanted}-{number}"
+        number += 1
+    return free
 
-    Looks at the folder of environments; a millisecond.
+
+def check_name(name: str, folders: Folders, *, now: str = "") -> None:
+    """Raise `Problem` where no environment can have this name. Quotes, spaces, any script and emoji are fine.
+
+    `now` is the present name of one that is to be called so. Looks at the folder of environments; a millisecond.
     """
     wanted = name.strip()
     if not wanted:
@@ -244,7 +254,7 @@ def check_name(name: str, folders: Folders) -> None:
     if any(_is_hidden(character) for character in wanted):
         raise _bad_name(tr("The name holds a character that cannot be shown."), tr("Type the name again by hand."))
     check_writable(folders.environments)
-    final = folders.environments / folder_name(wanted)
+    final = folders.environments / free_folder_name(wanted, folders)
     if len(str(final)) > _LONGEST_PREFIX:
         raise _bad_name(
             tr("The folder's path would be too long: {path}", path=final),
@@ -254,15 +264,10 @@ def check_name(name: str, folders: Folders) -> None:
             ),
         )
     for existing in (BUILT_IN_NAME, *_existing(folders)):
-        if existing.casefold() == wanted.casefold():
+        if existing.casefold() == wanted.casefold() != now.casefold():
             raise _bad_name(
                 tr("There is already an environment called “{name}”.", name=existing), tr("Choose another name.")
             )
-    if final.exists():
-        raise _bad_name(
-            tr("The name is too much like that of another environment: the folder {path} exists.", path=final),
-            tr("Choose another name."),
-        )
 
 
 def _is_hidden(character: str) -> bool:

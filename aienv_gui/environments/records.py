@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -173,6 +174,7 @@ class Plan:
     free_bytes: int
     notes: tuple[Text, ...] = ()  # what the user should know: the accelerator build and why, what was left out
     lock: dict[str, Any] = field(default_factory=dict)  # the engine's own lock, opaque to everyone else
+    distrusted: tuple[str, ...] = ()  # packages whose unpacked copies in the caches may be damaged: unpacked anew
 
     @property
     def fits(self) -> bool:
@@ -200,12 +202,16 @@ class PackageProgress:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A build that was interrupted: its staging folder, and what was asked. It can be resumed or discarded."""
+    """A build or a change that was interrupted: its staging folder, and what was asked.
+
+    It can be resumed or discarded; what a change was to replace is as it was before.
+    """
 
     folder: Path
     request: Request
     started: float  # seconds since the epoch
     plan: Plan | None = None
+    replacing: Text | None = None  # a change: what the state before it is called in the list of snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +224,14 @@ class Change:
     update_all: bool = False
     accelerator: str = ""  # an id of `accelerators`: change to this build
     repair: bool = False  # install everything again as its lock says
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What is installed and stays in its version wherever a new plan allows it."""
+
+    packages: tuple[Package, ...] = ()  # the package index's
+    records: tuple[Mapping[str, Any], ...] = ()  # conda's, as conda-meta has them
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,30 @@
-"""A change is a transaction: what was there stays byte for byte until a rename makes the new whole.
+"""A change is a transaction: what was there stays byte for byte until renames make the new whole.
 
-``<staging>/<folder name>/`` belongs to one build: ``journal.json`` says what was asked and planned, ``env-<build>/`` is
-the environment being made. It is made whole and checked there, gets its ``aienv.json``, and becomes the environment by
-one rename. What a killed application or worker leaves is found by its journal and resumed or discarded. Deleting is a
-rename out of the folder of environments first.
+An environment is made and checked whole in the staging folder (`staging`), gets its ``aienv.json``, and becomes the
+environment by a rename; one that it takes the place of becomes a snapshot, by which the change can be undone. What a
+killed application or worker leaves is found by its journal and resumed or discarded. Deleting is a rename out of the
+folder of environments first.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.storage import Folders, free_bytes, read_json, sync_folder, write_json, writing_failed
+from aienv_gui.core.storage import Folders, free_bytes, read_json, sync_folder, writing_failed
 from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import tr
+from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments import snapshots
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.locks import acquire, locking_failed, release
+from aienv_gui.environments.in_use import refuse_in_use
+from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import (
     Manifest,
     folders_to_json,
@@ -38,16 +36,27 @@ from aienv_gui.environments.manifest import (
     without_passwords,
     write_manifest,
 )
+from aienv_gui.environments.ownership import check_ours, manifest_of
 from aienv_gui.environments.plan import check_room, make_plan
-from aienv_gui.environments.recipes import check_name, folder_name
-from aienv_gui.environments.records import Environment, Maker, Plan, Sources, Unfinished
+from aienv_gui.environments.recipes import check_name, free_folder_name
+from aienv_gui.environments.records import ChangePlan, Environment, Maker, Plan, Sources, Unfinished
+from aienv_gui.environments.staging import (
+    JOURNAL,
+    NEW,
+    TEMPORARY,
+    TRASH,
+    VERSION,
+    lock_file,
+    locked,
+    new_trash,
+    open_place,
+    remove,
+    settle,
+    swap,
+    sweep,
+)
 from aienv_gui.environments.worker_call import DIED, call
 
-_VERSION: Final = 1
-_JOURNAL: Final = "journal.json"
-_TEMPORARY: Final = "tmp"  # what a build puts aside for a moment; swept with it, however it ends
-_TRASH: Final = ".trash-"
-_NEW: Final = ".new-"
 _NEW_AGE_S: Final = 60.0  # a folder that is being made for a moment only
 
 
@@ -61,16 +70,63 @@ def build(plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) ->
     check_name(plan.request.name, folders)
     check_room(replace(plan, free_bytes=free_bytes(folders.environments)), folders)
     reporter.checkpoint()
-    slug = folder_name(plan.request.name)
-    with _locked(slug, folders):
-        return _build(plan, sources, folders, reporter, slug)
+    slug = free_folder_name(plan.request.name, folders)
+    with locked(slug, folders):
+        return _build(plan, None, sources, folders, reporter, folders.environments / slug)
 
 
-def _build(plan: Plan, sources: Sources, folders: Folders, reporter: Reporter, slug: str) -> Environment:
-    final = folders.environments / slug
+def change(planned: ChangePlan, sources: Sources, folders: Folders, reporter: Reporter) -> Environment:
+    """Carry out a change: the whole new environment is made beside the old one, which then becomes a snapshot.
+
+    As `build`. Raises `Problem` also where a program runs from the environment or where it was changed since.
+    """
+    environment, prefix = planned.environment, planned.environment.prefix
+    check_ours(environment, folders)
+    check_room(replace(planned.plan, free_bytes=free_bytes(folders.environments)), folders)
+    reporter.checkpoint()
+    with locked(prefix.name, folders):
+        refuse_in_use(environment)
+        if read_environment(prefix, Maker.AIENV).packages != environment.packages:
+            raise Problem(
+                tr("{name} has changed meanwhile.", name=environment.name),
+                cause=tr("Other packages are installed than when the change was planned."),
+                cure=tr("Plan the change again."),
+                actions=(Action("retry", tr("Plan again")),),
+                code="changed_meanwhile",
+            )
+        return _build(planned.plan, reason_of(planned), sources, folders, reporter, prefix)
+
+
+def reason_of(planned: ChangePlan) -> Text:
+    """What the state before a change is called in the list of snapshots."""
+    asked, steps = planned.change, planned.differences
+    if asked.repair:
+        return tr("Before a repair")
+    if asked.accelerator:
+        return tr("Before changing the build for the graphics card")
+    added = [step.package for step in steps if not step.before]
+    removed = [step.package for step in steps if not step.after]
+    if len(steps) == 1:
+        name = steps[0].package
+        if added:
+            return tr("Before {package} was added", package=name)
+        if removed:
+            return tr("Before {package} was removed", package=name)
+        before, after = steps[0].before, steps[0].after
+        return tr("Before {package} changed from {before} to {after}", package=name, before=before, after=after)
+    return tr_count("Before {count} package changed", "Before {count} packages changed", len(steps))
+
+
+def _build(
+    plan: Plan, replacing: Text | None, sources: Sources, folders: Folders, reporter: Reporter, final: Path
+) -> Environment:
+    """Make the environment `final`. `replacing`: it is there, and this is what its present state is called then."""
     identity = uuid.uuid4().hex[:12]
-    _sweep(folders.staging / slug, folders)  # an earlier try; a half-linked environment is never gone on with
-    place = _open(plan, identity, slug, folders)
+    sweep(folders.staging / final.name, folders)  # an earlier try; a half-linked environment is never gone on with
+    journal = {"build": identity, "started": time.time(), "plan": without_passwords(plan_to_json(plan))}
+    if replacing is not None:
+        journal["replacing"] = replacing.to_json()
+    place = open_place(final.name, journal, folders)
     staging = place / f"env-{identity}"
     try:
         task = {
@@ -80,55 +136,62 @@ def _build(plan: Plan, sources: Sources, folders: Folders, reporter: Reporter, s
             "staging": str(staging),
             "final": str(final),
         }
-        call("build", task, place / _TEMPORARY, reporter)
+        call("build", task, place / TEMPORARY, reporter)
         reporter.checkpoint()
-        _commit(plan, identity, staging, final, folders)
+        if replacing is None:
+            _commit(plan, identity, staging, final, folders)
+        else:
+            _commit_change(plan, identity, replacing, place, final, folders)
     except BaseException as error:
         if not (isinstance(error, Problem) and error.code == DIED):
-            _sweep(place, folders)
+            sweep(place, folders)
         raise
-    _sweep(place, folders)
+    sweep(place, folders)
     return read_environment(final, Maker.AIENV, folders)
-
-
-def _open(plan: Plan, identity: str, slug: str, folders: Folders) -> Path:
-    """Make the build's staging folder with its journal, both at once."""
-    new = folders.staging / f"{_NEW}{identity}"
-    place = folders.staging / slug
-    try:
-        (new / _TEMPORARY).mkdir(parents=True)
-        write_json(
-            new / _JOURNAL,
-            {"build": identity, "started": time.time(), "plan": without_passwords(plan_to_json(plan))},
-            version=_VERSION,
-        )
-        rename(new, place)
-    except OSError as error:
-        shutil.rmtree(new, ignore_errors=True)
-        raise writing_failed(error, new) from error
-    except Problem:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    return place
 
 
 def _commit(plan: Plan, identity: str, staging: Path, final: Path, folders: Folders) -> None:
     """Make the staged environment the environment, by one rename."""
-    write_manifest(
-        staging, Manifest(request=plan.request, built=time.time(), build=identity, files=plan.files, lock=plan.lock)
-    )
-    check_name(plan.request.name, folders)  # another program may have taken the folder meanwhile
+    _describe(plan, identity, staging)
+    check_name(plan.request.name, folders)  # another program may have taken the name meanwhile
     health_file(final, folders).unlink(missing_ok=True)  # of a former environment of that name
     try:
         folders.environments.mkdir(parents=True, exist_ok=True)
+        former = snapshots.purge(final.name, folders)  # of one that was deleted outside
         rename(staging, final)
         sync_folder(folders.environments)
     except OSError as error:
         raise writing_failed(error, final) from error
+    if former is not None:
+        remove(former)
+
+
+def _commit_change(plan: Plan, identity: str, reason: Text, place: Path, final: Path, folders: Folders) -> None:
+    """Make the staged environment the environment, and what was there a snapshot."""
+    environment = read_environment(final, Maker.AIENV)
+    refuse_in_use(environment)  # building took a while
+    staging = place / f"env-{identity}"
+    present = _manifest_of(final)
+    name = present.request.name if present is not None else plan.request.name  # it may have another one meanwhile
+    _describe(replace(plan, request=replace(plan.request, name=name)), identity, staging)
+    outgoing = snapshots.new_place(final.name, reason, folders)
+    try:
+        swap(place, final, staging, outgoing, folders)
+    except OSError as error:
+        remove(outgoing.parent)
+        raise _renaming_failed(error, environment) from error
+    health_file(final, folders).unlink(missing_ok=True)
+    snapshots.trim(environment, folders)
+
+
+def _describe(plan: Plan, identity: str, staging: Path) -> None:
+    write_manifest(
+        staging, Manifest(request=plan.request, built=time.time(), build=identity, files=plan.files, lock=plan.lock)
+    )
 
 
 def unfinished(folders: Folders) -> tuple[Unfinished, ...]:
-    """The builds that were interrupted and that nobody works on now; also sweeps what is beyond use.
+    """The builds and changes that were interrupted and that nobody works on now; also sweeps what is beyond use.
 
     Reads a few files, and deletes what a former delete or discard left: seconds where that is much. Never raises.
     """
@@ -138,12 +201,12 @@ def unfinished(folders: Folders) -> tuple[Unfinished, ...]:
     except OSError:
         return ()
     for place in places:
-        if place.name.startswith(_TRASH):
-            _remove(place)
-        elif place.name.startswith(_NEW):
+        if place.name.startswith(TRASH):
+            remove(place)
+        elif place.name.startswith(NEW):
             with suppress(OSError):
                 if time.time() - place.stat().st_mtime > _NEW_AGE_S:
-                    _remove(place)
+                    remove(place)
         elif not place.name.startswith(".") and place.is_dir():
             found = _look_into(place, folders)
             if found is not None:
@@ -152,32 +215,38 @@ def unfinished(folders: Folders) -> tuple[Unfinished, ...]:
 
 
 def _look_into(place: Path, folders: Folders) -> Unfinished | None:
-    """What a staging folder is: an interrupted build, or None after sweeping what is of no use."""
+    """What a staging folder is: an interrupted build or change, or None after sweeping what is of no use."""
     try:
-        handle = acquire(_lock_file(place.name, folders))
+        handle = acquire(lock_file(place.name, folders))
     except OSError:
         return None
     if handle is None:
-        return None  # it is being built
+        return None  # it is being worked on
+    final = folders.environments / place.name
     try:
-        journal: dict[str, Any] = read_json(place / _JOURNAL, version=_VERSION)
+        settle(place, folders)
+        journal: dict[str, Any] = read_json(place / JOURNAL, version=VERSION)
         plan = plan_from_json(journal["plan"])
-        manifest = _manifest_of(folders.environments / place.name)
+        manifest = _manifest_of(final)
         if manifest is not None and manifest.build == journal["build"]:
-            _sweep(place, folders)  # it was killed between its rename and its end
+            sweep(place, folders)  # it was killed between its rename and its end
             return None
-        return Unfinished(folder=place, request=plan.request, started=float(journal["started"]), plan=plan)
+        replacing = Text.from_json(journal["replacing"]) if journal.get("replacing") else None
+        if replacing is not None and not final.is_dir():
+            sweep(place, folders)  # what it would change is gone
+            return None
+        return Unfinished(place, plan.request, float(journal["started"]), plan, replacing)
     except FileNotFoundError:
-        _sweep(place, folders)
+        sweep(place, folders)
         return None
     except OSError:
         return None  # it cannot be read now; perhaps the next time
     except Problem as problem:
         if problem.code != "newer_file":  # that one belongs to another AIEnv
-            _sweep(place, folders)
+            sweep(place, folders)
         return None
     except (KeyError, TypeError, ValueError):
-        _sweep(place, folders)
+        sweep(place, folders)
         return None
     finally:
         release(handle)
@@ -191,20 +260,46 @@ def _manifest_of(prefix: Path) -> Manifest | None:
 
 
 def resume(found: Unfinished, sources: Sources, folders: Folders, reporter: Reporter) -> Environment:
-    """Build what was interrupted, with the downloads that are here. As `build`."""
+    """Do what was interrupted, with the downloads that are here. As `build` and `change`."""
     plan = found.plan or make_plan(found.request, sources, folders, reporter)
-    return build(plan, sources, folders, reporter)
+    if found.replacing is None:
+        environment = build(plan, sources, folders, reporter)
+        if found.folder.is_dir():  # its folder's name was taken meanwhile, so another was used
+            discard(found, folders, reporter)
+        return environment
+    final = folders.environments / found.folder.name
+    environment = read_environment(final, Maker.AIENV)
+    check_ours(environment, folders)
+    with locked(final.name, folders):
+        refuse_in_use(environment)
+        return _build(plan, found.replacing, sources, folders, reporter, final)
 
 
 def discard(found: Unfinished, folders: Folders, reporter: Reporter) -> None:
-    """Sweep an interrupted build. Its downloads stay in the cache. Raises `Problem` where it is being built again."""
+    """Sweep what was interrupted. Its downloads stay in the cache. Raises `Problem` where it is being built again."""
     reporter.status(tr("Sweeping up"))
-    with _locked(found.folder.name, folders):
-        _sweep(found.folder, folders)
+    with locked(found.folder.name, folders):
+        sweep(found.folder, folders)
+
+
+def rename_environment(environment: Environment, name: str, folders: Folders, reporter: Reporter) -> Environment:
+    """Give an environment another name. Its folder stays, so that scripts, kernels and trainings go on working.
+
+    Raises `Problem` where the name cannot be used.
+    """
+    manifest = manifest_of(environment, folders)
+    if name.strip() == manifest.request.name:
+        return environment
+    check_name(name, folders, now=manifest.request.name)
+    reporter.checkpoint()
+    with locked(environment.prefix.name, folders):
+        changed = replace(manifest, request=replace(manifest.request, name=name.strip()))
+        write_manifest(environment.prefix, changed)
+    return read_environment(environment.prefix, Maker.AIENV, folders)
 
 
 def delete(environment: Environment, folders: Folders, reporter: Reporter) -> None:
-    """Delete an environment that the application made; one that is gone already is fine.
+    """Delete an environment that the application made, with its snapshots; one that is gone already is fine.
 
     It leaves the list by one rename; the sweeping after it takes seconds. Raises `Problem`.
     """
@@ -220,76 +315,31 @@ def delete(environment: Environment, folders: Folders, reporter: Reporter) -> No
         )
     reporter.status(tr("Deleting {name}", name=environment.name))
     reporter.checkpoint()
-    with _locked(prefix.name, folders):
-        trash = folders.staging / f"{_TRASH}{uuid.uuid4().hex[:12]}"
+    with locked(prefix.name, folders):
+        refuse_in_use(environment)
+        trash = new_trash(folders)
         try:
             folders.staging.mkdir(parents=True, exist_ok=True)
+            former = snapshots.purge(prefix.name, folders)
             prefix.rename(trash)
             sync_folder(folders.environments)
         except FileNotFoundError:
             return
         except OSError as error:
-            if sys.platform == "win32" and isinstance(error, PermissionError):
-                raise Problem(
-                    tr("{name} is in use.", name=environment.name),
-                    cause=tr("A program that runs from this environment holds its files."),
-                    cure=tr("Close the programs and trainings that use it, then try again."),
-                    actions=(Action("retry", tr("Try again")),),
-                    code="in_use",
-                ) from error
-            raise writing_failed(error, prefix) from error
+            raise _renaming_failed(error, environment) from error
         health_file(prefix, folders).unlink(missing_ok=True)
-        _remove(trash)
+        for folder in (trash, former):
+            if folder is not None:
+                remove(folder)
 
 
-def _lock_file(slug: str, folders: Folders) -> Path:
-    return folders.staging / ".locks" / f"{slug}.lock"
-
-
-@contextmanager
-def _locked(slug: str, folders: Folders) -> Iterator[None]:
-    """Hold a name. Raises `Problem` where another process or job holds it."""
-    try:
-        handle = acquire(_lock_file(slug, folders))
-    except OSError as error:
-        raise locking_failed(error, _lock_file(slug, folders)) from error
-    if handle is None:
-        raise Problem(
-            tr("This environment is being worked on already."),
-            cause=tr("Another job, or another window of AIEnv, builds or deletes an environment of this name."),
-            cure=tr("Wait until it has ended, or choose another name."),
-            code="busy",
+def _renaming_failed(error: OSError, environment: Environment) -> Problem:
+    if sys.platform == "win32" and isinstance(error, PermissionError):
+        return Problem(
+            tr("{name} is in use.", name=environment.name),
+            cause=tr("A program that runs from this environment holds its files."),
+            cure=tr("Close the programs and trainings that use it, then try again."),
+            actions=(Action("retry", tr("Try again")),),
+            code="in_use",
         )
-    try:
-        yield
-    finally:
-        release(handle)
-
-
-def _sweep(place: Path, folders: Folders) -> None:
-    """Take a staging folder away: out of sight by one rename, then deleted as far as the system lets us."""
-    trash = folders.staging / f"{_TRASH}{uuid.uuid4().hex[:12]}"
-    try:
-        place.rename(trash)
-    except FileNotFoundError:
-        return
-    except OSError:
-        _remove(place)
-    else:
-        _remove(trash)
-
-
-def _remove(folder: Path) -> None:
-    """Delete a folder as far as possible; what cannot be deleted now is swept at the next look."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        with suppress(OSError):
-            folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
-        for parent, below, files in os.walk(folder):
-            # Files only where the system wants it: their modes are shared with the cache they are linked from.
-            for name in (*below, *files) if sys.platform == "win32" else below:
-                with suppress(OSError):
-                    path = Path(parent) / name
-                    if not path.is_symlink():
-                        path.chmod(path.stat().st_mode | stat.S_IRWXU)
-        shutil.rmtree(folder, ignore_errors=True)
+    return writing_failed(error, environment.prefix)

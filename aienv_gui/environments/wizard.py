@@ -109,7 +109,7 @@ def check_name(name: str, folders: Folders, reporter: Reporter) -> None:
     """Raise `Problem` where a new environment cannot be called `name`. Reads the disk."""
     reporter.checkpoint()
     recipes.check_name(name, folders)
-    if (folders.staging / recipes.folder_name(name)).is_dir():  # a new build would take its place
+    if (folders.staging / recipes.free_folder_name(name, folders)).is_dir():  # a new build would take its place
         raise Problem(
             tr("This name cannot be used."),
             cause=tr("There is an interrupted build of this name."),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -32,9 +33,10 @@ from aienv_gui.environments.manifest import (
     sources_from_json,
 )
 from aienv_gui.environments.plan import backend_of
-from aienv_gui.environments.records import PackageProgress
+from aienv_gui.environments.records import Former, Package, PackageProgress
 
 _PROGRESS_INTERVAL_S: Final = 0.05
+_PERHAPS_THE_CACHE: Final = ("tool_failed", "not_whole", "damaged_download")
 
 
 class _Lines(Silent):
@@ -74,19 +76,33 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
     folders = folders_from_json(task["folders"])
     staging = Path(task["staging"])
     backend = backend_of(plan.request.engine)
-    backend.fetch(plan, sources_from_json(task["sources"]), folders, reporter)
-    backend.install(plan, staging, Path(task["final"]), folders, reporter)
-    reporter.status(tr("Checking every file"))
-    faults = backend.verify(staging)
-    if faults:
-        raise Problem(
-            tr("The environment is not whole."),
-            cause=faults[0],
-            cure=tr("Try again. If it happens again, check the disk."),
-            details="\n".join(str(fault) for fault in faults[:50]),
-            code="not_whole",
-        )
-    return {}
+    sources = sources_from_json(task["sources"])
+    distrusted = set(plan.distrusted)
+    for last in (False, True):
+        if distrusted:
+            backend.distrust(distrusted, plan, folders, reporter)
+        backend.fetch(plan, sources, folders, reporter)
+        try:
+            backend.install(plan, staging, Path(task["final"]), folders, reporter)
+        except Problem as problem:
+            if last or problem.code not in _PERHAPS_THE_CACHE:
+                raise
+            distrusted = {file.package for file in plan.files}
+        else:
+            reporter.status(tr("Checking every file"))
+            faults = backend.verify(staging)
+            if not faults:
+                return {}
+            distrusted = {fault.package for fault in faults}
+        # Once more, with what is damaged in the caches unpacked anew: environments share their files with them.
+        shutil.rmtree(staging, ignore_errors=True)
+    raise Problem(
+        tr("The environment is not whole."),
+        cause=faults[0].text,
+        cure=tr("Try again. If it happens again, check the disk."),
+        details="\n".join(str(fault.text) for fault in faults[:50]),
+        code="not_whole",
+    )
 
 
 def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
@@ -95,7 +111,12 @@ def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
 
     request = request_from_json(task["request"])
     folders = folders_from_json(task["folders"])
-    return plan_to_json(solve(request, sources_from_json(task["sources"]), folders, reporter))
+    former = _former(task["former"]) if task.get("former") else None
+    return plan_to_json(solve(request, sources_from_json(task["sources"]), folders, reporter, former))
+
+
+def _former(data: Mapping[str, Any]) -> Former:
+    return Former(tuple(Package(**package) for package in data["packages"]), tuple(data["records"]))
 
 
 def newest(task: Mapping[str, Any], _reporter: _Lines) -> dict[str, Any]:

@@ -38,10 +38,15 @@ def main(name: str, one_run: Callable[[], Run], figures_of: Callable[[Sequence[R
     for number in range(max(LEAST_RUNS, options.runs)):
         runs.append(one_run())
         print(f"{name} {number + 1}: {_short(runs[-1])}", flush=True)
-    result = {"bench": name, "figures": figures_of(runs), "machine": machine(), "runs": runs}
-    print(json.dumps(result["figures"], indent=2))
-    if options.json is not None:
-        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    report(name, figures_of(runs), runs, options.json)
+
+
+def report(name: str, figures: Figures, runs: Sequence[Run], target: Path | None) -> None:
+    """Print the figures, and write them with every run to `target`."""
+    result = {"bench": name, "figures": figures, "machine": machine(), "runs": runs}
+    print(json.dumps(figures, indent=2))
+    if target is not None:
+        target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def child(script: str, *arguments: object) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
-from aienv_gui.environments import transaction
+from aienv_gui.environments import staging, transaction
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.interpreters import base_interpreters
 from aienv_gui.environments.manifest import Manifest, write_health, write_manifest
@@ -127,7 +127,7 @@ def test_a_deletion_that_takes_long_is_not_taken_for_one_from_outside(
 ) -> None:
     """It leaves the list by a rename; the sweeping of a gigabyte after it takes a while."""
     begun, swept = threading.Event(), threading.Event()
-    original = transaction._remove
+    original = staging.remove
 
     def slowly(folder: Path) -> None:
         if not begun.is_set():  # the deletion's own sweep; a look at the list sweeps too
@@ -135,7 +135,7 @@ def test_a_deletion_that_takes_long_is_not_taken_for_one_from_outside(
             assert swept.wait(60)
         original(folder)
 
-    monkeypatch.setattr(transaction, "_remove", slowly)
+    monkeypatch.setattr(transaction, "remove", slowly)
     driver.session.services.navigator.open("environments", mine)
     driver.click(driver.page.details.delete)
     question = next(q for q in driver.page.findChildren(Question) if q.isVisible())

@@ -14,39 +14,53 @@ from __future__ import annotations
 
 import base64
 import csv
+import glob
 import hashlib
 import io
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Final
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders
+from aienv_gui.core.storage import Folders, free_bytes
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import download
 from aienv_gui.environments.health import conda_integrity
-from aienv_gui.environments.health.integrity import site_packages
-from aienv_gui.environments.manifest import folders_to_json, plan_from_json, request_to_json, sources_to_json
-from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.health.integrity import Fault, site_packages
+from aienv_gui.environments.manifest import Manifest, folders_to_json, plan_from_json, request_to_json, sources_to_json
+from aienv_gui.environments.records import Former, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
 from aienv_gui.environments.uv.command import joined
+from aienv_gui.environments.uv.pylock import unpacked_bytes
+
+_UNPACKED: Final = 4  # a package's bytes on disk for each byte of its archive; indexes do not tell
 
 
 class CondaBackend:
     """Implements `backend.Backend` with py-rattler."""
 
-    def plan(self, request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
+    def plan(
+        self, request: Request, sources: Sources, folders: Folders, reporter: Reporter, former: Former | None = None
+    ) -> Plan:
         from aienv_gui.environments.worker_call import call
 
         task = {
             "request": request_to_json(request),
             "sources": sources_to_json(sources),
             "folders": folders_to_json(folders),
+            "former": asdict(former) if former is not None else None,
         }
         with tempfile.TemporaryDirectory(prefix="aienv-plan-", ignore_cleanup_errors=True) as temporary:
             return plan_from_json(call("plan", task, Path(temporary), reporter))
+
+    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders) -> Plan:
+        files = uv_backend.measured(manifest.files, joined(sources, manifest.request), folders)
+        return plan_of_files(manifest.request, files, (), dict(manifest.lock or {}), folders)
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
         download.fetch(plan.files, joined(sources, plan.request), folders, reporter)
@@ -54,14 +68,56 @@ class CondaBackend:
     def install(self, plan: Plan, staging: Path, final: Path, folders: Folders, reporter: Reporter) -> None:
         from aienv_gui.environments.conda.link import link  # py-rattler: in a worker process only
 
-        by_pip = [file for file in plan.files if file.filename.endswith(".whl")]
-        archives = {file.url: _fetched(file, folders) for file in plan.files if file not in by_pip}
+        by_pip = [file for file in plan.files if _by_pip(file)]
+        archives = {file.url: _fetched(file, folders) for file in plan.files if not _by_pip(file)}
         link(plan.lock, archives, staging, final, folders, reporter)
         uv_backend.install_files(by_pip, staging, folders, reporter)
         point_scripts(staging, final)
 
-    def verify(self, prefix: Path) -> tuple[Text, ...]:
-        return tuple(fault.text for fault in conda_integrity.verify(prefix))
+    def verify(self, prefix: Path) -> tuple[Fault, ...]:
+        return conda_integrity.verify(prefix)
+
+    def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
+        uv_backend.distrust(packages, [file for file in plan.files if _by_pip(file)], folders, reporter)
+        for file in plan.files:
+            if file.package in packages and not _by_pip(file):
+                download.check_again(file, folders)
+                for unpacked in unpacked_store(folders).glob(f"{glob.escape(archive_stem(file.filename))}*"):
+                    shutil.rmtree(unpacked, ignore_errors=True)
+
+
+def plan_of_files(
+    request: Request, files: tuple[PlannedFile, ...], notes: tuple[Text, ...], lock: dict[str, Any], folders: Folders
+) -> Plan:
+    """The plan for these files, with what they take."""
+    return Plan(
+        request=request,
+        files=files,
+        interpreter=None,
+        download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
+        installed_bytes=sum(_installed(file, folders) for file in files),
+        free_bytes=free_bytes(folders.environments),
+        notes=notes,
+        lock=lock,
+    )
+
+
+def _installed(file: PlannedFile, folders: Folders) -> int:
+    return unpacked_bytes(file, folders) if _by_pip(file) else (file.size_bytes or 0) * _UNPACKED
+
+
+def unpacked_store(folders: Folders) -> Path:
+    """Where py-rattler unpacks archives, to link the environments' files from."""
+    return folders.cache / "conda" / "packages"
+
+
+def archive_stem(filename: str) -> str:
+    """``numpy-2.1-py311_0`` of ``numpy-2.1-py311_0.conda``."""
+    return filename.removesuffix(".conda").removesuffix(".tar.bz2")
+
+
+def _by_pip(file: PlannedFile) -> bool:
+    return file.filename.endswith(".whl")
 
 
 def _fetched(file: PlannedFile, folders: Folders) -> Path:

@@ -54,7 +54,7 @@ async def _link(
     reporter: Reporter,
 ) -> None:
     steps = _Steps()  # type: ignore[abstract]  # what it leaves out does nothing
-    records = _local_records(lock["records"], archives)
+    records = records_of(lock["records"], {url: place.as_uri() for url, place in archives.items()})
     work = asyncio.ensure_future(
         rattler_install(
             records,
@@ -106,15 +106,15 @@ class _Steps(InstallerReporter):
         self.seen.put(self._names[index])
 
 
-def _local_records(data: Sequence[Mapping[str, Any]], archives: Mapping[str, Path]) -> list[RepoDataRecord]:
-    """The planned records, each with its fetched archive as address. py-rattler checks their SHA-256 again."""
+def records_of(data: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) -> list[RepoDataRecord]:
+    """The records as py-rattler has them, each with the address for its own; it checks their SHA-256 again."""
     records: list[RepoDataRecord] = []
     with tempfile.TemporaryDirectory(prefix="aienv-records-") as folder:
         index = Path(folder) / "index.json"  # the only way to make a record with all its fields
         for entry in data:
             index.write_text(json.dumps(entry), encoding="utf-8")
             record = PackageRecord.from_index_json(index, entry.get("size"), entry.get("sha256"), entry.get("md5"))
-            address = archives[entry["url"]].as_uri()
+            address = addresses.get(entry["url"], entry["url"])
             records.append(RepoDataRecord(record, entry["fn"], address, entry.get("channel") or ""))
     return records
 

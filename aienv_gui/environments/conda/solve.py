@@ -28,23 +28,26 @@ from rattler import solve as rattler_solve
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidMatchSpecError, IoError, SolverError
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, free_bytes
+from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments.conda.backend import plan_of_files
+from aienv_gui.environments.conda.link import records_of
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
-from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.records import Former, Package, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
-from aienv_gui.environments.uv.pylock import unpacked_bytes
 
-_UNPACKED: Final = 4  # a package's bytes on disk for each byte of its archive; indexes do not tell
 # Python packages whose conda name is not their name on the package index.
 _OTHER_NAMES: Final = {"pytorch": "torch", "tensorflow-base": "tensorflow", "python-graphviz": "graphviz"}
 
 
-def solve(request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
+def solve(
+    request: Request, sources: Sources, folders: Folders, reporter: Reporter, former: Former | None = None
+) -> Plan:
     """Resolve `request` to exact packages; its pip part is resolved by uv against them. Raises `Problem`.
 
+    What `former` names keeps its version where nothing is against it.
     Changes nothing but caches. Reads the channels' lists over the network: seconds, the first time many.
     """
     names, notes = channels_of(request, sources)
@@ -52,12 +55,14 @@ def solve(request: Request, sources: Sources, folders: Folders, reporter: Report
         os.environ["SSL_CERT_FILE"] = sources.certificate
     specs = _specs(request)
     reporter.status(tr("Working out which packages are needed"))
-    records = asyncio.run(_solve(specs, [channel_of(name) for name in names], names, request, folders))
+    former = former or Former()
+    locked = records_of(former.records, {})
+    records = asyncio.run(_solve(specs, [channel_of(name) for name in names], names, request, folders, locked))
     data = [json.loads(record.to_json()) for record in records]
     files = tuple(_planned(entry) for entry in data)
     lock: dict[str, Any] = {"records": data, "requested": [str(spec) for spec in specs]}
     if request.pip_requirements:
-        resolution = _resolve_pip(request, data, sources, folders, reporter)
+        resolution = _resolve_pip(request, data, sources, folders, reporter, former.packages)
         lock["pylock"] = resolution.lock
         files += resolution.files
         notes += resolution.notes
@@ -70,16 +75,7 @@ def solve(request: Request, sources: Sources, folders: Folders, reporter: Report
         )
     reporter.status(tr("Adding up sizes"))
     files = uv_backend.measured(files, sources, folders)
-    return Plan(
-        request=request,
-        files=files,
-        interpreter=None,
-        download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-        installed_bytes=sum(_installed(file, folders) for file in files),
-        free_bytes=free_bytes(folders.environments),
-        notes=notes,
-        lock=lock,
-    )
+    return plan_of_files(request, files, notes, lock, folders)
 
 
 def channels_of(request: Request, sources: Sources) -> tuple[tuple[str, ...], tuple[Text, ...]]:
@@ -139,14 +135,23 @@ def _specs(request: Request) -> list[MatchSpec]:
 
 
 async def _solve(
-    specs: Sequence[MatchSpec], channels: Sequence[Channel], names: Sequence[str], request: Request, folders: Folders
+    specs: Sequence[MatchSpec],
+    channels: Sequence[Channel],
+    names: Sequence[str],
+    request: Request,
+    folders: Folders,
+    locked: Sequence[RepoDataRecord],
 ) -> list[RepoDataRecord]:
     gateway = Gateway(cache_dir=folders.cache / "conda" / "repodata")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of channels about themselves; nothing the user can act on
         try:
             return await rattler_solve(
-                list(channels), list(specs), gateway=gateway, virtual_packages=machine(request.accelerator)
+                list(channels),
+                list(specs),
+                gateway=gateway,
+                locked_packages=list(locked),
+                virtual_packages=machine(request.accelerator),
             )
         except (GatewayError, FetchRepoDataError, IoError) as error:
             raise channel_problem(str(error)) from error
@@ -186,14 +191,13 @@ def _planned(record: dict[str, Any]) -> PlannedFile:
     )
 
 
-def _installed(file: PlannedFile, folders: Folders) -> int:
-    if file.filename.endswith(".whl"):
-        return unpacked_bytes(file, folders)
-    return (file.size_bytes or 0) * _UNPACKED
-
-
 def _resolve_pip(
-    request: Request, records: Sequence[dict[str, Any]], sources: Sources, folders: Folders, reporter: Reporter
+    request: Request,
+    records: Sequence[dict[str, Any]],
+    sources: Sources,
+    folders: Folders,
+    reporter: Reporter,
+    preferred: tuple[Package, ...],
 ) -> uv_backend.Resolution:
     """The pip part's files. What conda brings counts as there: uv neither looks for it nor replaces it."""
     version = next(str(record["version"]) for record in records if record["name"] == "python")
@@ -220,6 +224,7 @@ def _resolve_pip(
         reporter,
         python_version=version,
         excluded=tuple(sorted(here - asked)),
+        preferred=preferred,
     )
     source_only = [file.package for file in resolution.files if not file.filename.endswith(".whl")]
     if source_only:

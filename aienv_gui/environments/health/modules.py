@@ -54,7 +54,7 @@ def modules_to_import(environment: Environment, request: Request | None) -> tupl
         if not request.imports:
             for package in _asked(request):
                 if package not in _KNOWN:
-                    modules.update(dict.fromkeys(_modules_of(environment.prefix, package)))
+                    modules.update(dict.fromkeys(modules_of(environment.prefix, package)))
     return tuple(modules)[:_AT_MOST]
 
 
@@ -68,7 +68,7 @@ def _asked(request: Request) -> Iterator[str]:
             yield canonicalize_name(re.split(r"[\s=<>!~\[]", text.rpartition("::")[2].strip(), maxsplit=1)[0])
 
 
-def _modules_of(prefix: Path, package: str) -> list[str]:
+def modules_of(prefix: Path, package: str) -> list[str]:
     """The importable modules at the top of a package, from the list of its files."""
     for site in site_packages(prefix):
         for info in site.glob("*.dist-info"):

@@ -12,9 +12,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from packaging.utils import canonicalize_name
 
@@ -23,9 +23,10 @@ from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import download
-from aienv_gui.environments.health.integrity import site_packages, verify
-from aienv_gui.environments.interpreters import full_version, interpreter_of
-from aienv_gui.environments.records import PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.health.integrity import Fault, site_packages, verify
+from aienv_gui.environments.interpreters import BaseInterpreter, full_version, interpreter_of
+from aienv_gui.environments.manifest import Manifest
+from aienv_gui.environments.records import Former, PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
 from aienv_gui.environments.uv.pylock import unpacked_bytes
 from aienv_gui.environments.uv.resolve import Resolution, choose_interpreter, measured, remarks, resolve
@@ -40,26 +41,28 @@ _BUILD: Final = ("build", "--no-config", "--wheel")
 class UvBackend:
     """Implements `backend.Backend` with uv."""
 
-    def plan(self, request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
+    def plan(
+        self, request: Request, sources: Sources, folders: Folders, reporter: Reporter, former: Former | None = None
+    ) -> Plan:
         interpreter = choose_interpreter(request.python)
-        resolution = resolve(request, request.requirements, interpreter, sources, folders, reporter)
+        resolution = resolve(
+            request,
+            request.requirements,
+            interpreter,
+            sources,
+            folders,
+            reporter,
+            preferred=former.packages if former is not None else (),
+        )
         reporter.status(tr("Adding up sizes"))
         files = measured(resolution.files, sources, folders)
-        notes = (
-            tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path),
-            *resolution.notes,
-            *remarks(request, files),
-        )
-        return Plan(
-            request=request,
-            files=files,
-            interpreter=interpreter.path,
-            download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-            installed_bytes=sum(unpacked_bytes(file, folders) for file in files),
-            free_bytes=free_bytes(folders.environments),
-            notes=notes,
-            lock={"pylock": resolution.lock},
-        )
+        notes = (*resolution.notes, *remarks(request, files))
+        return _plan(request, interpreter, files, notes, {"pylock": resolution.lock}, folders)
+
+    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders) -> Plan:
+        request = manifest.request
+        files = measured(manifest.files, joined(sources, request), folders)
+        return _plan(request, choose_interpreter(request.python), files, (), dict(manifest.lock or {}), folders)
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
         sources = joined(sources, plan.request)
@@ -80,9 +83,49 @@ class UvBackend:
         )
         install_files(plan.files, staging, folders, reporter, base=plan.interpreter)
 
-    def verify(self, prefix: Path) -> tuple[Text, ...]:
-        """What is wrong with the files of a built environment; nothing where all is well."""
-        return tuple(fault.text for fault in verify(prefix))
+    def verify(self, prefix: Path) -> tuple[Fault, ...]:
+        return verify(prefix)
+
+    def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
+        distrust(packages, plan.files, folders, reporter)
+
+
+def _plan(
+    request: Request,
+    interpreter: BaseInterpreter,
+    files: tuple[PlannedFile, ...],
+    notes: tuple[Text, ...],
+    lock: dict[str, Any],
+    folders: Folders,
+) -> Plan:
+    made_from = tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path)
+    return Plan(
+        request=request,
+        files=files,
+        interpreter=interpreter.path,
+        download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
+        installed_bytes=sum(unpacked_bytes(file, folders) for file in files),
+        free_bytes=free_bytes(folders.environments),
+        notes=(made_from, *notes),
+        lock=lock,
+    )
+
+
+def distrust(packages: Collection[str], files: Sequence[PlannedFile], folders: Folders, reporter: Reporter) -> None:
+    """Let uv forget what it unpacked of these packages, and our own note that their wheels have been checked."""
+    names = {canonicalize_name(package) for package in packages}
+    named = [file for file in files if canonicalize_name(file.package) in names]
+    if not named:
+        return
+    for file in named:
+        download.check_again(file, folders)
+    run_uv(
+        ["cache", "clean", "--no-config", *(file.package for file in named)],
+        folders,
+        reporter,
+        what=tr("The store of packages could not be cleaned."),
+        own_group=False,
+    )
 
 
 def install_files(

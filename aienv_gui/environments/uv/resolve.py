@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, download
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
-from aienv_gui.environments.records import PlannedFile, Request, Sources
+from aienv_gui.environments.records import Package, PlannedFile, Request, Sources
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
 from aienv_gui.environments.uv.pylock import local_wheels, parse_lock
 
@@ -59,19 +60,21 @@ def resolve(
     *,
     python_version: str = "",
     excluded: tuple[str, ...] = (),
+    preferred: tuple[Package, ...] = (),
 ) -> Resolution:
     """Find the exact files for requirements, with the accelerator's build of PyTorch. Raises `Problem` and `Cancelled`.
 
     `request` gives the accelerator, the constraints, the hashes and further places; it may be a conda request whose pip
     part is resolved: then `python_version` is the Python that will be there (the interpreter only tells the
-    machine) and `excluded` are packages that are there already. Blocks for seconds; the files' sizes may be unknown,
+    machine) and `excluded` are packages that are there already. Packages that are `preferred` keep that version where
+    nothing is against it. Blocks for seconds; the files' sizes may be unknown,
     see `measured`.
     """
     reporter.status(tr("Working out which packages are needed"))
     sources = joined(sources, request)
     names = {canonicalize_name(_requirement_name(text)) for text in requirements}
     resolver = _Resolver(
-        request, tuple(requirements), interpreter, sources, folders, reporter, python_version, excluded
+        request, tuple(requirements), interpreter, sources, folders, reporter, python_version, excluded, preferred
     )
     if names & _PYTORCH:
         return resolver.with_pytorch(None)
@@ -99,6 +102,7 @@ class _Resolver:
     reporter: Reporter
     python_version: str = ""
     excluded: tuple[str, ...] = ()
+    preferred: tuple[Package, ...] = ()
 
     @property
     def _minor(self) -> str:
@@ -174,6 +178,10 @@ class _Resolver:
                 excludes.write_text("\n".join(self.excluded) + "\n", encoding="utf-8")
                 command += ["--excludes", excludes]
             command += ["--only-binary", ":all:"] if only_wheels else []
+            if self.preferred:  # uv keeps to the versions in the file that it is about to write
+                found = Path(folder) / "pylock.toml"
+                found.write_text(_as_lock(self.preferred), encoding="utf-8")
+                command += ["--output-file", found]
             command += [*variant.arguments, *source_arguments(self.sources), asked]
             outcome = run_uv(
                 command,
@@ -182,9 +190,18 @@ class _Resolver:
                 what=tr("The packages could not be planned."),
                 sources=self.sources,
             )
-            files = parse_lock(outcome.stdout, Path(folder), self._minor)
+            lock = found.read_text(encoding="utf-8") if self.preferred else outcome.stdout
+            files = parse_lock(lock, Path(folder), self._minor)
         _check_hashes(files, self.request)
-        return Resolution(files, outcome.stdout)
+        return Resolution(files, lock)
+
+
+def _as_lock(packages: Sequence[Package]) -> str:
+    entries = "".join(
+        f"[[packages]]\nname = {json.dumps(package.name)}\nversion = {json.dumps(package.version)}\n"
+        for package in packages
+    )
+    return f'lock-version = "1.0"\ncreated-by = "aienv"\n{entries}'
 
 
 def _heavy_note() -> Text:

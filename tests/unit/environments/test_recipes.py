@@ -18,6 +18,7 @@ from aienv_gui.environments.recipes import (
     check_name,
     default_python,
     folder_name,
+    free_folder_name,
     request_of_template,
     template,
     templates,
@@ -135,9 +136,12 @@ def test_taken_names(folders: Folders) -> None:
     write_manifest(prefix, Manifest(Request("图片 Models", Engine.UV, "3.11", ()), built=0.0, build="b"))
     with pytest.raises(Problem, match="already an environment"):
         check_name("图片 models", folders)
-    (folders.environments / "my-env").mkdir()
-    with pytest.raises(Problem, match="too much like"):
-        check_name("my env", folders)
+
+
+def test_a_folder_of_another_name_is_left_alone(folders: Folders) -> None:
+    (folders.environments / "my-env").mkdir(parents=True)
+    check_name("my env", folders)
+    assert free_folder_name("my env", folders) == "my-env-2"
 
 
 def test_too_long_a_path(tmp_path: Path) -> None:
