@@ -15,8 +15,8 @@ from typing import Any, Final
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.environments.discovery import site_packages_of
 from aienv_gui.environments.foreign_files import one_line, read_text
+from aienv_gui.environments.prefix_reading import site_packages_of
 from aienv_gui.environments.records import Environment
 
 _METADATA_LIMIT: Final = 1 << 18  # its headers; a long description follows them

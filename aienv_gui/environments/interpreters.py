@@ -1,4 +1,4 @@
-"""Finds the Python interpreters of this machine from which environments can be made, without running any of them."""
+"""Finds the Python interpreters of this machine; runs one only where no file tells its version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aienv_gui.core.processes import clean_environment, run
+from aienv_gui.environments.foreign_files import is_file, is_folder, is_there, read_text
+
 _OLDEST: Final = (3, 9)
+_ASKED_S: Final = 5.0
+_HEARD: Final = 4096
+_SAY_VERSION: Final = "import sys; print('version %d.%d.%d' % sys.version_info[:3])"
+_HEADER_LIMIT: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +62,46 @@ def full_version(python: Path) -> str:
     return base.version if base else ""
 
 
+def ask_version(python: Path) -> str:
+    """The version as the interpreter itself tells it; empty where it does not within five seconds, or may not be run.
+
+    For what no file tells. What a link leads to is run, not the link: a pyvenv.cfg beside that could name another
+    standard library. No site-packages and .pth files are read, the environment is clean, the process group its own; and
+    only a program is run that nobody but its owner may write, who is this user or the system's.
+    """
+    program = Path(os.path.realpath(python))
+    if not is_file(program) or not _is_trusted(program):
+        return ""
+    try:
+        outcome = run(
+            [program, "-I", "-S", "-B", "-c", _SAY_VERSION], timeout_s=_ASKED_S, environment=clean_environment()
+        )
+    except (OSError, ValueError):
+        return ""
+    said = re.search(r"^version (\d+\.\d+\.\d+)$", outcome.stdout[-_HEARD:], re.MULTILINE)
+    return said[1] if said and outcome.code == 0 else ""
+
+
+def _is_trusted(program: Path) -> bool:
+    try:
+        state = program.stat()
+    except OSError:
+        return False
+    if sys.platform == "win32":
+        return state.st_size > 0  # a store alias opens the store
+    return state.st_uid in (0, os.getuid()) and not state.st_mode & 0o022 and os.access(program, os.X_OK)
+
+
 def interpreter_of(prefix: Path) -> Path:
     """The interpreter of an environment, whether it is there or not; never resolved: in a venv it is a link."""
     if sys.platform == "win32":
         script = prefix / "Scripts" / "python.exe"
-        return script if script.exists() else prefix / "python.exe"
+        return script if is_there(script) else prefix / "python.exe"
     for name in ("python", "python3"):
-        if (prefix / "bin" / name).exists():
+        if is_there(prefix / "bin" / name):
             return prefix / "bin" / name
-    return prefix / "bin" / "python"
+    numbered = list(_numbered(prefix, "bin"))  # Homebrew's has no other name
+    return numbered[-1] if numbered else prefix / "bin" / "python"
 
 
 def _key(version: str) -> tuple[int, ...]:
@@ -75,21 +113,48 @@ def _own() -> Path:
     return Path(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def _paths() -> Iterator[Path]:
+def python_stores() -> list[Path]:
+    """The folders in which version managers keep their Pythons, one folder each; they need not be there."""
     home = Path.home()
     if sys.platform == "win32":
-        yield from _windows(home)
+        roaming, local = Path(os.environ.get("APPDATA", home)), Path(os.environ.get("LOCALAPPDATA", home))
+        stores = [
+            local / "Programs" / "Python",
+            local / "Python",  # the install manager's
+            Path(os.environ.get("PYENV_ROOT") or home / ".pyenv" / "pyenv-win") / "versions",
+            roaming / "uv" / "python",
+        ]
+    else:
+        shared = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+        stores = [
+            Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions",
+            shared / "uv" / "python",
+            home / "Library" / "Application Support" / "uv" / "python",
+            Path(os.environ.get("ASDF_DATA_DIR") or home / ".asdf") / "installs" / "python",
+            Path(os.environ.get("MISE_DATA_DIR") or shared / "mise") / "installs" / "python",
+        ]
+    if os.environ.get("UV_PYTHON_INSTALL_DIR"):
+        stores.append(Path(os.environ["UV_PYTHON_INSTALL_DIR"]))
+    return stores
+
+
+def _paths() -> Iterator[Path]:
+    if sys.platform == "win32":
+        yield from _registered()
+        for store in python_stores():
+            with suppress(OSError):
+                yield from sorted(store.glob("*/python.exe"))
         return
-    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions"
-    yield from _numbered(pyenv, "*/bin")
-    for store in (
-        home / ".local" / "share" / "uv" / "python",
-        home / "Library" / "Application Support" / "uv" / "python",
-    ):
+    for store in python_stores():
         yield from _numbered(store, "*/bin")
-    yield from _numbered(Path("/Library/Frameworks/Python.framework/Versions"), "3.*/bin")
+    for frameworks in (
+        Path("/Library/Frameworks/Python.framework/Versions"),
+        Path("/Library/Developer/CommandLineTools/Library/Frameworks/Python3.framework/Versions"),
+    ):
+        yield from _numbered(frameworks, "3.*/bin")
     folders = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
     folders += [Path("/usr/bin"), Path("/usr/local/bin"), Path("/opt/homebrew/bin")]
+    folders += [Path("/home/linuxbrew/.linuxbrew/bin"), Path.home() / ".linuxbrew" / "bin"]
     for folder in dict.fromkeys(folders):
         if folder.name != "shims":
             yield from _numbered(folder.parent, folder.name)
@@ -102,42 +167,48 @@ def _numbered(root: Path, pattern: str) -> Iterator[Path]:
                 yield path
 
 
-def _windows(home: Path) -> Iterator[Path]:
+def _registered() -> list[Path]:
+    """What Windows' registry says is installed: python.org's and other makers' (PEP 514)."""
+    found: list[Path] = []
     if sys.platform == "win32":  # says it again for the type checker
         import winreg  # exists on Windows only
 
         for hive in (winreg.HKEY_CURRENT_USER, winreg.HKEY_LOCAL_MACHINE):
-            with suppress(OSError), winreg.OpenKey(hive, r"Software\Python\PythonCore") as versions:
-                for index in range(winreg.QueryInfoKey(versions)[0]):
-                    name = winreg.EnumKey(versions, index)
-                    with suppress(OSError), winreg.OpenKey(versions, rf"{name}\InstallPath") as place:
-                        yield Path(winreg.QueryValueEx(place, "")[0]) / "python.exe"
-    local = Path(os.environ.get("LOCALAPPDATA", home))
-    for store, pattern in (
-        (local / "Programs" / "Python", "Python3*/python.exe"),
-        (home / ".pyenv" / "pyenv-win" / "versions", "*/python.exe"),
-        (Path(os.environ.get("APPDATA", home)) / "uv" / "python", "*/python.exe"),
-    ):
-        with suppress(OSError):
-            yield from sorted(store.glob(pattern))
+            for view in (winreg.KEY_WOW64_64KEY, winreg.KEY_WOW64_32KEY):
+                for maker in _keys(hive, r"Software\Python", view):
+                    for version in _keys(hive, rf"Software\Python\{maker}", view):
+                        place = rf"Software\Python\{maker}\{version}\InstallPath"
+                        with suppress(OSError), winreg.OpenKey(hive, place, 0, winreg.KEY_READ | view) as key:
+                            found.append(Path(str(winreg.QueryValueEx(key, "")[0])) / "python.exe")
+    return found
+
+
+def _keys(hive: int, place: str, view: int) -> list[str]:
+    names: list[str] = []
+    if sys.platform == "win32":
+        import winreg
+
+        with suppress(OSError), winreg.OpenKey(hive, place, 0, winreg.KEY_READ | view) as key:
+            names += [winreg.EnumKey(key, number) for number in range(winreg.QueryInfoKey(key)[0])]
+    return names
 
 
 def _describe(path: Path) -> BaseInterpreter | None:
     try:
-        if not path.is_file() or path.stat().st_size == 0:  # a store alias of Windows is an empty file
+        if not is_file(path) or path.stat().st_size == 0:  # a store alias of Windows is an empty file
             return None
-        real = path.resolve()
     except OSError:
         return None
+    real = Path(os.path.realpath(path))
     prefix = real.parent if sys.platform == "win32" else real.parent.parent
-    if (prefix / "pyvenv.cfg").exists() or (prefix / "conda-meta").is_dir() or "t" in real.name.partition("3.")[2]:
+    if is_there(prefix / "pyvenv.cfg") or is_folder(prefix / "conda-meta") or "t" in real.name.partition("3.")[2]:
         return None
     version = _version(real, prefix)
     return BaseInterpreter(real, version, prefix) if version else None
 
 
 def _version(real: Path, prefix: Path) -> str:
-    if real == _own().resolve():
+    if real == Path(os.path.realpath(_own())):
         return ".".join(str(number) for number in sys.version_info[:3])
     named = re.search(r"(?<!\d)3\.\d+\.\d+", prefix.name)  # pyenv's and uv's folders carry the whole version
     if named is not None:
@@ -149,8 +220,8 @@ def _version(real: Path, prefix: Path) -> str:
     header = prefix / "include" / f"python{minor}" / "patchlevel.h"
     if sys.platform == "win32":
         header = prefix / "include" / "patchlevel.h"
-    with suppress(OSError, UnicodeDecodeError):
-        exact = re.search(r'#define PY_VERSION\s+"(3\.\d+\.\d+)"', header.read_text(encoding="utf-8"))
+    with suppress(OSError):
+        exact = re.search(r'#define PY_VERSION\s+"(3\.\d+\.\d+)"', read_text(header, _HEADER_LIMIT))
         if exact is not None:
             return exact[1]
     return minor

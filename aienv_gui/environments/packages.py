@@ -21,9 +21,9 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.discovery import site_packages_of
 from aienv_gui.environments.installed import Installed, installed_packages
 from aienv_gui.environments.manifest import Manifest, read_manifest, sources_to_json, without_passwords
+from aienv_gui.environments.prefix_reading import site_packages_of
 from aienv_gui.environments.records import Engine, Environment, Request, Sources
 
 _CACHE_VERSION: Final = 1

@@ -20,9 +20,35 @@ class Maker(StrEnum):
     AIENV = "aienv"
     BUILT_IN = "built_in"  # the application's own
     CONDA = "conda"
-    VENV = "venv"  # venv, virtualenv, uv, Poetry...
+    MAMBA = "mamba"
+    MICROMAMBA = "micromamba"
+    PIXI = "pixi"
+    VENV = "venv"
+    VIRTUALENV = "virtualenv"
+    UV = "uv"
+    UV_TOOL = "uv_tool"  # a program that `uv tool` installed
+    PIPX = "pipx"
+    POETRY = "poetry"
+    PIPENV = "pipenv"
+    # Pythons of their own, from which environments are made
     PYENV = "pyenv"
+    ASDF = "asdf"
+    MISE = "mise"
+    UV_PYTHON = "uv_python"
+    HOMEBREW = "homebrew"
     SYSTEM = "system"
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it makes no environments but whole Pythons."""
+        return self in (
+            Maker.PYENV,
+            Maker.ASDF,
+            Maker.MISE,
+            Maker.UV_PYTHON,
+            Maker.HOMEBREW,
+            Maker.SYSTEM,
+        )
 
 
 class Engine(StrEnum):
@@ -82,6 +108,7 @@ class Environment:
     broken: Text | None = None  # why it cannot be used, where it cannot
     health: tuple[Verdict, ...] = ()  # the verdicts of the last validation
     validated: float | None = None  # when, in seconds since the epoch
+    project: Path | None = None  # the folder it belongs to, where its maker ties it to one
 
     @property
     def removable(self) -> bool:

@@ -191,9 +191,9 @@ def _describe(plan: Plan, identity: str, staging: Path) -> None:
 
 
 def unfinished(folders: Folders) -> tuple[Unfinished, ...]:
-    """The builds and changes that were interrupted and that nobody works on now; also sweeps what is beyond use.
+    """The builds and changes that were interrupted and that nobody works on now. Reads a few files; never raises.
 
-    Reads a few files, and deletes what a former delete or discard left: seconds where that is much. Never raises.
+    A swap that was interrupted is finished first, and what can neither be resumed nor discarded is swept.
     """
     result: list[Unfinished] = []
     try:
@@ -201,17 +201,24 @@ def unfinished(folders: Folders) -> tuple[Unfinished, ...]:
     except OSError:
         return ()
     for place in places:
-        if place.name.startswith(TRASH):
-            remove(place)
-        elif place.name.startswith(NEW):
-            with suppress(OSError):
-                if time.time() - place.stat().st_mtime > _NEW_AGE_S:
-                    remove(place)
-        elif not place.name.startswith(".") and place.is_dir():
+        if not place.name.startswith(".") and place.is_dir():
             found = _look_into(place, folders)
             if found is not None:
                 result.append(found)
     return tuple(result)
+
+
+def sweep_leftovers(folders: Folders, reporter: Reporter) -> None:
+    """Delete what a killed delete or discard left, out of sight already; seconds where it is much. Never raises."""
+    with suppress(OSError):
+        for place in sorted(folders.staging.iterdir()):
+            reporter.checkpoint()
+            if place.name.startswith(TRASH):
+                remove(place)
+            elif place.name.startswith(NEW):
+                with suppress(OSError):
+                    if time.time() - place.stat().st_mtime > _NEW_AGE_S:
+                        remove(place)
 
 
 def _look_into(place: Path, folders: Folders) -> Unfinished | None:

@@ -9,17 +9,19 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal, Slot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.kernels import Kernel
 from aienv_gui.environments.records import Environment, Maker, Unfinished
-from aienv_gui.gui.environment_work import Found, look
+from aienv_gui.gui.environment_work import Found, look, sweep_leftovers
 from aienv_gui.gui.jobs import Job, Jobs
 
 _SETTLE_MS = 400  # a build or a deletion is several changes in the folder
 
 
 class EnvironmentList(QObject):
-    """Lives in the GUI thread. Empty until the first look ends (`loaded`); `refresh` never blocks.
+    """Lives in the GUI thread; `refresh` never blocks. Empty until the first look ends (`loaded`).
 
-    The folder of our own environments is watched, so that what is deleted outside the program disappears here too.
+    Until then it holds the list as last seen, kept in the cache, where there is one (`stale`). The folder of our own
+    environments is watched, so that what is deleted outside the program disappears here too.
     """
 
     changed = Signal()
@@ -31,9 +33,12 @@ class EnvironmentList(QObject):
         self._folders = folders
         self.items: tuple[Environment, ...] = ()
         self.unfinished: tuple[Unfinished, ...] = ()
+        self.lost_kernels: tuple[Kernel, ...] = ()
         self.loaded = False
+        self.stale = False
         self.problem: Problem | None = None
         self._job: Job | None = None
+        self._swept = False  # what earlier runs of the program left
         self._again = False
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._on_folder_changed)
@@ -63,16 +68,28 @@ class EnvironmentList(QObject):
             self._again = True
             return
         self._job = self._jobs.start(tr("Look for environments"), look, self._folders, quiet=True)
+        self._job.partial.connect(self._on_known)
         self._job.succeeded.connect(self._on_found)
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_finished)
 
     @Slot(object)
+    def _on_known(self, items: tuple[Environment, ...]) -> None:
+        if self.loaded:
+            return
+        self.items = items
+        self.stale = True
+        self.changed.emit()
+
+    @Slot(object)
     def _on_found(self, found: Found) -> None:
         self.problem = None
-        if self.loaded and (found.environments, found.unfinished) == (self.items, self.unfinished):
+        now = Found(self.items, self.unfinished, self.lost_kernels)
+        if self.loaded and found == now:
             return
+        self.stale = False
         self.items, self.unfinished = found.environments, found.unfinished
+        self.lost_kernels = found.lost_kernels
         self.loaded = True
         self.changed.emit()
 
@@ -85,6 +102,9 @@ class EnvironmentList(QObject):
     def _on_finished(self) -> None:
         self._job = None
         self._watch()
+        if not self._swept:
+            self._swept = True
+            self._jobs.start(tr("Sweeping up"), sweep_leftovers, self._folders, quiet=True)
         if self._again:
             self._again = False
             self.refresh()

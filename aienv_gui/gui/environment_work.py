@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
-from aienv_gui.core.tasks import Reporter
+from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Engine, Environment, Form, Plan, Sources, Unfinished, Verdict
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
     from aienv_gui.environments.disk_use import DiskUse
     from aienv_gui.environments.file_reading import FileReading
+    from aienv_gui.environments.kernels import Kernel, RemovedKernel
     from aienv_gui.environments.packages import PackageFacts
     from aienv_gui.environments.wizard import Draft, Offer
     from aienv_gui.hardware.readings import Snapshot
 
+_KERNELS_LIMIT_S: Final = 5.0
 OWN_PACKAGES: Final = "own_packages"  # the name of the action that plans from the application's own packages
 
 
@@ -34,6 +36,7 @@ class Found:
 
     environments: tuple[Environment, ...]
     unfinished: tuple[Unfinished, ...]
+    lost_kernels: tuple[Kernel, ...] = ()  # Jupyter's, that point nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,44 @@ class Cards:
 
 
 def look(folders: Folders, reporter: Reporter) -> Found:
-    """Find the environments of this machine and the builds that were interrupted."""
-    from aienv_gui.environments import discovery, transaction
+    """Find the environments of this machine and the builds that were interrupted.
 
-    return Found(discovery.discover(folders, reporter), transaction.unfinished(folders))
+    The environments as last seen come first, as a partial result (a tuple), before anything heavy is imported.
+    """
+    from aienv_gui.environments import found_before
+
+    known = found_before.read(folders)
+    if known:
+        reporter.partial(tuple(seen.environment for seen in known))
+    from aienv_gui.environments import discovery, kernels, transaction
+    from aienv_gui.environments.patience import gathered
+
+    unfinished = transaction.unfinished(folders)  # first: an environment that was being swapped is there again
+    environments = discovery.discover_kept(known, folders, reporter)
+    # Kernels may lie on disks that do not answer, as environments may.
+    lost = gathered(lambda: kernels.lost_kernels(environments, Silent()), _KERNELS_LIMIT_S, reporter)
+    return Found(environments, unfinished, tuple(lost))
+
+
+def sweep_leftovers(folders: Folders, reporter: Reporter) -> None:
+    """Delete what killed work left and nobody sees."""
+    from aienv_gui.environments import transaction
+
+    transaction.sweep_leftovers(folders, reporter)
+
+
+def remove_kernel(kernel: Kernel, reporter: Reporter) -> RemovedKernel:
+    """Take a kernel away from Jupyter; it can be put back."""
+    from aienv_gui.environments import kernels
+
+    return kernels.remove(kernel, reporter)
+
+
+def put_kernel_back(removed: RemovedKernel, reporter: Reporter) -> Kernel:
+    """Undo `remove_kernel`."""
+    from aienv_gui.environments import kernels
+
+    return kernels.put_back(removed, reporter)
 
 
 def offer(cards: Cards, reporter: Reporter) -> Offer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,9 @@ _NAMES: Final = {  # normalised package -> what people call it; conda calls PyTo
 }
 _ACCELERATED: Final = {"torch", "pytorch", "tensorflow", "tensorflow-cpu", "jax"}
 _CUDA_PACKAGES: Final = ("nvidia-cuda-runtime", "cuda-version", "cudatoolkit", "pytorch-cuda", "cuda-toolkit")
+
+
+_HELD_CUDA: Final = ("0.", "1.")  # PyTorch before 2.0 brought CUDA in its own package
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,19 @@ def accelerator_of(environment: Environment) -> Text | None:
             return verbatim(f"CUDA {cuda[1]}.{cuda[2]}")
         if local.startswith("rocm"):
             return verbatim(f"ROCm {local[4:]}")
+        if local.startswith("nv"):  # NVIDIA's own builds: nv24.10
+            return verbatim("CUDA")
+        if local.startswith("xpu"):
+            return verbatim("Intel XPU")
     for name, version in versions.items():
         if name.startswith(_CUDA_PACKAGES):
             number = re.match(r"\d+(\.\d+)?", version)
             return verbatim(f"CUDA {number[0]}") if number else verbatim("CUDA")
+    torch = versions.get("torch", "")
+    if sys.platform == "darwin" and present & {"torch", "pytorch"}:
+        return tr("CPU and Apple GPU")  # every build for Macs has both
+    if sys.platform == "linux" and torch.startswith(_HELD_CUDA) and "+" not in torch:
+        return verbatim("CUDA")
     return tr("CPU only")
 
 
@@ -71,7 +84,7 @@ def lacks_cuda(environment: Environment) -> bool:
     if local:
         return local.startswith(("cpu", "rocm"))
     beside = any(package.name.startswith(_CUDA_PACKAGES) for package in environment.packages)
-    return not beside and version.partition(".")[0] not in ("0", "1")  # those before 2.0 held CUDA themselves
+    return not beside and not version.startswith(_HELD_CUDA)
 
 
 def overall(environment: Environment) -> VerdictState | None:

@@ -9,11 +9,12 @@ from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import Text, tr
+from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments.records import Environment, Unfinished
 from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.environment_details import EnvironmentDetails
+from aienv_gui.gui.pages.lost_kernels import LostKernels
 from aienv_gui.gui.pages.new_environment.frame import NewEnvironment
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
@@ -114,9 +115,16 @@ class EnvironmentsPage(Page):
         self.rows = EnvironmentRows(self.services, left)
         self.rows.picked.connect(self._on_picked)
         side.addWidget(self.rows, 1)
+        self._stale = Label(tr("As last seen. Looking again..."), role="muted", parent=left)
+        self._stale.hide()
+        side.addWidget(self._stale)
         self._none = Label(role="muted", parent=left)
         self._none.hide()
         side.addWidget(self._none)
+        self.kernels_link = Button(tr("Jupyter kernels that point nowhere"), kind="link", icon="warning", parent=left)
+        self.kernels_link.clicked.connect(self._on_kernels)
+        self.kernels_link.hide()
+        side.addWidget(self.kernels_link)
         self._splitter.addWidget(left)
         self._right = CurrentStack(self._splitter)
         self._hint = EmptyState(tr("Looking for environments..."), None, self._right, icon="environments")
@@ -124,6 +132,8 @@ class EnvironmentsPage(Page):
         self.details = EnvironmentDetails(self.services, self._right)
         self.details.deleted.connect(self._on_deleted)
         self._right.addWidget(self.details)
+        self.lost_kernels = LostKernels(self.services, self._right)
+        self._right.addWidget(self.lost_kernels)
         self._splitter.addWidget(self._right)
         self._splitter.setStretchFactor(0, 0)
         self._splitter.setStretchFactor(1, 1)
@@ -219,17 +229,21 @@ class EnvironmentsPage(Page):
     @Slot()
     def _on_list_changed(self) -> None:
         environments = self.services.environments
-        if not environments.loaded:
+        self._stale.setVisible(environments.stale)
+        if not (environments.loaded or environments.stale):
             return
         self._problem.clear()
         before = self.details.environment
         self.rows.set_items(environments.items)
         self._show_unfinished()
+        self._show_lost_kernels()
         self._on_filter(self.filter.text())
         if self._wanted is not None and self.rows.select(self._wanted):
             self._wanted = None
             return
         current = self.rows.current
+        if self._right.currentWidget() is self.lost_kernels:
+            return
         if current is not None:
             self._show(current)
         elif before is not None and not self._is_our_doing(before.prefix) and environments.get(before.prefix) is None:
@@ -244,6 +258,7 @@ class EnvironmentsPage(Page):
 
     @Slot(object)
     def _on_list_failed(self, problem: Problem) -> None:
+        self._stale.hide()
         self._problem.show_problem(problem)
 
     @Slot(object)
@@ -254,6 +269,21 @@ class EnvironmentsPage(Page):
     def _show(self, environment: Environment) -> None:
         self.details.show_environment(environment)
         self._right.setCurrentWidget(self.details)
+
+    def _show_lost_kernels(self) -> None:
+        kernels = self.services.environments.lost_kernels
+        self.kernels_link.setVisible(bool(kernels))
+        self.kernels_link.say(
+            tr_count(
+                "{count} Jupyter kernel points nowhere", "{count} Jupyter kernels point nowhere", count=len(kernels)
+            )
+        )
+        self.lost_kernels.show_kernels(kernels)
+
+    @Slot()
+    def _on_kernels(self) -> None:
+        self.rows.clearSelection()
+        self._right.setCurrentWidget(self.lost_kernels)
 
     def _say_gone(self, environment: Environment) -> None:
         self._hint.say(

@@ -28,7 +28,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aienv_gui.core.wording import Text, tr
+from aienv_gui.core.wording import Text, tr, verbatim
+from aienv_gui.environments.foreign_files import one_line
 from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of, overall
 from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.services import Services
@@ -42,13 +43,27 @@ _ENVIRONMENT: Final = Qt.ItemDataRole.UserRole
 _SEARCH: Final = Qt.ItemDataRole.UserRole + 1
 _HEIGHT: Final = 76
 _MARGIN: Final = 12
+_LONGEST: Final = 4096  # characters of a path
 
 MAKER_WORDS: Final[dict[Maker, Text]] = {
     Maker.AIENV: tr("made by AIEnv"),
     Maker.BUILT_IN: tr("built in"),
     Maker.CONDA: tr("conda"),
+    Maker.MAMBA: verbatim("mamba"),
+    Maker.MICROMAMBA: verbatim("micromamba"),
+    Maker.PIXI: verbatim("pixi"),
     Maker.VENV: tr("venv"),
+    Maker.VIRTUALENV: verbatim("virtualenv"),
+    Maker.UV: verbatim("uv"),
+    Maker.UV_TOOL: tr("a program of uv"),
+    Maker.PIPX: tr("a program of pipx"),
+    Maker.POETRY: verbatim("Poetry"),
+    Maker.PIPENV: verbatim("Pipenv"),
     Maker.PYENV: tr("pyenv"),
+    Maker.ASDF: verbatim("asdf"),
+    Maker.MISE: verbatim("mise"),
+    Maker.UV_PYTHON: tr("a Python of uv"),
+    Maker.HOMEBREW: verbatim("Homebrew"),
     Maker.SYSTEM: tr("the system's"),
 }
 
@@ -72,6 +87,12 @@ def contents(environment: Environment) -> str:
     return " · ".join(parts)
 
 
+def _places(environment: Environment) -> str:
+    """Where an environment lies and which project it belongs to; folders may be called anything."""
+    places = [environment.prefix] if environment.project is None else [environment.prefix, environment.project]
+    return "\n".join(one_line(str(place), _LONGEST) for place in places)
+
+
 class _Model(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -90,13 +111,13 @@ class _Model(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return environment.name
         if role == Qt.ItemDataRole.ToolTipRole:
-            return str(environment.prefix)
+            return _places(environment)
         if role == _ENVIRONMENT:
             return environment
         if role == _SEARCH:
             maker = MAKER_WORDS[environment.maker]
             packages = " ".join(package.name for package in environment.packages)
-            return f"{environment.name}\n{contents(environment)}\n{environment.prefix}\n{maker}\n{packages}"
+            return f"{environment.name}\n{contents(environment)}\n{_places(environment)}\n{maker}\n{packages}"
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return str(
                 tr(
@@ -153,7 +174,7 @@ class _Delegate(QStyledItemDelegate):
         _elided(painter, lines[2], maker, small)
         used = QFontMetrics(small).horizontalAdvance(maker)
         place = lines[2].adjusted(used, 0, 0, 0)
-        _elided(painter, place, str(environment.prefix), small, Qt.TextElideMode.ElideMiddle)
+        _elided(painter, place, one_line(str(environment.prefix), _LONGEST), small, Qt.TextElideMode.ElideMiddle)
         painter.restore()
 
 

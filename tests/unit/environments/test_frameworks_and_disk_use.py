@@ -27,6 +27,9 @@ def environment_with(*packages: str) -> Environment:
         (("torch==2.13.0+cpu",), "CPU only"),
         (("torch==2.13.0+cu126",), "CUDA 12.6"),
         (("torch==2.13.0+rocm6.4",), "ROCm 6.4"),
+        (("torch==2.13.0+xpu",), "Intel XPU"),
+        (("torch==2.5.0a0+nv24.10",), "CUDA"),
+        (("torch==1.12.1+cpu",), "CPU only"),
         (("torch==2.15.0", "nvidia-cuda-runtime==13.0.96"), "CUDA 13.0"),
         (("torch==2.8.0", "nvidia-cuda-runtime-cu12==12.8.90"), "CUDA 12.8"),
         (("pytorch==2.8.0", "cuda-version==12.9"), "CUDA 12.9"),
@@ -37,6 +40,24 @@ def environment_with(*packages: str) -> Environment:
 def test_the_build_is_told_from_the_packages(packages: tuple[str, ...], accelerator: str | None) -> None:
     found = accelerator_of(environment_with(*packages))
     assert (str(found) if found is not None else None) == accelerator
+
+
+@pytest.mark.parametrize(
+    ("platform", "packages", "accelerator"),
+    [
+        ("linux", ("torch==1.12.1",), "CUDA"),  # held CUDA without saying so
+        ("win32", ("torch==1.12.1",), "CPU only"),
+        ("linux", ("torch==2.13.0",), "CPU only"),
+        ("darwin", ("torch==2.13.0",), "CPU and Apple GPU"),
+        ("darwin", ("pytorch==2.13.0",), "CPU and Apple GPU"),
+        ("darwin", ("tensorflow==2.20",), "CPU only"),
+    ],
+)
+def test_a_build_that_says_nothing_depends_on_the_system(
+    platform: str, packages: tuple[str, ...], accelerator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aienv_gui.environments.health.frameworks.sys.platform", platform)
+    assert str(accelerator_of(environment_with(*packages))) == accelerator
 
 
 @pytest.mark.parametrize(

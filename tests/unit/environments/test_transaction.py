@@ -390,6 +390,7 @@ def test_delete_takes_the_environment_out_of_the_list(index: LocalIndex, folders
 def test_delete_that_was_killed_is_swept_later(index: LocalIndex, folders: Folders) -> None:
     built = transaction.build(planned(index, folders), sources_of(index), folders, Silent())
     built.prefix.rename(folders.staging / ".trash-abc")
+    transaction.sweep_leftovers(folders, Silent())
     assert_nothing_left(folders)
 
 
