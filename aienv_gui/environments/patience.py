@@ -7,6 +7,7 @@ that disk.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,7 @@ from aienv_gui.core.tasks import Reporter
 T = TypeVar("T")
 
 _POLL_S: Final = 0.05
+_OWN_MISSES: Final = 3
 _REMOTE: Final = (
     "nfs",
     "cifs",
@@ -92,23 +94,27 @@ def _arriving(make: Callable[[], Iterable[T]], limit_s: float, reporter: Reporte
 class Patience(Generic[T]):
     """Asks one thing after another, each for `limit_s` seconds at most, and no more of a disk that did not answer.
 
-    `mounts`: where disks begin; a path belongs to the longest that it starts with.
+    The disks of the program and of the user's home are only busy: they may fail to answer three times. `mounts`: where
+    disks begin; a path belongs to the longest that it starts with.
     """
 
     limit_s: float
     mounts: frozenset[str] = field(default_factory=lambda: mount_points())
-    _silent: set[str] = field(default_factory=set)
+    _missed: dict[str, int] = field(default_factory=dict)  # disk -> answers that did not come
 
     def ask(self, path: Path, question: Callable[[], T], reporter: Reporter) -> T:
         """The answer to a question about `path`. Raises `NoAnswer`, `Cancelled` and what the question raises."""
         mount = self.mount_of(path)
-        if mount in self._silent:
+        if self._missed.get(mount, 0) >= (_OWN_MISSES if mount in self._own() else 1):
             raise NoAnswer
         try:
             return next(_arriving(lambda: (question(),), self.limit_s, reporter))
         except NoAnswer:
-            self._silent.add(mount)
+            self._missed[mount] = self._missed.get(mount, 0) + 1
             raise
+
+    def _own(self) -> set[str]:
+        return {self.mount_of(Path(sys.prefix)), self.mount_of(Path.home())}
 
     def mount_of(self, path: Path) -> str:
         """Where the disk of a path begins, by its name alone: links are not followed."""

@@ -74,11 +74,13 @@ class Home:
         scan = harness.child("discovery_look", "scan", self.home, own)
         again = harness.child("discovery_look", "scan", self.home, own)
         known = harness.child("discovery_look", "cached", self.home, own)
+        bare = harness.child("first_paint", "bare", time.time(), own)
         painted = harness.child("discovery_look", "painted", self.home, own, time.time())
         for result in (scan, again, known, painted):
             assert result["environments"] >= len(self.prefixes), result
         run["scan_ms"], run["rescan_ms"], run["cached_ms"] = scan["ms"], again["ms"], known["ms"]
         run["painted_ms"], run["opened_ms"] = painted["ms"], painted["opened_ms"]
+        run["bare_window_ms"] = bare["seconds"] * 1000
         run["environments"] = len(self.prefixes)
         return run
 
@@ -127,6 +129,7 @@ def figures_of(runs: Sequence[harness.Run]) -> harness.Figures:
         "rescan_ms",
         "opened_ms",
         "painted_ms",
+        "bare_window_ms",
         "walk_ms",
         "uv_python_list_ms",
         "uv_pip_list_ms",
