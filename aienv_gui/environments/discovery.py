@@ -94,8 +94,8 @@ def read_environment(prefix: Path, maker: Maker | None = None, folders: Folders 
     if folders is not None:
         # Old verdicts that cannot be read, or are none at all, are no verdicts: it counts as never validated.
         with suppress(Problem, OSError, ValueError, KeyError, TypeError, AttributeError):
-            health, validated = read_health(prefix, folders, environment.packages)
-            environment = replace(environment, health=health, validated=validated)
+            card = read_health(prefix, folders, environment.packages)
+            environment = replace(environment, health=card.verdicts, validated=card.validated, machine=card.machine)
     return environment
 
 

@@ -56,6 +56,25 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineCard:
+    """A graphics card as its driver tells of it."""
+
+    name: str
+    uuid: str
+    capability: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a validation depends on outside the environment: the driver and the cards, and who looked."""
+
+    driver_version: str = ""
+    cards: tuple[MachineCard, ...] = ()
+    system: str = ""  # the operating system and its version
+    probe: int = 0  # the version of what was checked
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A Python environment on this machine. Its identity is `prefix`."""
 
@@ -69,6 +88,7 @@ class Environment:
     broken: Text | None = None  # why it cannot be used, where it cannot
     health: tuple[Verdict, ...] = ()  # the verdicts of the last validation
     validated: float | None = None  # when, in seconds since the epoch
+    machine: Machine | None = None  # what the computer was then, where that was known
 
     @property
     def removable(self) -> bool:

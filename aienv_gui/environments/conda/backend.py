@@ -27,7 +27,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import download
 from aienv_gui.environments.health import conda_integrity
-from aienv_gui.environments.health.integrity import site_packages
+from aienv_gui.environments.health.integrity import site_packages, whole_or_not
 from aienv_gui.environments.manifest import folders_to_json, plan_from_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
@@ -61,7 +61,7 @@ class CondaBackend:
         point_scripts(staging, final)
 
     def verify(self, prefix: Path) -> tuple[Text, ...]:
-        return tuple(fault.text for fault in conda_integrity.verify(prefix))
+        return whole_or_not(conda_integrity.verify(prefix))
 
 
 def _fetched(file: PlannedFile, folders: Folders) -> Path:

@@ -20,6 +20,15 @@ _NAMES: Final = {  # normalised package -> what people call it; conda calls PyTo
     "scikit-learn": "scikit-learn",
     "jupyterlab": "JupyterLab",
 }
+LIBRARIES: Final = {  # module -> what people call it, of those that are proved to calculate
+    "numpy": "NumPy",
+    "sklearn": "scikit-learn",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+}
 _ACCELERATED: Final = {"torch", "pytorch", "tensorflow", "tensorflow-cpu", "jax"}
 _CUDA_PACKAGES: Final = ("nvidia-cuda-runtime", "cuda-version", "cudatoolkit", "pytorch-cuda", "cuda-toolkit")
 

@@ -23,7 +23,7 @@ from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import download
-from aienv_gui.environments.health.integrity import site_packages, verify
+from aienv_gui.environments.health.integrity import site_packages, verify, whole_or_not
 from aienv_gui.environments.interpreters import full_version, interpreter_of
 from aienv_gui.environments.records import PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
@@ -82,7 +82,7 @@ class UvBackend:
 
     def verify(self, prefix: Path) -> tuple[Text, ...]:
         """What is wrong with the files of a built environment; nothing where all is well."""
-        return tuple(fault.text for fault in verify(prefix))
+        return whole_or_not(verify(prefix))
 
 
 def install_files(

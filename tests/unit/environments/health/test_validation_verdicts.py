@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import sys
@@ -30,6 +31,7 @@ CHECKS = (
     "interpreter",
     "integrity",
     "agreement",
+    "runtimes",
     "surroundings",
     "imports",
     "accelerator",
@@ -56,7 +58,22 @@ def environment(master: Environment, folders: Folders, monkeypatch: pytest.Monke
     monkeypatch.delenv("PYTHONHOME", raising=False)
     prefix = folders.environments / "first"
     shutil.copytree(master.prefix, prefix, symlinks=True)
+    settle(prefix, master.prefix)
     return read_environment(prefix, Maker.AIENV, folders)
+
+
+def settle(prefix: Path, origin: Path) -> None:
+    """Let the scripts of a copy start its own Python, and its packages know them so."""
+    for script in (prefix / "bin").iterdir():
+        content = script.read_bytes()[:4096] if script.is_file() and not script.is_symlink() else b""
+        if content.startswith(b"#!" + bytes(origin)):
+            script.write_bytes(script.read_bytes().replace(bytes(origin), bytes(prefix)))
+            for path in (prefix / "conda-meta").glob("*.json"):
+                record = json.loads(path.read_text())
+                for entry in record["paths_data"]["paths"]:
+                    if entry["_path"] == f"bin/{script.name}":
+                        entry["size_in_bytes"] = script.stat().st_size
+                        path.write_text(json.dumps(record))
 
 
 def site_of(environment: Environment) -> Path:
@@ -92,6 +109,7 @@ HEALTHY = {
     "interpreter": "passed",
     "integrity": "passed",
     "agreement": "passed",
+    "runtimes": "skipped",
     "surroundings": "passed",
     "imports": "passed",
     "accelerator": "skipped",
@@ -121,7 +139,8 @@ def test_deleted_file_is_named_with_a_cure(environment: Environment, folders: Fo
     verdicts = verdicts_of(environment, folders)
     assert states_of(verdicts) == {**HEALTHY, "integrity": "failed"}
     assert str(verdicts["integrity"].detail) == "many: share/many/7.txt is missing. (and 1 more)"
-    assert "make it again" in str(verdicts["integrity"].cure)
+    assert "Install everything again" in str(verdicts["integrity"].cure)
+    assert [action.name for action in verdicts["integrity"].actions] == ["repair"]
 
 
 def test_package_that_is_gone_with_its_own_record_is_missed(environment: Environment, folders: Folders) -> None:
@@ -135,7 +154,8 @@ def test_package_that_is_gone_with_its_own_record_is_missed(environment: Environ
     verdicts = verdicts_of(environment, folders)
     assert states_of(verdicts) == {**HEALTHY, "integrity": "failed"}
     assert str(verdicts["integrity"].detail) == "many 1.0 was installed by AIEnv and is missing."
-    assert "make it again" in str(verdicts["integrity"].cure)
+    assert "Install everything again" in str(verdicts["integrity"].cure)
+    assert [action.name for action in verdicts["integrity"].actions] == ["repair"]
     assert read_environment(environment.prefix, Maker.AIENV, folders).health == tuple(verdicts.values())
 
 
