@@ -48,7 +48,6 @@ def main() -> int:
     task = json.loads(sys.argv[1])
     for name, value in _MODEST.items():
         os.environ.setdefault(name, value)
-    _let_keras_run()
     if task.get("lifeline"):
         lifeline = os.dup(0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a library that reads does not wait for words that never come
@@ -79,14 +78,20 @@ def _end_with_who_asked(lifeline: int) -> None:
     os._exit(3)
 
 
-def _let_keras_run() -> None:
-    """Keras wants TensorFlow unless told otherwise; where that is not installed, let it use what is."""
-    chosen = "KERAS_BACKEND" in os.environ or (Path.home() / ".keras" / "keras.json").is_file()
-    if not chosen and importlib.util.find_spec("tensorflow") is None:
-        for name in ("torch", "jax"):
-            if importlib.util.find_spec(name) is not None:
-                os.environ["KERAS_BACKEND"] = name
-                return
+def _let_keras_run() -> str:
+    """Keras runs on TensorFlow unless told otherwise; where what it is told is not installed, name what is."""
+    told = os.environ.get("KERAS_BACKEND", "")
+    if not told:
+        try:  # Keras writes this file at its first start
+            told = json.loads((Path.home() / ".keras" / "keras.json").read_text(encoding="utf-8"))["backend"]
+        except (OSError, ValueError, KeyError, TypeError):
+            told = "tensorflow"
+    if importlib.util.find_spec(told) is not None:
+        return ""
+    found = next((name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)), "")
+    if found:
+        os.environ["KERAS_BACKEND"] = found
+    return found
 
 
 def _write(out: int, line: Answer) -> None:
@@ -99,8 +104,9 @@ def _do(kind: str, subject: str) -> Answer:
     if kind == "interpreter":
         return _interpreter()
     if kind == "import":
+        instead = _let_keras_run() if subject == "keras" else ""
         module = importlib.import_module(subject)
-        return {"ok": True, "version": str(getattr(module, "__version__", ""))}
+        return {"ok": True, "version": str(getattr(module, "__version__", "")), "instead": instead}
     return _WORK[f"{kind}:{subject}"]()
 
 

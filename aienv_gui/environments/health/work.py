@@ -57,6 +57,16 @@ def judge_imports(steps: Sequence[Step], repairs: Repairs) -> Judgement:
         return Judgement(VerdictState.SKIPPED, tr("There is nothing in it to import."))
     if not failed:
         names = ", ".join(f"{step.name[7:]} {step.get('version')}".strip() for step in steps)
+        keras = next((step.get("instead") for step in steps if step.get("instead")), "")
+        if keras:
+            return Judgement(
+                VerdictState.WARNING,
+                tr(
+                    "Keras is set to run on a framework that is not installed here; on {framework} it works.",
+                    framework=LIBRARIES[keras],
+                ),
+                tr("Set the variable KERAS_BACKEND to {name} where you use it.", name=keras),
+            )
         return Judgement(VerdictState.PASSED, verbatim(names))
     words = [import_words(step, repairs.again_words) for step in failed]
     known = known_failure(failed[0])
