@@ -66,6 +66,8 @@ def accelerator_of(environment: Environment) -> Text | None:
             return verbatim(f"CUDA {cuda[1]}.{cuda[2]}")
         if local.startswith("rocm"):
             return verbatim(f"ROCm {local[4:]}")
+        if local.startswith("xpu"):
+            return verbatim("Intel XPU")
     for name, version in versions.items():
         if name.startswith(_CUDA_PACKAGES):
             number = re.match(r"\d+(\.\d+)?", version)
@@ -78,7 +80,7 @@ def lacks_cuda(environment: Environment) -> bool:
     version = environment.version_of("torch") or environment.version_of("pytorch") or ""
     local = version.partition("+")[2]
     if local:
-        return local.startswith(("cpu", "rocm"))
+        return local.startswith(("cpu", "rocm", "xpu"))
     beside = any(package.name.startswith(_CUDA_PACKAGES) for package in environment.packages)
     return not beside and version.partition(".")[0] not in ("0", "1")  # those before 2.0 held CUDA themselves
 

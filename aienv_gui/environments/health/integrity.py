@@ -38,6 +38,7 @@ class FaultKind(StrEnum):
 
 
 HARMLESS: Final = frozenset({FaultKind.LEFTOVER})  # nothing works worse for it
+BY_DESIGN: Final = frozenset({FaultKind.OVERWRITTEN})  # of the packages themselves: many such pairs work all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def whole_or_not(faults: Iterable[Fault]) -> tuple[Text, ...]:
 
     Packages that overwrite each other's files do so by their making: building again would not help, and many run.
     """
-    return tuple(fault.text for fault in faults if fault.kind is not FaultKind.OVERWRITTEN)
+    return tuple(fault.text for fault in faults if fault.kind not in BY_DESIGN)
 
 
 def collect(prefix: Path, checkpoint: Callable[[], None] = lambda: None) -> tuple[list[Claim], list[Fault]]:

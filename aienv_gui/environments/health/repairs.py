@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aienv_gui.core.errors import Action
-from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.core.wording import Text, shortened, tr, tr_count
 from aienv_gui.environments.accelerators import CPU, Choice
 from aienv_gui.environments.records import Environment, Maker, VerdictState
 
@@ -87,12 +87,19 @@ class Repairs:
 
     def add(self, packages: Sequence[str]) -> tuple[Action, ...]:
         """Install packages, named as in ``numpy<2``."""
-        names = ", ".join(packages)
-        return self._ours(Action("add_packages", tr("Install {packages}", packages=names), ",".join(packages)))
+        name = shortened(packages[0])
+        if len(packages) == 1:
+            label = tr("Install {package}", package=name)
+        else:  # a button as wide as all the names would widen the page
+            more = len(packages) - 1
+            label = tr_count(
+                "Install {package} and {count} more", "Install {package} and {count} more", more, package=name
+            )
+        return self._ours(Action("add_packages", label, ",".join(packages)))
 
-    def remove(self, packages: Sequence[str]) -> tuple[Action, ...]:
-        names = ", ".join(packages)
-        return self._ours(Action("remove_packages", tr("Remove {packages}", packages=names), ",".join(packages)))
+    def remove(self, package: str) -> tuple[Action, ...]:
+        """Remove a package."""
+        return self._ours(Action("remove_packages", tr("Remove {package}", package=shortened(package)), package))
 
     @property
     def _other_build(self) -> bool:

@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from packaging.utils import canonicalize_name
+
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, reason
 from aienv_gui.core.tasks import Reporter
@@ -25,7 +27,7 @@ from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.health.accelerator_words import nvidia_presence
 from aienv_gui.environments.health.agreement import Disagreement, DisagreementKind, disagreements
 from aienv_gui.environments.health.damage import faults_of
-from aienv_gui.environments.health.integrity import HARMLESS
+from aienv_gui.environments.health.integrity import BY_DESIGN, HARMLESS
 from aienv_gui.environments.health.leaks import leaks
 from aienv_gui.environments.health.modules import modules_to_import
 from aienv_gui.environments.health.probe_run import LIMIT_S, Fate, Step, probe
@@ -174,15 +176,23 @@ class _Examination:
             checkpoint=self._reporter.checkpoint,
             progress=lambda done, total: self._tell_progress(done / max(total, 1.0)),
         )
-        words = [*self._lost(), *(fault.text for fault in sorted(faults, key=lambda fault: fault.kind in HARMLESS))]
+        lost = self._lost()
+        faults = tuple(sorted(faults, key=lambda fault: (fault.kind in HARMLESS, fault.kind in BY_DESIGN)))
+        words = [*lost, *(fault.text for fault in faults)]
         if not words:
             detail = tr("Every byte was read.") if self._every_byte else None
             self._say("integrity", VerdictState.PASSED, detail)
-        elif all(fault.kind in HARMLESS for fault in faults) and len(words) == len(faults):
+        elif lost or any(fault.kind not in HARMLESS | BY_DESIGN for fault in faults):
+            self._fail("integrity", and_more(words), self._repairs.again_words)
+        elif faults[0].kind in BY_DESIGN:  # installing both again would not help
+            pair = sorted({canonicalize_name(faults[0].package), canonicalize_name(faults[0].other)})
+            cure = tr("Keep one of the two: they put different files into the same place.")
+            actions = tuple(action for package in pair for action in self._repairs.remove(package))
+            judged = Judgement(VerdictState.WARNING, and_more(words), cure, tuple(dict.fromkeys(actions)))
+            self._take("integrity", judged)
+        else:
             cure = self._repairs.again_words
             self._take("integrity", Judgement(VerdictState.WARNING, and_more(words), cure, self._repairs.again))
-        else:
-            self._fail("integrity", and_more(words), self._repairs.again_words)
 
     def _lost(self) -> list[Text]:
         """Packages that are gone with their own records, which no look at these can tell."""
@@ -242,7 +252,7 @@ class _Examination:
         if old:
             words.append(tr("{package} is old and hides the driver's current interface (nvidia-ml-py).", package=old))
             cures.append(tr("Remove it; nvidia-ml-py takes its place."))
-            actions += self._repairs.remove([old.split()[0]])
+            actions += self._repairs.remove(old.split()[0])
         if _builds_differ(environment):
             words.append(tr("torchvision is another build than PyTorch and may not work with it."))
             cures.append(tr("Install both from the same source."))
@@ -296,7 +306,7 @@ def _clash_judgement(clash: Clash, repairs: Repairs) -> Judgement:
     )
     if clash.removable:
         cure = tr("Remove {package}; the other takes its place.", package=clash.removable)
-        return Judgement(VerdictState.WARNING, words, cure, repairs.remove([clash.removable]))
+        return Judgement(VerdictState.WARNING, words, cure, repairs.remove(clash.removable))
     return Judgement(VerdictState.WARNING, words, tr("Use the two packages in environments of their own."))
 
 

@@ -414,7 +414,7 @@ def test_what_is_missing_can_be_installed_with_one_click(environment: Environmen
     add_package(environment, "extra", "1.0", ["Requires-Dist: varnish[shiny]>=1,<3", "Requires-Dist: wax"])
     verdict = verdicts_of(environment, folders)["agreement"]
     assert actions_of(verdict) == [("add_packages", "varnish,wax"), ("repair", "")]
-    assert str(verdict.actions[0].label) == "Install varnish, wax"
+    assert str(verdict.actions[0].label) == "Install varnish and 1 more"
 
 
 def test_what_does_not_fit_is_repaired_from_the_lock(environment: Environment, folders: Folders) -> None:
@@ -466,6 +466,21 @@ def test_leftovers_of_pip_are_a_warning(environment: Environment, folders: Folde
     verdict = verdicts_of(environment, folders)["integrity"]
     assert verdict.state is VerdictState.FAILED
     assert str(verdict.detail) == "many: share/many/7.txt is missing. (and 1 more)"
+
+
+def test_packages_that_overwrite_each_other_are_a_warning_with_a_choice(
+    environment: Environment, folders: Folders
+) -> None:
+    for package, digest in (("open_a", "A" * 43), ("open_b", "B" * 43)):
+        add_package(environment, package, "1.0")
+        with (site_of(environment) / f"{package}-1.0.dist-info/RECORD").open("a") as record:
+            record.write(f"cv/part.py,sha256={digest},{3 if package == 'open_a' else 4}\n")
+    (site_of(environment) / "cv").mkdir()
+    (site_of(environment) / "cv/part.py").write_text("abc")
+    verdict = verdicts_of(environment, folders)["integrity"]
+    assert verdict.state is VerdictState.WARNING
+    assert str(verdict.detail).endswith(f"open_a has put another file in place of {'cv/part.py'}.")
+    assert actions_of(verdict) == [("remove_packages", "open-a"), ("remove_packages", "open-b")]
 
 
 def test_an_environment_that_was_moved_can_be_repaired(master: Environment, folders: Folders) -> None:
