@@ -43,7 +43,7 @@ def verify(
         faults += [one for one in listed if isinstance(one, Fault)]
         claims += [one for one in listed if isinstance(one, Claim)]
     by_pip, of_lists = integrity.collect(prefix, checkpoint)
-    faults += [fault for fault in of_lists if fault.package not in owned]
+    faults += [fault for fault in of_lists if fault.kind is FaultKind.DOUBLED or fault.package not in owned]
     claims += [claim for claim in by_pip if claim.package not in owned]
     return (*faults, *integrity.judge(claims, hashes, checkpoint, progress, Files()))
 

@@ -176,6 +176,21 @@ def test_conda_packages_that_overwrite_each_other(tmp_path: Path) -> None:
     assert damage.damaged_packages(tmp_path) == ("first",)
 
 
+def test_a_package_of_conda_that_pip_has_put_another_beside(tmp_path: Path) -> None:
+    site = "Lib/site-packages" if os.name == "nt" else "lib/python3.11/site-packages"
+    info = f"{site}/big_one-1.0.dist-info"
+    conda_package(tmp_path, "big-one", {f"{info}/METADATA": "Name: big-one", f"{info}/RECORD": "gone.py,,3"})
+    assert conda_integrity.verify(tmp_path) == ()
+    (tmp_path / site / "big_one-2.0.dist-info").mkdir()
+    faults = conda_integrity.verify(tmp_path)
+    assert next((fault.package, fault.kind, fault.other) for fault in faults) == (
+        "big-one",
+        FaultKind.DOUBLED,
+        "1.0, 2.0",
+    )
+
+
+@pytest.mark.slow
 def test_twenty_thousand_files_take_less_than_a_second(tmp_path: Path) -> None:
     site = tmp_path / ("Lib" if os.name == "nt" else "lib/python3.11") / "site-packages"
     for number in range(20):
