@@ -1,7 +1,8 @@
 """What is written about an environment: ``aienv.json`` in each one we made, and dated verdicts for all.
 
 ``aienv.json`` holds what was asked (`Request`), the exact files (the lock) and when it was built. The verdicts of the
-last validation stand in the data folder: `write_health`, `read_health`. Also here: `Request`, `Plan`, `Sources`,
+last validation are its health card (`write_health`, `read_health`): in ours beside ``aienv.json``, in the data folder
+for those of others. Also here: `Request`, `Plan`, `Sources`,
 `Folders` and `Verdict` as JSON data, for journals and for the worker process.
 """
 
@@ -22,6 +23,8 @@ from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.wording import Text
 from aienv_gui.environments.records import (
     Engine,
+    Machine,
+    MachineCard,
     Package,
     Plan,
     PlannedFile,
@@ -32,6 +35,7 @@ from aienv_gui.environments.records import (
 )
 
 NAME: Final = "aienv.json"
+HEALTH_NAME: Final = "aienv-health.json"
 _VERSION: Final = 1
 
 
@@ -196,7 +200,9 @@ def read_manifest(prefix: Path) -> Manifest | None:
 
 
 def health_file(prefix: Path, folders: Folders) -> Path:
-    """Where the verdicts on an environment are kept: beside what we built, never inside a folder that others made."""
+    """Where the verdicts on an environment are kept: inside what we built, never inside a folder that others made."""
+    if prefix.absolute().parent == folders.environments.absolute() and (prefix / NAME).is_file():
+        return prefix / HEALTH_NAME
     key = hashlib.sha256(str(prefix.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:20]
     return folders.data / "health" / f"{key}.json"
 
@@ -207,12 +213,26 @@ def lost_packages(manifest: Manifest, present: Iterable[Package]) -> tuple[Plann
     return tuple(file for file in manifest.files if canonicalize_name(file.package) not in names)
 
 
+@dataclass(frozen=True, slots=True)
+class HealthCard:
+    """The verdicts of the last validation, when it was, and what the computer was then (None: not known)."""
+
+    verdicts: tuple[Verdict, ...] = ()
+    validated: float | None = None
+    machine: Machine | None = None
+
+
 def write_health(
-    prefix: Path, verdicts: Sequence[Verdict], folders: Folders, packages: Iterable[Package] | None = None
+    prefix: Path,
+    verdicts: Sequence[Verdict],
+    folders: Folders,
+    packages: Iterable[Package] | None = None,
+    machine: Machine | None = None,
 ) -> None:
     """Keep the verdicts of a validation, dated now, for the list of environments.
 
-    With the `packages` that were there the verdicts are taken back once these are others.
+    With the `packages` that were there the verdicts are taken back once these are others; with the `machine` a later
+    driver or card is noticed.
     """
     write_json(
         health_file(prefix, folders),
@@ -221,6 +241,7 @@ def write_health(
             "validated": time.time(),
             "verdicts": [verdict_to_json(verdict) for verdict in verdicts],
             "packages": _fingerprint(packages) if packages is not None else None,
+            "machine": asdict(machine) if machine is not None else None,
         },
         version=_VERSION,
     )
@@ -231,10 +252,8 @@ def _fingerprint(packages: Iterable[Package]) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def read_health(
-    prefix: Path, folders: Folders, packages: Iterable[Package]
-) -> tuple[tuple[Verdict, ...], float | None]:
-    """The verdicts of the last validation and when it was; nothing where there was none.
+def read_health(prefix: Path, folders: Folders, packages: Iterable[Package]) -> HealthCard:
+    """What was found by the last validation; an empty card where there was none.
 
     Where other `packages` are there now than then, no verdicts: what was found is not true any more.
     Raises `Problem` where the file is damaged, and KeyError, TypeError, ValueError or AttributeError where it holds
@@ -243,8 +262,19 @@ def read_health(
     try:
         data = read_json(health_file(prefix, folders), version=_VERSION)
     except (FileNotFoundError, NotADirectoryError):
-        return (), None
+        return HealthCard()
     seen, validated = data.get("packages"), float(data["validated"])
     if seen is not None and seen != _fingerprint(packages):
-        return (), validated
-    return tuple(verdict_from_json(verdict) for verdict in data["verdicts"]), validated
+        return HealthCard(validated=validated)
+    verdicts = tuple(verdict_from_json(verdict) for verdict in data["verdicts"])
+    return HealthCard(verdicts, validated, _machine(data.get("machine")))
+
+
+def _machine(data: Mapping[str, Any] | None) -> Machine | None:
+    if data is None:
+        return None
+    cards = tuple(
+        MachineCard(card["name"], card["uuid"], tuple(card["capability"]) if card.get("capability") else None)
+        for card in data["cards"]
+    )
+    return Machine(data["driver_version"], cards, data.get("system", ""), data.get("probe", 0))

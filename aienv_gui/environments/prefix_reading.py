@@ -71,8 +71,8 @@ def with_health(environment: Environment, folders: Folders) -> Environment:
     """The same environment with the verdicts of its last validation."""
     # Old verdicts that cannot be read, or are none at all, are no verdicts: it counts as never validated.
     with suppress(Problem, OSError, ValueError, KeyError, TypeError, AttributeError):
-        health, validated = read_health(environment.prefix, folders, environment.packages)
-        return replace(environment, health=health, validated=validated)
+        card = read_health(environment.prefix, folders, environment.packages)
+        return replace(environment, health=card.verdicts, validated=card.validated, machine=card.machine)
     return environment
 
 

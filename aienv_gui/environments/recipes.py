@@ -18,6 +18,7 @@ from packaging.specifiers import SpecifierSet
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, check_writable, resource
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments import accelerators
 from aienv_gui.environments.file_reading import read_file
 from aienv_gui.environments.files.python_specs import default_python as default_python
 from aienv_gui.environments.manifest import NAME as MANIFEST
@@ -44,7 +45,7 @@ class Template:
     additions: dict[tuple[Engine, str], tuple[str, ...]]  # by engine and "cpu" or "cuda"
 
     def requirements(self, engine: Engine, accelerator: str) -> tuple[str, ...]:
-        kind = "cpu" if accelerator == "cpu" else "cuda"
+        kind = "cuda" if accelerators.kind_of(accelerator) is accelerators.Kind.CUDA else "cpu"
         return (self.uv if engine is Engine.UV else self.conda) + self.additions.get((engine, kind), ())
 
     def suits(self, python: str) -> bool:

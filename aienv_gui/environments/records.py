@@ -95,6 +95,25 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineCard:
+    """A graphics card as its driver tells of it."""
+
+    name: str
+    uuid: str
+    capability: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a validation depends on outside the environment: the driver and the cards, and who looked."""
+
+    driver_version: str = ""
+    cards: tuple[MachineCard, ...] = ()
+    system: str = ""  # the operating system and its version
+    probe: int = 0  # the version of what was checked
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A Python environment on this machine. Its identity is `prefix`."""
 
@@ -109,6 +128,7 @@ class Environment:
     health: tuple[Verdict, ...] = ()  # the verdicts of the last validation
     validated: float | None = None  # when, in seconds since the epoch
     project: Path | None = None  # the folder it belongs to, where its maker ties it to one
+    machine: Machine | None = None  # what the computer was then, where that was known
 
     @property
     def removable(self) -> bool:

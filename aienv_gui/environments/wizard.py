@@ -55,11 +55,19 @@ class Offer:
     advised: accelerators.Choice  # the build that suits the driver and the cards
 
 
-def make_offer(driver_version: str, gpus: tuple[tuple[str, tuple[int, int] | None], ...], reporter: Reporter) -> Offer:
+def make_offer(
+    driver_version: str,
+    gpus: tuple[accelerators.NvidiaCard, ...],
+    reporter: Reporter,
+    others: tuple[accelerators.OtherCard, ...] = (),
+) -> Offer:
     """Look up what can be chosen: templates, the Pythons of this machine, the builds for its cards. Reads the disk."""
     reporter.checkpoint()
     return Offer(
-        recipes.templates(), base_interpreters(), accelerators.choices(), accelerators.choose(driver_version, gpus)
+        recipes.templates(),
+        base_interpreters(),
+        accelerators.choices(others),
+        accelerators.choose(driver_version, gpus, others),
     )
 
 

@@ -15,7 +15,18 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.records import Engine, Environment, Form, Plan, Sources, Unfinished, Verdict
+from aienv_gui.environments.records import (
+    Engine,
+    Environment,
+    Form,
+    Machine,
+    MachineCard,
+    Plan,
+    Sources,
+    Unfinished,
+    Verdict,
+)
+from aienv_gui.hardware.readings import NvidiaState
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
@@ -27,6 +38,7 @@ if TYPE_CHECKING:
     from aienv_gui.hardware.readings import Snapshot
 
 _KERNELS_LIMIT_S: Final = 5.0
+_TOLD: Final = {NvidiaState.READY, NvidiaState.NO_GPU, NvidiaState.NO_DRIVER}  # the driver's state says all there is
 OWN_PACKAGES: Final = "own_packages"  # the name of the action that plans from the application's own packages
 
 
@@ -74,18 +86,35 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """What the choice of an accelerator build depends on."""
+    """What the choice of an accelerator build depends on, and what a validation is dated with.
+
+    `known` is False while the driver has not answered, or does not.
+    """
 
     driver_version: str = ""
     gpus: tuple[tuple[str, tuple[int, int] | None], ...] = ()
+    uuids: tuple[str, ...] = ()
+    known: bool = False
 
     @staticmethod
     def of(snapshot: Snapshot | None) -> Cards:
         if snapshot is None:
             return Cards()
         nvidia = snapshot.nvidia
-        cards = tuple((gpu.name, gpu.compute_capability) for gpu in nvidia.gpus if not gpu.lost)
-        return Cards(nvidia.driver_version, cards)
+        present = [gpu for gpu in nvidia.gpus if not gpu.lost]
+        cards = tuple((gpu.name, gpu.compute_capability) for gpu in present)
+        known = nvidia.state in _TOLD and len(present) == len(nvidia.gpus)
+        return Cards(nvidia.driver_version, cards, tuple(gpu.uuid for gpu in present), known)
+
+    @property
+    def machine(self) -> Machine | None:
+        """The same for a health card; None while it is not known."""
+        if not self.known:
+            return None
+        cards = zip(self.gpus, self.uuids, strict=True)
+        return Machine(
+            self.driver_version, tuple(MachineCard(name, uuid, capability) for (name, capability), uuid in cards)
+        )
 
 
 def look(folders: Folders, reporter: Reporter) -> Found:
@@ -131,9 +160,12 @@ def put_kernel_back(removed: RemovedKernel, reporter: Reporter) -> Kernel:
 
 def offer(cards: Cards, reporter: Reporter) -> Offer:
     """Look up what the wizard can offer on this machine."""
-    from aienv_gui.environments import wizard
+    from aienv_gui.environments import accelerators, wizard
+    from aienv_gui.hardware.other_cards import other_cards
 
-    return wizard.make_offer(cards.driver_version, cards.gpus, reporter)
+    kinds = {"amd": accelerators.Kind.ROCM, "intel": accelerators.Kind.XPU}
+    others = tuple(accelerators.OtherCard(kinds[card.maker], card.ready) for card in other_cards())
+    return wizard.make_offer(cards.driver_version, cards.gpus, reporter, others)
 
 
 def read_file(path: Path, reporter: Reporter) -> FileReading:
@@ -230,11 +262,20 @@ def delete(environment: Environment, folders: Folders, reporter: Reporter) -> No
     transaction.delete(environment, folders, reporter)
 
 
-def validate(environment: Environment, folders: Folders, reporter: Reporter) -> tuple[Verdict, ...]:
+def validate(environment: Environment, folders: Folders, cards: Cards, reporter: Reporter) -> tuple[Verdict, ...]:
     """Check an environment; each verdict also comes as a partial result."""
     from aienv_gui.environments.health import validation
 
-    return validation.validate(environment, folders, reporter)
+    return validation.validate(environment, folders, reporter, machine=cards.machine)
+
+
+def check_every_byte(
+    environment: Environment, folders: Folders, cards: Cards, reporter: Reporter
+) -> tuple[Verdict, ...]:
+    """As `validate`, and the contents of all files are read too: some seconds a gigabyte."""
+    from aienv_gui.environments.health import validation
+
+    return validation.validate(environment, folders, reporter, machine=cards.machine, every_byte=True)
 
 
 def measure(prefix: Path, reporter: Reporter) -> DiskUse:

@@ -137,13 +137,106 @@ def test_wrong_computations_are_found(step: str, sabotage: str) -> None:
 
 
 def test_old_interpreters_can_run_it() -> None:
-    """The oldest Python found here; where there is only this one, at least its grammar is that of 3.8."""
+    """The oldest Python found here; where there is only this one, at least its grammar is that of 3.7."""
     import ast
 
-    ast.parse(PROBE.read_text(encoding="utf-8"), feature_version=(3, 8))
-    for name in ("python3.8", "python3.9", "python3.10", "python3.12", "python3.13", "python3.14"):
+    ast.parse(PROBE.read_text(encoding="utf-8"), feature_version=(3, 7))
+    for name in ("python3.7", "python3.8", "python3.9", "python3.10", "python3.12", "python3.13", "python3.14"):
         other = shutil.which(name)
         if other is not None and subprocess.run([other, "--version"], capture_output=True, check=False).returncode == 0:
             lines, code = probed("interpreter", "import:json", python=other)
             assert code == 0
             assert lines[1]["markers"]["python_version"] == name.removeprefix("python")
+
+
+def with_modules(*names: str, **variables: str) -> str:
+    """Source that imports modules of this folder's `probe_modules` first, with these environment variables."""
+    folder = str(Path(__file__).parent / "probe_modules")
+    return f"import os, sys; os.environ.update({variables!r}); sys.path.insert(0, {folder!r})\n" + "".join(
+        f"import {name}\n" for name in names
+    )
+
+
+def cards_of(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(card["name"], card["state"]) for card in answer["devices"]]
+
+
+@pytest.mark.slow
+def test_each_card_is_held_against_the_processor_and_one_without_code_is_not_tried() -> None:
+    """On the card of capability 6.1 a kernel would fail: it is told from the build's list of architectures."""
+    prelude = with_modules("pretended_cards", CARDS="8.9:right,6.1:fails,9.0:wrong,12.0:fails")
+    lines, code = probed("import:torch", "accelerator:torch", "computation:torch", prelude=prelude)
+    assert code == 0
+    answer = next(line for line in lines if line["step"] == "accelerator:torch" and line["event"] == "end")
+    assert (answer["kind"], answer["built_for"], answer["available"]) == ("cuda", "13.0", True)
+    expected = [("Card 0", "right"), ("Card 1", "no_code"), ("Card 2", "wrong"), ("Card 3", "failed")]
+    assert cards_of(answer) == expected
+    assert answer["devices"][1]["capability"] == [6, 1]
+    assert "sm_75" in answer["devices"][1]["built"]
+    assert "no kernel image" in answer["devices"][3]["message"]
+    assert all(card["seconds"] >= 0 for card in answer["devices"])
+    assert lines[-1]["ok"] is True  # the processor calculates rightly all the same
+
+
+@pytest.mark.parametrize(
+    ("built", "capability", "runs"),
+    [
+        (["sm_75", "sm_80"], (7, 5), True),
+        (["sm_75", "sm_80"], (8, 9), True),
+        (["sm_75", "sm_80"], (6, 1), False),
+        (["sm_75", "sm_80"], (9, 0), False),
+        (["sm_75", "compute_80"], (12, 0), True),
+        (["sm_75", "compute_90"], (8, 6), False),
+        (["sm_86"], (8, 0), False),
+        (["sm_90a"], (9, 0), True),
+        (["sm_100a"], (10, 3), False),
+        (["sm_50", "sm_60", "sm_70"], (6, 1), True),
+        ([], (9, 0), True),
+        (["gfx90a"], (9, 0), True),
+    ],
+)
+def test_code_for_a_card(built: list[str], capability: tuple[int, int], runs: bool) -> None:
+    import runpy
+
+    assert runpy.run_path(str(PROBE))["_has_code"](built, capability) is runs
+
+
+def test_a_model_is_written_that_is_read_by_the_rules_of_the_format() -> None:
+    lines, _ = probed(
+        "import:onnxruntime", "computation:onnxruntime", "accelerator:onnxruntime", prelude=with_modules()
+    )
+    ends = {line["step"]: line for line in lines if line["event"] == "end"}
+    assert ends["computation:onnxruntime"]["ok"] is True
+    assert (ends["accelerator:onnxruntime"]["built_for"], ends["accelerator:onnxruntime"]["devices"]) == ("", [])
+
+
+_DRIVER = """
+import ctypes
+class Driver:
+    def cuInit(self, flags): return 0
+    def cuDeviceGetCount(self, to): to._obj.value = 2; return 0
+    def cuDeviceGet(self, to, index): to._obj.value = index; return 0
+    def cuDeviceGetName(self, to, size, device): to.value = b"Card %d" % device.value; return 0
+ctypes.CDLL = lambda name: Driver()
+"""
+
+
+def test_a_runtime_that_goes_on_with_the_processor_in_silence_is_found_out() -> None:
+    prelude = with_modules(ONNX_PROVIDERS="CUDAExecutionProvider CPUExecutionProvider", ONNX_CARDS="1") + _DRIVER
+    lines, _ = probed("accelerator:onnxruntime", prelude=prelude)
+    assert cards_of(lines[-1]) == [("Card 0", "right"), ("Card 1", "failed")]
+    assert "CUDAExecutionProvider could not be used" in lines[-1]["devices"][1]["message"]
+
+
+def test_keras_is_let_run_on_what_is_installed(tmp_path: Path) -> None:
+    for module in ("keras", "torch"):
+        (tmp_path / f"{module}.py").write_text("import os\n__version__ = os.environ.get('KERAS_BACKEND', '')\n")
+    home = f"import os, sys; os.environ['HOME'] = {str(tmp_path)!r}; sys.path.insert(0, {str(tmp_path)!r})\n"
+    home += "os.environ.pop('KERAS_BACKEND', None); sys.modules['jax'] = None\n"
+    hidden = "import importlib.util as u; f = u.find_spec; u.find_spec = lambda n: None if n in {0!r} else f(n)\n"
+    lines, _ = probed("import:keras", prelude=home + hidden.format(["tensorflow", "jax"]))
+    assert (lines[-1]["instead"], lines[-1]["version"]) == ("torch", "torch")
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras/keras.json").write_text('{"backend": "torch"}')
+    lines, _ = probed("import:keras", prelude=home + hidden.format(["tensorflow", "jax"]))
+    assert (lines[-1]["instead"], lines[-1]["version"]) == ("", "")

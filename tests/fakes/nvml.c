@@ -4,6 +4,7 @@
  *   FAKE_NVML_INIT=18            what nvmlInit answers          FAKE_NVML_STILL=1   values that do not change
  *   FAKE_NVML_FAULTS=0:lost@3-6,1:permission,2:unsupported,3:failed    per card, from one look to another (looks count from 1)
  *   FAKE_NVML_HANG=3, FAKE_NVML_CRASH=3    at that look at card 0;   FAKE_NVML_ONCE=FILE   only while FILE does not exist
+ *   FAKE_NVML_NAME="NVIDIA A100|NVIDIA RTX 2080", FAKE_NVML_CAPABILITY="8.0|7.5"    by card; the last goes for the rest
  *   FAKE_NVML_PROCESSES=0:4711:2048        card:pid:MiB, separated by commas
  * Compiled with -DOLD_DRIVER it lacks the newer functions.
  */
@@ -32,6 +33,13 @@ static const char *setting(const char *name, const char *otherwise) {
 static int number(const char *name, int otherwise) { return atoi(setting(name, "")) ?: otherwise; }
 static int count(void) { return atoi(setting("FAKE_NVML_CARDS", "1")); }
 static int text(char *to, unsigned size, const char *value) { snprintf(to, size, "%s", value); return OK; }
+static const char *of_card(const char *list, int index) { /* the card's part of a list */
+    static char part[256];
+    for (const char *end; index > 0 && (end = strchr(list, '|')); index--) list = end + 1;
+    text(part, sizeof part, list);
+    part[strcspn(part, "|")] = 0;
+    return part;
+}
 
 static int fault(const Card *card) {
     char copy[1024];
@@ -107,8 +115,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, Card **to) {
 }
 int nvmlDeviceGetUUID(Card *card, char *to, unsigned size) { uuid_of(card->index, to, size); return OK; }
 int nvmlDeviceGetName(Card *card, char *to, unsigned size) {
-    (void)card;
-    return text(to, size, setting("FAKE_NVML_NAME", "NVIDIA GeForce RTX 4070"));
+    return text(to, size, of_card(setting("FAKE_NVML_NAME", "NVIDIA GeForce RTX 4070"), card->index));
 }
 
 #define UNLESS_FAULTY(card) do { int code_ = fault(card); if (code_) return code_; } while (0)
@@ -150,7 +157,10 @@ int nvmlDeviceGetClockInfo(Card *card, unsigned kind, unsigned *to) {
 }
 int nvmlDeviceGetMaxClockInfo(Card *card, unsigned kind, unsigned *to) { UNLESS_FAULTY(card); *to = kind == 2 ? 10501 : 3105; return OK; }
 int nvmlDeviceGetFanSpeed(Card *card, unsigned *to) { UNLESS_FAULTY(card); *to = (unsigned)wave(card, 30, 65, 0.7); return OK; }
-int nvmlDeviceGetCudaComputeCapability(Card *card, int *major, int *minor) { UNLESS_FAULTY(card); *major = 8; *minor = 9; return OK; }
+int nvmlDeviceGetCudaComputeCapability(Card *card, int *major, int *minor) { 
+    UNLESS_FAULTY(card);
+    return sscanf(of_card(setting("FAKE_NVML_CAPABILITY", "8.9"), card->index), "%d.%d", major, minor) == 2 ? OK : UNKNOWN;
+}
 
 int nvmlDeviceGetComputeRunningProcesses_v2(Card *card, unsigned *size, Process *to) {
     UNLESS_FAULTY(card);

@@ -234,7 +234,7 @@ def test_validation_of_one_does_not_mix_with_another(
     released = folders.data / "released"
     first = Verdict("first", verbatim("First"), VerdictState.PASSED)
 
-    def validate(environment: object, folders: Folders, reporter: object) -> tuple[Verdict, ...]:
+    def validate(environment: object, folders: Folders, cards: object, reporter: object) -> tuple[Verdict, ...]:
         reporter.partial(first)  # type: ignore[attr-defined]
         while not released.exists():
             reporter.checkpoint()  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ from aienv_gui.core.wording import tr
 from aienv_gui.environments import download
 from aienv_gui.environments.conda.locked import check_md5, plan_locked, plan_of_files
 from aienv_gui.environments.health import conda_integrity
-from aienv_gui.environments.health.integrity import Fault, site_packages
+from aienv_gui.environments.health.integrity import Fault, site_packages, whole_or_not
 from aienv_gui.environments.manifest import Manifest, folders_to_json, plan_from_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Former, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
@@ -75,7 +75,7 @@ class CondaBackend:
         point_scripts(staging, final)
 
     def verify(self, prefix: Path) -> tuple[Fault, ...]:
-        return conda_integrity.verify(prefix)
+        return whole_or_not(conda_integrity.verify(prefix))
 
     def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
         uv_backend.distrust(packages, [file for file in plan.files if _by_pip(file)], folders, reporter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ class Disagreement:
     package: str
     needed: str = ""
     found: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the package needed, without its versions."""
+        return re.split(r"[\s\[=<>!~;(]", self.needed, maxsplit=1)[0]
 
     @property
     def text(self) -> Text:

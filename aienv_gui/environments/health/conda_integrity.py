@@ -4,73 +4,81 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from aienv_gui.environments.health import integrity
-from aienv_gui.environments.health.integrity import Fault, FaultKind
+from aienv_gui.environments.health.integrity import Claim, Fault, FaultKind, Files, digest_text
 
 _REMADE: Final = {"pyc_file"}  # Python writes these anew as it likes
 
 
-def verify(prefix: Path, *, hashes: bool = False, checkpoint: Callable[[], None] = lambda: None) -> tuple[Fault, ...]:
+def verify(
+    prefix: Path,
+    *,
+    hashes: bool = False,
+    checkpoint: Callable[[], None] = lambda: None,
+    progress: Callable[[float, float], None] = lambda _done, _total: None,
+) -> tuple[Fault, ...]:
     """Every fault of the files that conda-meta lists, and of those that pip's packages beside them list.
 
-    Sizes only (0.3 s for 18,000 files), with `hashes` contents too. `checkpoint` is called between packages and may
-    raise. Paths are relative to the prefix.
+    As `integrity.verify`, which it equals for an environment without conda's packages. Paths are relative to the
+    prefix.
     """
     faults: list[Fault] = []
+    claims: list[Claim] = []
     owned: set[str] = set()  # what pip's records say of conda's own packages is not true of what conda installed
     for path in sorted((prefix / "conda-meta").glob("*.json")):
         checkpoint()
         package = path.stem.rsplit("-", 2)[0]
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            faults += _verify_package(prefix, package, record, hashes)
+            listed = list(_look(prefix, package, record))
             owned |= {Path(name).parts[-2].split("-")[0] for name in record.get("files", ()) if ".dist-info/" in name}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             faults.append(Fault(package, path.name, FaultKind.NO_RECORD))
-    by_pip = integrity.verify(prefix, hashes=hashes, checkpoint=checkpoint)
-    return (*faults, *(fault for fault in by_pip if fault.package not in owned))
+            continue
+        faults += [one for one in listed if isinstance(one, Fault)]
+        claims += [one for one in listed if isinstance(one, Claim)]
+    by_pip, of_lists = integrity.collect(prefix, checkpoint)
+    faults += [fault for fault in of_lists if fault.kind is FaultKind.DOUBLED or fault.package not in owned]
+    claims += [claim for claim in by_pip if claim.package not in owned]
+    return (*faults, *integrity.judge(claims, hashes, checkpoint, progress, Files()))
 
 
-def _verify_package(prefix: Path, package: str, record: Mapping[str, Any], hashes: bool) -> Iterator[Fault]:
+def _look(prefix: Path, package: str, record: Mapping[str, Any]) -> Iterator[Claim | Fault]:
+    """What a package says of its files; of those that need more than a comparison, what is wrong with them."""
     entries = (record.get("paths_data") or {}).get("paths")
     if entries is None:  # written by an old conda: names only
         entries = [{"_path": name} for name in record["files"]]
     for entry in entries:
-        if entry.get("path_type") in _REMADE or entry["_path"].endswith(".pyc"):
+        name, kind = entry["_path"], entry.get("path_type")
+        path = f"{prefix}/{name}"
+        if kind in _REMADE or name.endswith(".pyc") or kind == "directory":
             continue
-        kind = _compare(prefix / entry["_path"], entry, hashes)
-        if kind is not None:
-            yield Fault(package, entry["_path"], kind)
+        if kind == "softlink":  # where it leads is another package's business
+            if not os.path.lexists(path):
+                yield Fault(package, name, FaultKind.MISSING)
+        elif entry.get("prefix_placeholder") and entry.get("file_mode") == "text" and _rewritten(path, entry):
+            continue
+        else:
+            known = entry.get("sha256_in_prefix") or (not entry.get("prefix_placeholder") and entry.get("sha256"))
+            digest = digest_text("sha256", bytes.fromhex(known)) if known else ""
+            yield Claim(package, name, os.path.normpath(path), digest, entry.get("size_in_bytes"))
 
 
-def _compare(path: Path, entry: Mapping[str, Any], hashes: bool) -> FaultKind | None:
+def _rewritten(path: str, entry: Mapping[str, Any]) -> bool:
+    """Whether a text has another size only because the prefix was written into it.
+
+    conda notes the size before it wrote the prefix, py-rattler the size after: the hash decides.
+    """
+    length, digest = entry.get("size_in_bytes"), entry.get("sha256_in_prefix")
     try:
-        if entry.get("path_type") == "softlink":
-            path.lstat()
-            return None
-        state = path.stat()
+        if length is None or not digest or os.stat(path).st_size == length:  # noqa: PTH116
+            return False
+        with open(path, "rb") as file:
+            return bool(hashlib.file_digest(file, "sha256").hexdigest() == digest)
     except OSError:
-        return FaultKind.MISSING
-    if entry.get("path_type") == "directory":
-        return None
-    length = entry.get("size_in_bytes")
-    digest = entry.get("sha256_in_prefix") or entry.get("sha256")
-    # conda notes the size before it wrote the prefix into a text, py-rattler the size after.
-    rewritten = entry.get("prefix_placeholder") and entry.get("file_mode") == "text"
-    if length is not None and state.st_size != length:
-        if rewritten and entry.get("sha256_in_prefix") and _sha256(path) == entry["sha256_in_prefix"]:
-            return None
-        return FaultKind.SIZE
-    known = entry.get("sha256_in_prefix") or not entry.get("prefix_placeholder")
-    if hashes and digest and known and _sha256(path) != digest:
-        return FaultKind.CONTENT
-    return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return False

@@ -21,6 +21,15 @@ _NAMES: Final = {  # normalised package -> what people call it; conda calls PyTo
     "scikit-learn": "scikit-learn",
     "jupyterlab": "JupyterLab",
 }
+LIBRARIES: Final = {  # module -> what people call it, of those that are proved to calculate
+    "numpy": "NumPy",
+    "sklearn": "scikit-learn",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "jax": "JAX",
+    "onnxruntime": "ONNX Runtime",
+}
 _ACCELERATED: Final = {"torch", "pytorch", "tensorflow", "tensorflow-cpu", "jax"}
 _CUDA_PACKAGES: Final = ("nvidia-cuda-runtime", "cuda-version", "cudatoolkit", "pytorch-cuda", "cuda-toolkit")
 
@@ -82,7 +91,7 @@ def lacks_cuda(environment: Environment) -> bool:
     version = environment.version_of("torch") or environment.version_of("pytorch") or ""
     local = version.partition("+")[2]
     if local:
-        return local.startswith(("cpu", "rocm"))
+        return local.startswith(("cpu", "rocm", "xpu"))
     beside = any(package.name.startswith(_CUDA_PACKAGES) for package in environment.packages)
     return not beside and not version.startswith(_HELD_CUDA)
 

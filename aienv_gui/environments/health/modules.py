@@ -35,6 +35,7 @@ _KNOWN: Final = {  # package -> module; what people make environments for
     "opencv-python": "cv2",
     "opencv-python-headless": "cv2",
     "onnxruntime": "onnxruntime",
+    "onnxruntime-gpu": "onnxruntime",
     "jupyterlab": "jupyterlab",
 }
 _MODULES_A_PACKAGE: Final = 2

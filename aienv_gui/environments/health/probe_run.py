@@ -21,7 +21,17 @@ from aienv_gui.core.tasks import Reporter
 PROBE: Final = Path(__file__).resolve().parents[2] / "engine" / "probe.py"
 LIMIT_S: Final = 10.0  # for a step of an ordinary library
 HEAVY_LIMIT_S: Final = 60.0  # for one of a framework: PyTorch's first import reads a gigabyte
-_HEAVY: Final = {"torch", "torchvision", "torchaudio", "tensorflow", "keras", "jax", "transformers"}
+_HEAVY: Final = {
+    "jax",
+    "keras",
+    "onnxruntime",
+    "sklearn",
+    "tensorflow",
+    "torch",
+    "torchaudio",
+    "torchvision",
+    "transformers",
+}
 _WORDS: Final = 40  # lines kept of what libraries write to standard error in a step
 _DEATHS: Final = 5  # after that many the rest is not tried
 

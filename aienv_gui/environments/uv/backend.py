@@ -23,7 +23,7 @@ from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import download
-from aienv_gui.environments.health.integrity import Fault, site_packages, verify
+from aienv_gui.environments.health.integrity import Fault, site_packages, verify, whole_or_not
 from aienv_gui.environments.interpreters import BaseInterpreter, full_version, interpreter_of
 from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import Former, PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
@@ -83,7 +83,7 @@ class UvBackend:
         install_files(plan.files, staging, folders, reporter, base=plan.interpreter)
 
     def verify(self, prefix: Path) -> tuple[Fault, ...]:
-        return verify(prefix)
+        return whole_or_not(verify(prefix))
 
     def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
         distrust(packages, plan.files, folders, reporter)

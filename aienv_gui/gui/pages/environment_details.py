@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QSizePolicy, QTabWidget, Q
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
+from aienv_gui.environments.health.changes import change_since
 from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of
 from aienv_gui.environments.records import Environment, Maker, Verdict
 from aienv_gui.gui import environment_work
+from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.environment_share import ShareButton
 from aienv_gui.gui.pages.new_environment.step import Scroller
@@ -102,6 +105,9 @@ class EnvironmentDetails(Card):
         self.validate = Button(tr("Validate"), icon="check", parent=self)
         self.validate.hint(tr("Checks that its Python runs, its files are whole and its packages agree and calculate."))
         self.validate.clicked.connect(self.start_validation)
+        self.every_byte = Button(tr("Check every byte"), parent=self)
+        self.every_byte.hint(tr("Validates and reads all files: finds what was changed without a change of size."))
+        self.every_byte.clicked.connect(self.start_check_of_every_byte)
         self.train = Button(tr("New training"), icon="train", parent=self)
         self.train.clicked.connect(self._on_train)
         self.folder = Button(tr("Open folder"), icon="folder", parent=self)
@@ -111,7 +117,7 @@ class EnvironmentDetails(Card):
         self.share.failed.connect(self._on_share_failed)
         self.delete = Button(tr("Delete"), kind="danger", icon="trash", parent=self)
         self.delete.clicked.connect(self._ask_to_delete)
-        for button in (self.validate, self.train, self.share, self.folder, self.delete):
+        for button in (self.validate, self.every_byte, self.train, self.share, self.folder, self.delete):
             row.addWidget(button)
         return row
 
@@ -182,6 +188,7 @@ class EnvironmentDetails(Card):
         say(self.tabs, "setTabText", tr("Packages ({count})", count=len(environment.packages)), 0)
         running = environment.prefix in self._validations
         self.validate.setEnabled(environment.broken is None and not running)
+        self.every_byte.setEnabled(self.validate.isEnabled())
         self.train.setVisible(environment.can_train)
         self.folder.setEnabled(environment.prefix.parent != environment.prefix)
         self.delete.setVisible(environment.removable)
@@ -252,7 +259,10 @@ class EnvironmentDetails(Card):
             return
         health = self.environment.health
         self._summary.show()
-        if health:
+        change = change_since(self.environment, Cards.of(self.services.hardware.latest).machine)
+        if change is not None:
+            self._summary.say(tr("{change} Validate it again.", change=change))
+        elif health:
             self._summary.say(summary_of(health))
         elif self.environment.validated is not None:
             self._summary.say(tr("Its packages have changed since it was validated. Validate it again."))
@@ -265,6 +275,14 @@ class EnvironmentDetails(Card):
     @Slot()
     def start_validation(self) -> None:
         """Validate what is shown, in the background."""
+        self._start(environment_work.validate)
+
+    @Slot()
+    def start_check_of_every_byte(self) -> None:
+        """Validate what is shown and read all its files, in the background."""
+        self._start(environment_work.check_every_byte)
+
+    def _start(self, work: Callable[..., tuple[Verdict, ...]]) -> None:
         environment = self.environment
         if environment is None or environment.prefix in self._validations:
             return
@@ -272,9 +290,10 @@ class EnvironmentDetails(Card):
         self._found[environment.prefix] = []
         job = self.services.jobs.start(
             tr("Validate {name}", name=environment.name),
-            environment_work.validate,
+            work,
             environment,
             self.services.folders,
+            Cards.of(self.services.hardware.latest),
         )
         self._validations[environment.prefix] = job
         job.partial.connect(self._on_verdict)

@@ -11,8 +11,11 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, percent, tr, tr_count, verbatim
+from aienv_gui.environments.health.changes import change_since, outdated
 from aienv_gui.environments.health.frameworks import lacks_cuda
-from aienv_gui.environments.records import Maker
+from aienv_gui.environments.records import Environment, Maker
+from aienv_gui.gui import environment_work
+from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
@@ -66,6 +69,8 @@ class HomePage(Page):
         self.body.addWidget(self._machine)
         self._banner = Banner(services, self)
         self.body.addWidget(self._banner)
+        self.changed_machine = MachineChange(services, self)
+        self.body.addWidget(self.changed_machine)
         self.body.addWidget(self._make_path())
         self._runs = Card(tr("Last trainings"), self)
         everything = Button(tr("All trainings"), kind="link", parent=self._runs)
@@ -123,6 +128,7 @@ class HomePage(Page):
             self._card = card
             self._show_path()
         self._machine.show_snapshot(snapshot, self._card if self._idle_card() else "")
+        self.changed_machine.refresh(snapshot)
 
     def _idle_card(self) -> bool:
         """Whether there is a card that no environment can train on, for their PyTorch is built for the CPU."""
@@ -338,6 +344,88 @@ class Banner(Card):
     @Slot()
     def _on_clicked(self) -> None:
         self._services.navigator.open("environments")
+
+
+class MachineChange(Card):
+    """Environments that were validated on another driver or other cards: what has changed, and a button to look again.
+
+    The button validates all of them, one after the other.
+    """
+
+    def __init__(self, services: Services, parent: QWidget) -> None:
+        super().__init__(None, parent, role="banner")
+        self._services = services
+        self._outdated: tuple[Environment, ...] = ()
+        self._cards = Cards()
+        self._waiting: list[Environment] = []
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        icon = QLabel(self)
+        icon.setProperty("icon_size", 20)
+        show_icon(icon, "info", "accent", "setPixmap")
+        self._label = Label(parent=self)
+        self.button = Button(tr("Validate"), icon="check", parent=self)
+        self.button.clicked.connect(self._on_clicked)
+        row.addWidget(icon)
+        row.addWidget(self._label, 1)
+        row.addWidget(self.button)
+        self.body.addLayout(row)
+        self.hide()
+
+    def refresh(self, snapshot: Snapshot) -> None:
+        """Compare what is here now with what was there then. Called once a second: only what is new is drawn."""
+        cards = Cards.of(snapshot)
+        found = outdated(self._services.environments.items, cards.machine)
+        if (found, cards) == (self._outdated, self._cards):
+            return
+        self._outdated, self._cards = found, cards
+        self.setVisible(bool(found))
+        if not found:
+            return
+        change = change_since(found[0], cards.machine)
+        assert change is not None
+        more = len(found) - 1
+        self._label.say(
+            tr_count(
+                "{change} So it is with {count} other environment.",
+                "{change} So it is with {count} other environments.",
+                more,
+                change=change,
+            )
+            if more
+            else change
+        )
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        self.button.setEnabled(False)
+        self._waiting = list(self._outdated)
+        self._start_next()
+
+    def _start_next(self) -> None:
+        environment = self._waiting.pop(0)
+        job = self._services.jobs.start(
+            tr("Validate {name}", name=environment.name),
+            environment_work.validate,
+            environment,
+            self._services.folders,
+            self._cards,
+        )
+        job.failed.connect(self._services.presenter.show)
+        job.cancelled.connect(self._on_cancelled)
+        job.finished.connect(self._on_finished)
+
+    @Slot()
+    def _on_cancelled(self) -> None:
+        self._waiting.clear()
+
+    @Slot()
+    def _on_finished(self) -> None:
+        self._services.environments.refresh()
+        if self._waiting:
+            self._start_next()
+        else:
+            self.button.setEnabled(True)
 
 
 class Step(QPushButton):

@@ -15,6 +15,7 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 
@@ -41,11 +42,13 @@ HEALTH_WORDS: Final[dict[VerdictState | None, tuple[str, Text]]] = {
 
 
 class VerdictRow(QFrame):
-    """One verdict."""
+    """One verdict. With `only_anywhere` it offers what the presenter can do, and nothing that a page has to."""
 
     action = Signal(object)  # Action
 
-    def __init__(self, services: Services, verdict: Verdict, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, services: Services, verdict: Verdict, parent: QWidget | None = None, *, only_anywhere: bool = False
+    ) -> None:
         super().__init__(parent)
         self.verdict = verdict
         self._services = services
@@ -66,16 +69,17 @@ class VerdictRow(QFrame):
         if verdict.cure is not None:
             column.addWidget(Label(verdict.cure, parent=self))
         self._actions: dict[QObject, Action] = {}
-        if verdict.actions:
-            buttons = QHBoxLayout()
-            buttons.setSpacing(8)
-            for action in verdict.actions:
+        offered = [one for one in verdict.actions if one.name in services.presenter.anywhere or not only_anywhere]
+        if offered:
+            buttons = FlowLayout()  # their labels name packages: several must not make the page wider
+            column.addSpacing(4)
+            column.addLayout(buttons)
+            for action in offered:
                 button = Button(action.label, parent=self)
+                say(button, "setAccessibleDescription", verdict.title)
                 self._actions[button] = action
                 button.clicked.connect(self._on_action)
                 buttons.addWidget(button)
-            buttons.addStretch(1)
-            column.addLayout(buttons)
         badge = StateBadge(self)
         badge.set_state(*STATE_WORDS[verdict.state])
         row.addWidget(badge, 0, Qt.AlignmentFlag.AlignTop)
@@ -93,12 +97,17 @@ class VerdictRow(QFrame):
 
 
 class VerdictList(QWidget):
-    """Verdicts below each other, filled live with `add`. `action` is emitted for what the presenter cannot do."""
+    """Verdicts below each other, filled live with `add`.
+
+    `action` is emitted for what the presenter cannot do; where nobody listens to it (`only_anywhere`), such actions are
+    not offered.
+    """
 
     action = Signal(object)  # Action
 
-    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+    def __init__(self, services: Services, parent: QWidget | None = None, *, only_anywhere: bool = False) -> None:
         super().__init__(parent)
+        self._only_anywhere = only_anywhere
         self._services = services
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -148,6 +157,6 @@ class VerdictList(QWidget):
             self.add(verdict)
 
     def _row(self, verdict: Verdict) -> VerdictRow:
-        row = VerdictRow(self._services, verdict, self)
+        row = VerdictRow(self._services, verdict, self, only_anywhere=self._only_anywhere)
         row.action.connect(self.action)
         return row

@@ -66,6 +66,7 @@ def test_a_build_that_says_nothing_depends_on_the_system(
         (("torch==2.13.0+cpu",), True),
         (("torch==2.13.0",), True),
         (("torch==2.13.0+rocm6.4",), True),
+        (("torch==2.13.0+xpu",), True),
         (("torch==2.13.0+cu126",), False),
         (("torch==2.15.0", "nvidia-cuda-runtime==13.0.96"), False),
         (("pytorch==2.8.0", "cuda-version==12.9"), False),

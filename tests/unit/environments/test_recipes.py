@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from packaging.requirements import Requirement
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, resource
 from aienv_gui.core.wording import use_language
-from aienv_gui.environments import accelerators
 from aienv_gui.environments.manifest import Manifest, write_manifest
 from aienv_gui.environments.recipes import (
     check_extra,
@@ -147,49 +145,3 @@ def test_a_folder_of_another_name_is_left_alone(folders: Folders) -> None:
 def test_too_long_a_path(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="path would be too long"):
         check_name("x", Folders.under(tmp_path / ("d" * 120) / ("e" * 120)))
-
-
-RTX_4070, GTX_1080, RTX_5090, K80 = (8, 9), (6, 1), (12, 0), (3, 7)
-
-
-@pytest.mark.parametrize(
-    ("driver", "cards", "build", "said"),
-    [
-        ("", [], "cpu", "No NVIDIA card"),
-        ("580.95.05", [RTX_4070], "cu130", "Suits"),
-        ("570.50", [RTX_5090], "cu128", "Suits"),
-        ("550.10", [RTX_4070], "cu126", "Suits"),
-        ("580.95.05", [GTX_1080], "cu126", "Suits"),
-        ("580.95.05", [GTX_1080, RTX_4070], "cu126", "Suits"),
-        ("580.95.05", [GTX_1080, RTX_5090], "cu130", "cannot use card 0"),
-        ("535.10", [RTX_5090], "cpu", "570.26 or newer"),
-        ("470.10", [RTX_4070], "cpu", "525.60.13 or newer"),
-        ("580.95.05", [K80], "cpu", "no current build"),
-        ("580.95.05", [None], "cu130", "Suits"),
-    ],
-)
-def test_build_for_driver_and_cards(
-    monkeypatch: pytest.MonkeyPatch,
-    driver: str,
-    cards: list[tuple[int, int] | None],
-    build: str,
-    said: str,
-) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    accelerators.builds.cache_clear()
-    choice = accelerators.choose(driver, [(f"card {n}", capability) for n, capability in enumerate(cards)])
-    accelerators.builds.cache_clear()
-    assert choice.id == build
-    assert said in str(choice.reason)
-
-
-def test_old_cards_need_an_older_pytorch() -> None:
-    assert accelerators.constraints("cu126") == ("torch<2.15",)
-    assert accelerators.constraints("cu130") == ()
-    assert accelerators.constraints("cpu") == ()
-
-
-def test_macs_have_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert [choice.id for choice in accelerators.choices()] == ["cpu"]
-    assert "Mac" in str(accelerators.choose("", []).reason)

@@ -12,6 +12,7 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.records import Engine
 from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
+from aienv_gui.gui.pages.new_environment.alternatives import Alternatives
 from aienv_gui.gui.pages.new_environment.step import Scroller, StepView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
@@ -74,6 +75,9 @@ class OptionsStep(StepView):
         self.accelerator = QComboBox(self)
         self.accelerator_words = self._add(tr("Calculates on"), self.accelerator)
         self.accelerator.currentIndexChanged.connect(self._on_accelerator)
+        self.alternatives = Alternatives(self)
+        self._form.addWidget(self.alternatives, self._form.rowCount() - 1, 1)
+        self.alternatives.wanted.connect(self._on_wanted)
 
         self.extra = QLineEdit(self)
         say(self.extra, "setPlaceholderText", tr("for example: opencv-python, seaborn>=0.13"))
@@ -148,7 +152,12 @@ class OptionsStep(StepView):
         wizard = self.wizard
         assert wizard is not None
         shown = wizard.uses_accelerator
-        for widget in (self.accelerator, self.accelerator_words, self.accelerator.property("form_label")):
+        for widget in (
+            self.accelerator,
+            self.accelerator_words,
+            self.accelerator.property("form_label"),
+            self.alternatives,
+        ):
             widget.setVisible(shown)
         self.accelerator.clear()
         for build in wizard.offer.builds:
@@ -163,8 +172,14 @@ class OptionsStep(StepView):
         wizard = self.wizard
         assert wizard is not None
         chosen, advised = wizard.draft.accelerator, wizard.offer.advised
+        self.alternatives.show_choice(advised, chosen)
         if chosen == advised.id:
             self.accelerator_words.say(advised.reason)
+            self.accelerator_words.set_role("warn" if advised.left_out else "caption")
+            return
+        instead = next((one for one in advised.alternatives if one.id == chosen and one.instead), None)
+        if instead is not None:  # the user was asked, and answered
+            self.accelerator_words.say(instead.reason)
             self.accelerator_words.set_role("caption")
             return
         needs = next((build.reason for build in wizard.offer.builds if build.id == chosen), advised.reason)
@@ -262,6 +277,11 @@ class OptionsStep(StepView):
             self.wizard.change_accelerator(self.accelerator.itemData(index))
             self._say_accelerator()
             self.changed.emit()
+
+    @Slot(str)
+    def _on_wanted(self, build: str) -> None:
+        self.accelerator.setCurrentIndex(max(0, self.accelerator.findData(build)))
+        self.accelerator.setFocus()
 
     @Slot(str)
     def _on_extra(self, text: str) -> None:

@@ -38,8 +38,7 @@ class ValidateStep(StepView):
         self.column.addWidget(self.summary)
         scroller = Scroller(self)
         self._card = card = Card(parent=self)
-        self.verdicts = VerdictList(services, card)
-        self.verdicts.action.connect(self._on_action)
+        self.verdicts = VerdictList(services, card, only_anywhere=True)  # repairs are for the page of environments
         card.body.addWidget(self.verdicts)
         scroller.column.addWidget(card)
         scroller.column.addStretch(1)
@@ -85,6 +84,7 @@ class ValidateStep(StepView):
             environment_work.validate,
             wizard.environment,
             self.services.folders,
+            environment_work.Cards.of(self.services.hardware.latest),
         )
         self.show_row()
         self._job.partial.connect(self._on_partial)
