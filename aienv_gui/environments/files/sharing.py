@@ -177,7 +177,8 @@ def _pylock(environment: Environment, exact: ExactFiles) -> str:
                 entry["hashes"], bare = {"sha256": digest}, True
         if "wheels" in package and any(map(_has_hash, package["wheels"])):  # none may be without
             package["wheels"] = [entry for entry in package["wheels"] if _has_hash(entry)]
-    body = _toml(data) if bare else text
+    # uv names the very release it was planned with, 3.11.7: any 3.11 will do.
+    body = re.sub(r'(?m)^(requires-python = ">=\d+\.\d+)\.\d+"$', r'\1"', _toml(data) if bare else text)
     return _head(environment) + "".join(_not_listed(exact)) + "".join(_only_here(exact)) + public(body)
 
 

@@ -83,6 +83,26 @@ def test_conflict_between_two_packages(index: LocalIndex, folders: Folders) -> N
     assert "needs paint>=2" in str(raised.value.cause)
 
 
+def test_what_a_list_says_of_kinds_of_files_is_followed(index: LocalIndex, folders: Folders) -> None:
+    make_source(index.folder, "paint", "2.4")
+    make_wheel(index.folder, "paint", "3.0rc1")
+    make_source(index.folder, "easel", "1.0")
+
+    def found(**changes: Any) -> set[str]:
+        request = replace(asking("paint", *changes.pop("more", ())), **changes)
+        return {file.filename for file in make_plan(request, from_index(index), folders, Silent()).files}
+
+    assert found() == {"paint-2.4-py3-none-any.whl"}
+    assert found(prereleases=True) == {"paint-3.0rc1-py3-none-any.whl"}
+    assert found(no_binary=("paint",)) == {"paint-2.4.tar.gz"}
+    assert found(no_binary=(":all:",)) == {"paint-2.4.tar.gz"}
+    assert found(more=("easel",)) == {"paint-2.4-py3-none-any.whl", "easel-1.0.tar.gz"}
+    for only in (":all:", "easel"):
+        with pytest.raises(Problem) as raised:
+            found(more=("easel",), only_binary=(only,))
+        assert raised.value.code == "source_only"
+
+
 @pytest.mark.parametrize(
     ("requirement", "code", "said"),
     [
