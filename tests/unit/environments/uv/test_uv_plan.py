@@ -15,6 +15,7 @@ from aienv_gui.core.processes import Outcome, run
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import download
+from aienv_gui.environments.file_reading import read_file
 from aienv_gui.environments.manifest import request_from_json, request_to_json
 from aienv_gui.environments.plan import check_room, make_plan
 from aienv_gui.environments.recipes import default_python
@@ -81,6 +82,22 @@ def test_conflict_between_two_packages(index: LocalIndex, folders: Folders) -> N
     assert raised.value.code == "conflict"
     assert "needs paint<2" in str(raised.value.cause)
     assert "needs paint>=2" in str(raised.value.cause)
+
+
+def test_wheels_named_by_their_place_are_planned(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "my wheels", "easel", "5.0", requires=["paint"])
+    (tmp_path / "r.txt").write_text(
+        f"./my wheels/easel-5.0-py3-none-any.whl\n{index.root}/files/brush-7.0-py3-none-any.whl\n"
+    )
+    request = read_file(tmp_path / "r.txt", name="x").request
+    plan = make_plan(request, from_index(index), folders, Silent())
+    assert {file.filename for file in plan.files} == {
+        "easel-5.0-py3-none-any.whl",
+        "brush-7.0-py3-none-any.whl",
+        "paint-2.4-py3-none-any.whl",
+    }
+    assert all(len(file.sha256) == 64 for file in plan.files)
+    download.fetch(plan.files, from_index(index), folders, Silent())
 
 
 def test_what_a_list_says_of_kinds_of_files_is_followed(index: LocalIndex, folders: Folders) -> None:
