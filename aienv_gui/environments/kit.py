@@ -21,7 +21,7 @@ from aienv_gui.core.storage import Folders, free_bytes, replace, resource, write
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import size, tr
 from aienv_gui.environments import download
-from aienv_gui.environments.files.exact_files import ExactFiles, exact_files, manifest_of
+from aienv_gui.environments.files.exact_files import ExactFiles, exact_files, manifest_of, md5_of
 from aienv_gui.environments.files.kit_file import LOCK_OF, MANIFEST, PACKAGES, VERSION
 from aienv_gui.environments.files.platforms import this_subdir
 from aienv_gui.environments.files.sharing import check_there, text_of
@@ -34,7 +34,7 @@ _BLOCK: Final = 1 << 20
 _FORM_OF: Final = {Engine.UV: Form.PYLOCK, Engine.CONDA: Form.CONDA_LOCK}
 _COMMAND: Final = {
     Engine.UV: "python -m pip install --no-index --find-links packages --require-hashes -r requirements.txt",
-    Engine.CONDA: "conda create --offline --name NAME packages/*.conda packages/*.tar.bz2",
+    Engine.CONDA: f"conda create --offline --name NAME --file {Form.EXPLICIT.value}",
 }
 _BASE: Final = {
     "README.txt": "  The other computer needs a Python {minor} (any {minor}.x).\n",
@@ -113,17 +113,14 @@ def _check_md5(exact: ExactFiles, fetched: Any) -> None:
     """Hold archives of which conda noted no SHA-256 against their MD5."""
     sums = {package.url: package.md5 for package in exact.conda if package.md5 and not package.sha256}
     for file, place in fetched.items():
-        if file.url in sums:
-            with place.open("rb") as content:
-                found = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            if found != sums[file.url]:
-                place.unlink(missing_ok=True)
-                raise Problem(
-                    tr("{file} is damaged.", file=file.filename),
-                    cause=tr("What came is not the file that the environment was made from: its MD5 differs."),
-                    cure=tr("Try again later or use another package source."),
-                    code="damaged_download",
-                )
+        if file.url in sums and md5_of(place) != sums[file.url]:
+            place.unlink(missing_ok=True)
+            raise Problem(
+                tr("{file} is damaged.", file=file.filename),
+                cause=tr("What came is not the file that the environment was made from: its MD5 differs."),
+                cure=tr("Try again later or use another package source."),
+                code="damaged_download",
+            )
 
 
 def _piece(
@@ -202,7 +199,9 @@ def _describe(
         lines = [f"{one['package']}=={one['version']} --hash=sha256:{one['sha256']}\n" for one in entries]
         write_atomic(aside / "requirements.txt", "".join(sorted(lines)))
     else:
-        write_atomic(aside / Form.EXPLICIT.value, text_of(environment, Form.EXPLICIT, folders))
+        archives = [one["name"] for one in entries if not one["name"].endswith(".whl")]
+        lines = [f"./{PACKAGES}/{name}#{md5_of(aside / PACKAGES / name)}\n" for name in sorted(archives)]
+        write_atomic(aside / Form.EXPLICIT.value, "@EXPLICIT\n" + "".join(lines))
     minor = ".".join(environment.python_version.split(".")[:2])
     values = {
         "name": environment.name,

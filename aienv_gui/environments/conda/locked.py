@@ -6,7 +6,6 @@ reads it there.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import download
 from aienv_gui.environments.files.conda_locks import LockedPackage, read_conda_lock, read_explicit, read_pixi
+from aienv_gui.environments.files.exact_files import md5_of
 from aienv_gui.environments.files.kit_file import read_kit
 from aienv_gui.environments.files.text import LARGEST_LOCK, read_text
 from aienv_gui.environments.records import Lock, Plan, PlannedFile, Request, Sources
@@ -84,9 +84,7 @@ def check_md5(plan: Plan, folders: Folders) -> None:
         wanted, place = sums.get(file.url), download.cached(file, folders)
         if not wanted or place is None:
             continue
-        with place.open("rb") as content:
-            found = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        if found != wanted:
+        if md5_of(place) != wanted:
             place.unlink(missing_ok=True)
             raise Problem(
                 tr("{file} is damaged.", file=file.filename),

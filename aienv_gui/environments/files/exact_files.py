@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -78,6 +79,12 @@ def exact_files(environment: Environment, folders: Folders | None = None) -> Exa
 def _with_hash(file: PlannedFile, folders: Folders | None) -> PlannedFile:
     place = download.cached(file, folders) if folders is not None and not file.sha256 else None
     return replace(file, sha256=download.noted_hash(place)) if place is not None else file
+
+
+def md5_of(path: Path) -> str:
+    """The MD5 of a file, by which older conda lists tell one archive from another."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def same_version(one: str, other: str) -> bool:

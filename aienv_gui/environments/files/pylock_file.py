@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from packaging.markers import default_environment
@@ -54,7 +54,7 @@ def parse_pylock(text: str, path: Path) -> Pylock:
     except (PylockValidationError, ValueError, TypeError, RecursionError) as error:
         raise bad_line(
             path,
-            _line_of(str(error), data, text),
+            _line_of(str(error), text),
             tr("this is not what a lock of Python packages (pylock.toml) holds."),
             tr("Make the lock again with the program that wrote it."),
             str(error),
@@ -63,11 +63,10 @@ def parse_pylock(text: str, path: Path) -> Pylock:
         watched.disabled = former
 
 
-def _line_of(message: str, data: dict[str, Any], text: str) -> int:
+def _line_of(message: str, text: str) -> int:
     """The line of the package that a message speaks of (``packages[3]``)."""
     place = re.search(r"packages\[(\d+)\]", message)
     starts = [number for number, line in enumerate(text.split("\n"), start=1) if line.strip() == "[[packages]]"]
-    del data
     return starts[int(place[1])] if place is not None and int(place[1]) < len(starts) else 1
 
 

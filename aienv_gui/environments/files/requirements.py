@@ -392,7 +392,7 @@ class _Reading:
         """The requirement that an address stands for; its name is in the file's name, or after ``#egg=``."""
         url, _, marker = text.partition(" ;")
         egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", url)
-        name = egg[1] if egg is not None else _name_of(urlsplit_name(url))
+        name = egg[1] if egg is not None else _name_of(_last_part(url))
         marked = f" ;{marker}" if marker.strip() else ""
         requirement = requirement_of(f"{name} @ {url.partition('#')[0].strip()}{marked}") if name else None
         if requirement is None:
@@ -478,7 +478,7 @@ def _is_archive(text: str) -> bool:
     return re.sub(r"(\[[^\]]*\])?(\s*;.*)?$", "", text).lower().endswith(_ARCHIVES) and " @" not in text
 
 
-def urlsplit_name(url: str) -> str:
+def _last_part(url: str) -> str:
     """The last part of an address: a file's name; empty where there is none."""
     try:
         return unquote(urlsplit(url).path.rsplit("/", 1)[-1])

@@ -177,8 +177,9 @@ def _pylock(environment: Environment, exact: ExactFiles) -> str:
                 entry["hashes"], bare = {"sha256": digest}, True
         if "wheels" in package and any(map(_has_hash, package["wheels"])):  # none may be without
             package["wheels"] = [entry for entry in package["wheels"] if _has_hash(entry)]
-    body = _toml(data) if bare else text
-    return _head(environment) + "".join(_not_listed(exact)) + "".join(_only_here(exact)) + public(body)
+    # uv names the very release it was planned with, 3.11.7: any 3.11 will do.
+    body = re.sub(r'(?m)^(requires-python = ">=\d+\.\d+)\.\d+"$', r'\1"', _toml(data) if bare else text)
+    return _head(environment) + "".join(_not_listed(exact) + _only_here(exact)) + public(body)
 
 
 def _toml(data: Mapping[str, Any]) -> str:
@@ -211,7 +212,7 @@ def _explicit(environment: Environment, exact: ExactFiles) -> str:
     for file in exact.by_pip:  # as conda-lock writes it; conda itself takes it for a remark
         digest = f" --hash=sha256:{file.sha256}" if file.sha256 else ""
         lines.append(f"# pip {file.package} @ {public(file.url)}{digest}")
-    return _head(environment) + "".join(_not_listed(exact)) + "\n".join(lines) + "\n"
+    return _head(environment) + "".join(_not_listed(exact) + _only_here(exact)) + "\n".join(lines) + "\n"
 
 
 def _conda_lock(environment: Environment, exact: ExactFiles) -> str:
@@ -243,7 +244,8 @@ def _conda_lock(environment: Environment, exact: ExactFiles) -> str:
         },
         "package": packages,
     }
-    return _head(environment) + "".join(_not_listed(exact)) + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    head = _head(environment) + "".join(_not_listed(exact) + _only_here(exact))
+    return head + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
 def _locked(

@@ -198,6 +198,9 @@ def test_a_conda_kit_builds_the_same_without_network(
     assert plan.download_bytes == 0
     copy = transaction.build(plan, NOWHERE, elsewhere, Silent())
     assert copy.packages == built.packages
+    by_list = make_plan(read_file(kit / "conda-explicit.txt", name="list").request, NOWHERE, elsewhere, Silent())
+    assert {file.filename for file in by_list.files} == {f.filename for f in plan.files if f.package != "brush"}
+    assert by_list.download_bytes == 0
     record = json.loads(next((copy.prefix / "conda-meta").glob("colours-*.json")).read_text())
     assert record["url"].startswith(server.url)  # where it comes from, not where the kit lay
     again = sharing.export(copy, Form.EXPLICIT, tmp_path / "list.txt", Silent())

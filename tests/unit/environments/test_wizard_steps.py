@@ -12,6 +12,8 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import duration, verbatim
 from aienv_gui.environments import accelerators, recipes
+from aienv_gui.environments.file_reading import read_file
+from aienv_gui.environments.files.platforms import this_subdir
 from aienv_gui.environments.files.python_specs import CONDA_PYTHONS
 from aienv_gui.environments.interpreters import BaseInterpreter
 from aienv_gui.environments.records import (
@@ -155,6 +157,40 @@ def test_only_pythons_that_an_environment_file_allows_are_offered(wizard: Wizard
     wizard.use_file(file, recipes.request_of_file(file, name=""))
     wizard.forward()
     assert str(wizard.hindrance) == "No Python version fits what the file asks for: python>=4."
+
+
+def test_only_pythons_that_a_project_allows_are_offered(wizard: Wizard, tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[project]\nname = "lab"\nrequires-python = ">=3.13"\ndependencies = ["numpy"]\n', encoding="utf-8")
+    wizard.use_file(file, recipes.request_of_file(file, name=""))
+    assert wizard.pythons == ("3.13",)
+    file.write_text(
+        '[project]\nname = "lab"\nrequires-python = ">=3.13.2"\ndependencies = ["numpy"]\n', encoding="utf-8"
+    )
+    wizard.use_file(file, recipes.request_of_file(file, name=""))
+    assert not wizard.pythons  # the one here is 3.13.1
+    wizard.forward()
+    assert "python>=3.13.2" in str(wizard.hindrance)
+    wizard.change_engine(Engine.CONDA)
+    assert "3.13" in wizard.pythons
+
+
+def test_to_a_lock_nothing_is_added(wizard: Wizard, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    url = f"https://c.example/forge/{this_subdir()}/python-3.8.4-h2_0.conda"
+    file.write_text(f"@EXPLICIT\n{url}\nhttps://c.example/forge/noarch/pytorch-2.1-0.conda\n", encoding="utf-8")
+    reading = read_file(file, name="")
+    wizard.change_extra("pandas")
+    wizard.use_file(file, reading.request, reading.remarks)
+    assert (wizard.engines, wizard.pythons) == ((Engine.CONDA,), ("3.8",))
+    assert len(wizard.draft.remarks) == 2
+    assert wizard.locked
+    assert wizard.draft.extra == ""
+    assert not wizard.uses_accelerator
+    assert request_of(wizard.draft, wizard.offer).requirements == ("python==3.8.4", "pytorch==2.1")
+    wizard.use_template("tables")
+    assert not wizard.draft.remarks
+    assert not wizard.locked
 
 
 def test_the_request_of_a_file_holds_the_extra_packages(wizard: Wizard, tmp_path: Path) -> None:

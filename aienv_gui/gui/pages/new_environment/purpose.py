@@ -44,7 +44,7 @@ class PurposeStep(StepView):
         self.column.addWidget(self._problem)
         self.remarks = RemarksView(services, self)
         self.column.addWidget(self.remarks)
-        scroller = Scroller(self)
+        self._scroller = scroller = Scroller(self)
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
         for number in range(_COLUMNS):
@@ -163,6 +163,7 @@ class PurposeStep(StepView):
         self._job = None
         self.wizard.use_file(self._path, reading.request, reading.remarks)
         self._show_choice()
+        self._scroller.ensureWidgetVisible(self._cards[_FILE])
         self.changed.emit()
 
     @Slot(object)

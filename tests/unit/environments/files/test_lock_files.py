@@ -151,6 +151,7 @@ def test_a_pip_lock_is_shared_and_planned_again_with_the_same_files(
     plan = make_plan(request, sources, folders, Silent())
     built = transaction.build(plan, sources, folders, Silent())
     file = sharing.export(built, Form.PYLOCK, tmp_path / "给 you" / "pylock.toml", Silent(), folders)
+    assert f'requires-python = ">={default_python()}"' in file.read_text(encoding="utf-8")
     again = make_plan(request_of_file(file, name="again"), Sources(no_index=True), folders, Silent())
     assert {f.filename for f in again.files} == {f.filename for f in plan.files}
     assert all(len(f.sha256) == 64 for f in again.files)

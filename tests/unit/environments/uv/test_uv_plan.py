@@ -15,6 +15,7 @@ from aienv_gui.core.processes import Outcome, run
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import download
+from aienv_gui.environments.file_reading import read_file
 from aienv_gui.environments.manifest import request_from_json, request_to_json
 from aienv_gui.environments.plan import check_room, make_plan
 from aienv_gui.environments.recipes import default_python
@@ -81,6 +82,42 @@ def test_conflict_between_two_packages(index: LocalIndex, folders: Folders) -> N
     assert raised.value.code == "conflict"
     assert "needs paint<2" in str(raised.value.cause)
     assert "needs paint>=2" in str(raised.value.cause)
+
+
+def test_wheels_named_by_their_place_are_planned(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "my wheels", "easel", "5.0", requires=["paint"])
+    (tmp_path / "r.txt").write_text(
+        f"./my wheels/easel-5.0-py3-none-any.whl\n{index.root}/files/brush-7.0-py3-none-any.whl\n"
+    )
+    request = read_file(tmp_path / "r.txt", name="x").request
+    plan = make_plan(request, from_index(index), folders, Silent())
+    assert {file.filename for file in plan.files} == {
+        "easel-5.0-py3-none-any.whl",
+        "brush-7.0-py3-none-any.whl",
+        "paint-2.4-py3-none-any.whl",
+    }
+    assert all(len(file.sha256) == 64 for file in plan.files)
+    download.fetch(plan.files, from_index(index), folders, Silent())
+
+
+def test_what_a_list_says_of_kinds_of_files_is_followed(index: LocalIndex, folders: Folders) -> None:
+    make_source(index.folder, "paint", "2.4")
+    make_wheel(index.folder, "paint", "3.0rc1")
+    make_source(index.folder, "easel", "1.0")
+
+    def found(**changes: Any) -> set[str]:
+        request = replace(asking("paint", *changes.pop("more", ())), **changes)
+        return {file.filename for file in make_plan(request, from_index(index), folders, Silent()).files}
+
+    assert found() == {"paint-2.4-py3-none-any.whl"}
+    assert found(prereleases=True) == {"paint-3.0rc1-py3-none-any.whl"}
+    assert found(no_binary=("paint",)) == {"paint-2.4.tar.gz"}
+    assert found(no_binary=(":all:",)) == {"paint-2.4.tar.gz"}
+    assert found(more=("easel",)) == {"paint-2.4-py3-none-any.whl", "easel-1.0.tar.gz"}
+    for only in (":all:", "easel"):
+        with pytest.raises(Problem) as raised:
+            found(more=("easel",), only_binary=(only,))
+        assert raised.value.code == "source_only"
 
 
 @pytest.mark.parametrize(
