@@ -41,6 +41,7 @@ from aienv_gui.environments.manifest import (
 from aienv_gui.environments.plan import check_room, make_plan
 from aienv_gui.environments.recipes import check_name, folder_name
 from aienv_gui.environments.records import Environment, Maker, Plan, Sources, Unfinished
+from aienv_gui.environments.uv.python_builds import sweep as sweep_pythons
 from aienv_gui.environments.worker_call import DIED, call
 
 _VERSION: Final = 1
@@ -86,6 +87,7 @@ def _build(plan: Plan, sources: Sources, folders: Folders, reporter: Reporter, s
     except BaseException as error:
         if not (isinstance(error, Problem) and error.code == DIED):
             _sweep(place, folders)
+        sweep_pythons(folders)
         raise
     _sweep(place, folders)
     return read_environment(final, Maker.AIENV, folders)

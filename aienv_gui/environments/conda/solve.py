@@ -20,6 +20,7 @@ from rattler import (
     MatchSpec,
     Override,
     RepoDataRecord,
+    SourceConfig,
     Subdir,
     VirtualPackage,
     VirtualPackageOverrides,
@@ -31,6 +32,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, free_bytes
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments import network
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
@@ -48,11 +50,10 @@ def solve(request: Request, sources: Sources, folders: Folders, reporter: Report
     Changes nothing but caches. Reads the channels' lists over the network: seconds, the first time many.
     """
     names, notes = channels_of(request, sources)
-    if sources.certificate:
-        os.environ["SSL_CERT_FILE"] = sources.certificate
+    os.environ.update(network.variables(sources))  # py-rattler has no other way to be told; this is a worker
     specs = _specs(request)
     reporter.status(tr("Working out which packages are needed"))
-    records = asyncio.run(_solve(specs, [_channel(name) for name in names], names, request, folders))
+    records = asyncio.run(_solve(specs, _channels(names, sources), names, request, sources, folders))
     data = [json.loads(record.to_json()) for record in records]
     files = tuple(_planned(entry) for entry in data)
     lock: dict[str, Any] = {"records": data, "requested": [str(spec) for spec in specs]}
@@ -115,9 +116,27 @@ def _beside(file: str, name: str) -> str:
     return name
 
 
-def _channel(name: str) -> Channel:
+def _channels(names: Sequence[str], sources: Sources) -> list[Channel]:
+    return [Channel(channel_address(name, sources)) for name in names]
+
+
+def channel_address(name: str, sources: Sources) -> str:
+    """Where a channel lies: a folder or an address as it is, a name at the user's mirror where there is one."""
     folder = Path(name).expanduser()
-    return Channel(folder.as_uri() if folder.is_absolute() else name)
+    if folder.is_absolute():
+        return folder.as_uri()
+    mirrored = sources.conda_mirror and "://" not in name
+    return f"{sources.conda_mirror.rstrip('/')}/{name}" if mirrored else name
+
+
+def _gateway(channels: Sequence[Channel], sources: Sources, folders: Folders) -> Gateway:
+    """Reads the channels' lists: of a folder always, of a server where the network may be asked."""
+    kept = SourceConfig(cache_action="force-cache-only")
+    remote = [channel for channel in channels if not channel.base_url.startswith("file:")]
+    return Gateway(
+        cache_dir=folders.cache / "conda" / "repodata",
+        per_channel_config={channel.base_url: kept for channel in remote} if sources.offline else None,
+    )
 
 
 def _specs(request: Request) -> list[MatchSpec]:
@@ -138,9 +157,14 @@ def _specs(request: Request) -> list[MatchSpec]:
 
 
 async def _solve(
-    specs: Sequence[MatchSpec], channels: Sequence[Channel], names: Sequence[str], request: Request, folders: Folders
+    specs: Sequence[MatchSpec],
+    channels: Sequence[Channel],
+    names: Sequence[str],
+    request: Request,
+    sources: Sources,
+    folders: Folders,
 ) -> list[RepoDataRecord]:
-    gateway = Gateway(cache_dir=folders.cache / "conda" / "repodata")
+    gateway = _gateway(channels, sources, folders)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of channels about themselves; nothing the user can act on
         try:
@@ -196,7 +220,7 @@ def _resolve_pip(
 ) -> uv_backend.Resolution:
     """The pip part's files. What conda brings counts as there: uv neither looks for it nor replaces it."""
     version = next(str(record["version"]) for record in records if record["name"] == "python")
-    bases = base_interpreters()
+    bases = base_interpreters(folders.pythons)
     if not bases:
         raise Problem(
             tr("The pip part cannot be planned."),

@@ -15,17 +15,27 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from aienv_gui.core.errors import Problem
+from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.core.wording import Text, size, tr, tr_count
 from aienv_gui.environments import download
 from aienv_gui.environments.health.integrity import site_packages, verify
-from aienv_gui.environments.interpreters import full_version, interpreter_of
-from aienv_gui.environments.records import PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters, full_version, interpreter_of
+from aienv_gui.environments.records import (
+    PackageProgress,
+    PackageState,
+    Plan,
+    PlannedFile,
+    PythonBuild,
+    Request,
+    Sources,
+)
+from aienv_gui.environments.uv import python_builds
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
 from aienv_gui.environments.uv.pylock import unpacked_bytes
 from aienv_gui.environments.uv.resolve import Resolution, choose_interpreter, measured, remarks, resolve
@@ -41,27 +51,38 @@ class UvBackend:
     """Implements `backend.Backend` with uv."""
 
     def plan(self, request: Request, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
-        interpreter = choose_interpreter(request.python)
-        resolution = resolve(request, request.requirements, interpreter, sources, folders, reporter)
+        interpreter, build = _python_for(request, sources, folders, reporter)
+        resolution = resolve(
+            request,
+            request.requirements,
+            interpreter,
+            sources,
+            folders,
+            reporter,
+            python_version=build.version if build is not None else "",
+        )
         reporter.status(tr("Adding up sizes"))
         files = measured(resolution.files, sources, folders)
-        notes = (
-            tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path),
-            *resolution.notes,
-            *remarks(request, files),
-        )
+        download_bytes = sum(file.size_bytes or 0 for file in files if not file.cached)
+        installed_bytes = sum(unpacked_bytes(file, folders) for file in files)
+        if build is not None:
+            download_bytes += 0 if python_builds.is_here(build, folders) else python_builds.archive_bytes(build)
+            installed_bytes += python_builds.unpacked_bytes(build)
         return Plan(
             request=request,
             files=files,
-            interpreter=interpreter.path,
-            download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-            installed_bytes=sum(unpacked_bytes(file, folders) for file in files),
+            interpreter=python_builds.interpreter_of(build, folders) if build is not None else interpreter.path,
+            download_bytes=download_bytes,
+            installed_bytes=installed_bytes,
             free_bytes=free_bytes(folders.environments),
-            notes=notes,
+            notes=(_python_note(interpreter, build, folders), *resolution.notes, *remarks(request, files)),
             lock={"pylock": resolution.lock},
+            python_build=build,
         )
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
+        if plan.python_build is not None:
+            python_builds.bring(plan.python_build, sources, folders, reporter)
         sources = joined(sources, plan.request)
         download.fetch(plan.files, sources, folders, reporter)
         for file in plan.files:
@@ -83,6 +104,46 @@ class UvBackend:
     def verify(self, prefix: Path) -> tuple[Text, ...]:
         """What is wrong with the files of a built environment; nothing where all is well."""
         return tuple(fault.text for fault in verify(prefix))
+
+
+def _python_for(
+    request: Request, sources: Sources, folders: Folders, reporter: Reporter
+) -> tuple[BaseInterpreter, PythonBuild | None]:
+    """The Python to make an environment from; where it is not here, another to plan with, and what will be brought."""
+    try:
+        return choose_interpreter(request.python, folders), None
+    except Problem as problem:
+        if problem.code != "no_python":
+            raise
+        any_here = base_interpreters(folders.pythons)
+        build = python_builds.find(request.python, sources, folders, reporter) if any_here else None
+        if build is None:
+            raise
+        if sources.offline and not python_builds.is_here(build, folders):
+            raise Problem(
+                problem.title,
+                cause=tr("It would be downloaded, but AIEnv is set to work offline."),
+                cure=tr("Choose another version, or switch off working offline in the settings."),
+                actions=(Action("open_settings", tr("Open settings")),),
+                code="no_python",
+            ) from problem
+        return any_here[0], build
+
+
+def _python_note(interpreter: BaseInterpreter, build: PythonBuild | None, folders: Folders) -> Text:
+    if build is None:
+        return tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path)
+    if python_builds.is_here(build, folders):
+        return tr("Python {version} is unpacked first; it was downloaded before.", version=build.version)
+    host = urlsplit(build.url).hostname or ""
+    if build.size_bytes is None:
+        return tr("Python {version} will be downloaded first, from {host}.", version=build.version, host=host)
+    return tr(
+        "Python {version} will be downloaded first ({size}, from {host}).",
+        version=build.version,
+        size=size(build.size_bytes),
+        host=host,
+    )
 
 
 def install_files(
