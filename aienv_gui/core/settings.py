@@ -199,7 +199,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting(
             "proxy_password",
             "",
-            tr("The proxy's password. It is kept until AIEnv is closed and never written down."),
+            tr("It is kept until AIEnv is closed and never written down."),
             _text,
             kept=False,
         ),

@@ -91,7 +91,7 @@ def index_problem(sources: Sources, reporter: Reporter) -> Problem | None:
 
 def _test(source: Source, sources: Sources, python_archive: str, journey: Journey) -> Reach:
     address = _address(source, sources, python_archive)
-    shown = without_password(address)
+    shown = without_password((sources.python_mirror or PYTHON) if source is Source.PYTHON else address)
     local = local_path(address)
     if local is not None:
         return Reach(source, shown) if local.exists() else _missing(source, local)

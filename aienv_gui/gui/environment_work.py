@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aienv_gui.environments.wizard import Draft, Offer
     from aienv_gui.hardware.readings import Snapshot
 
+_NO_SOURCE: Final = {"bad_index", "offline"}  # as good as a server that cannot be reached
 OWN_PACKAGES: Final = "own_packages"  # the name of the action that plans from the application's own packages
 
 
@@ -165,7 +166,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
     try:
         return Planned(plan.make_plan(request, sources, folders, reporter), sources)
     except Problem as problem:
-        if problem.code in UNREACHABLE and request.engine is Engine.UV and own_packages.cover(request):
+        if problem.code in UNREACHABLE | _NO_SOURCE and request.engine is Engine.UV and own_packages.cover(request):
             offer = Action(OWN_PACKAGES, tr("Use AIEnv's own packages"))
             raise with_actions(problem, (offer, *problem.actions)) from problem
         raise

@@ -27,6 +27,7 @@ from rattler import (
 )
 from rattler import solve as rattler_solve
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidMatchSpecError, IoError, SolverError
+from rattler.networking import Client
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, free_bytes
@@ -39,6 +40,9 @@ from aienv_gui.environments.records import Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
 from aienv_gui.environments.uv.pylock import unpacked_bytes
 
+CONNECT_S = 10.0  # how long a channel's server may take for the connection
+SILENCE_S = 15.0  # and for the first word of an answer
+_REQUEST_S: Final = 300  # for the whole of a list: a large one on a slow line takes minutes
 _UNPACKED: Final = 4  # a package's bytes on disk for each byte of its archive; indexes do not tell
 # Python packages whose conda name is not their name on the package index.
 _OTHER_NAMES: Final = {"pytorch": "torch", "tensorflow-base": "tensorflow", "python-graphviz": "graphviz"}
@@ -53,6 +57,7 @@ def solve(request: Request, sources: Sources, folders: Folders, reporter: Report
     os.environ.update(network.variables(sources))  # py-rattler has no other way to be told; this is a worker
     specs = _specs(request)
     reporter.status(tr("Working out which packages are needed"))
+    check_answers([channel_address(name, sources) for name in names], sources)
     records = asyncio.run(_solve(specs, _channels(names, sources), names, request, sources, folders))
     data = [json.loads(record.to_json()) for record in records]
     files = tuple(_planned(entry) for entry in data)
@@ -129,6 +134,27 @@ def channel_address(name: str, sources: Sources) -> str:
     return f"{sources.conda_mirror.rstrip('/')}/{name}" if mirrored else name
 
 
+def check_answers(addresses: Sequence[str], sources: Sources) -> None:
+    """Raise `Problem` where a channel's server takes the connection and says nothing: py-rattler waits for minutes.
+
+    Whatever else is wrong with it py-rattler tells. A request to each server.
+    """
+    remote = [] if sources.offline else [address for address in addresses if not address.startswith("file:")]
+    if not remote:
+        return
+    import requests  # what comes from folders does without
+
+    with network.session(sources) as session:
+        for address in remote:
+            url = f"{Channel(address).base_url.rstrip('/')}/noarch/repodata.json"
+            try:
+                session.head(url, timeout=(CONNECT_S, SILENCE_S), allow_redirects=True)
+            except requests.Timeout as error:
+                raise channel_problem(f"{error}\n{url}: operation timed out") from error
+            except requests.RequestException:
+                continue
+
+
 def _gateway(channels: Sequence[Channel], sources: Sources, folders: Folders) -> Gateway:
     """Reads the channels' lists: of a folder always, of a server where the network may be asked."""
     kept = SourceConfig(cache_action="force-cache-only")
@@ -136,6 +162,7 @@ def _gateway(channels: Sequence[Channel], sources: Sources, folders: Folders) ->
     return Gateway(
         cache_dir=folders.cache / "conda" / "repodata",
         per_channel_config={channel.base_url: kept for channel in remote} if sources.offline else None,
+        client=Client.default_client(max_retries=1, timeout=_REQUEST_S),
     )
 
 

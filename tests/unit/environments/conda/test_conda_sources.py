@@ -11,6 +11,7 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
+from aienv_gui.environments.conda import solve
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
 from tests.fakes.channel.running_python import MINOR
@@ -91,3 +92,19 @@ def test_what_is_no_channel_is_told(reply: Reply, code: str, folders: Folders) -
         problem = refusal(Sources(channels=("conda-forge",), conda_mirror=web.url), folders)
     assert problem.code == code, (problem.code, problem.details)
     assert "no package called" not in str(problem)
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 15 <= solve.SILENCE_S <= 20
+    monkeypatch.setattr(solve, "SILENCE_S", 0.5)
+    with Web(lambda _: Reply(silent=True)) as web, pytest.raises(Problem) as raised:
+        solve.check_answers([f"{web.url}/conda-forge"], Sources())
+    assert raised.value.code == "slow_network"
+
+
+def test_a_server_that_refuses_is_left_to_the_solver() -> None:
+    with Web(lambda _: Reply(403)) as web:
+        solve.check_answers([web.url, "file:///srv/channel"], Sources())
+    assert web.log == ["HEAD /noarch/repodata.json"]
+    solve.check_answers([web.url], Sources())  # it is gone now
+    solve.check_answers([web.url], Sources(offline=True))
