@@ -224,3 +224,33 @@ def test_an_archive_that_is_here_is_no_download(archive: PythonArchive, mirror: 
     assert not python_builds.is_here(found, folders)
     download.fetch([python_builds._archive(found)], sources, folders, Silent())
     assert python_builds.is_here(found, folders)
+
+
+@pytest.mark.slow
+def test_a_cancelled_build_leaves_no_half_python(
+    archive: PythonArchive, folders: Folders, tmp_path: Path, elsewhere: None
+) -> None:
+    sample_packages(tmp_path / "served")
+    content = archive.file.read_bytes()
+    slow = Reply(
+        promised=len(content),
+        pieces=lambda: (content[n : n + 100_000] for n in range(0, len(content), 100_000)),
+        pause_s=0.05,
+        kind="application/gzip",
+    )
+    with LocalIndex(tmp_path / "served") as index, Web(archive.serve(lambda _: slow)) as mirror:
+        sources = replace(archive.sources(mirror.url), index_url=index.url)
+        plan = make_plan(Request("e", Engine.UV, MINOR, ("paint",)), sources, folders, Silent())
+        with Web(lambda _: slow) as slow_mirror:
+            assert plan.python_build is not None
+            there = replace(plan.python_build, url=f"{slow_mirror.url}{archive.path}")
+            (folders.pythons / ".temp" / "half").mkdir(parents=True)  # as if uv had been killed before
+            with pytest.raises(Cancelled):
+                build(
+                    replace(plan, python_build=there),
+                    sources,
+                    folders,
+                    Keeping(lambda said: any(done for done, _ in said.amounts)),
+                )
+    assert not (folders.environments / "e").exists()
+    assert [path.name for path in folders.pythons.iterdir()] == [".aienv.lock"]
