@@ -21,7 +21,10 @@ from aienv_gui.gui.words import say
 _PAUSE_MS: Final = 150  # between typing and looking at the disk
 
 _ENGINES: Final[dict[Engine, tuple[Text, Text]]] = {
-    Engine.UV: (tr("pip packages (uv)"), tr("From the Python package index; uses a Python of this computer.")),
+    Engine.UV: (
+        tr("pip packages (uv)"),
+        tr("From the Python package index; with a Python of this computer, or a downloaded one."),
+    ),
     Engine.CONDA: (tr("conda packages"), tr("From conda-forge; brings its own Python and system libraries.")),
 }
 
