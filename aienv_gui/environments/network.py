@@ -42,7 +42,7 @@ def proxy_for(url: str, sources: Sources) -> str:
     if _is_excepted(host, system.get("no", "")):
         return ""
     if sources.proxy:
-        return sources.proxy
+        return _with_scheme(sources.proxy)
     if urllib.request.proxy_bypass(host):
         return ""
     return _with_scheme(system.get(parts.scheme) or system.get("all") or "")
@@ -66,7 +66,7 @@ def variables(sources: Sources) -> dict[str, str]:
     system = urllib.request.getproxies()
     result: dict[str, str] = {}
     for scheme in _SCHEMES:
-        proxy = sources.proxy or _with_scheme(system.get(scheme, ""))
+        proxy = _with_scheme(sources.proxy or system.get(scheme, ""))
         if proxy:
             result |= dict.fromkeys((f"{scheme}_proxy", f"{scheme.upper()}_PROXY"), proxy)
     if result:

@@ -83,6 +83,16 @@ def test_without_one_the_systems_proxy_is_used(monkeypatch: pytest.MonkeyPatch) 
     assert told["NO_PROXY"] == "localhost,127.0.0.1,::1"
 
 
+def test_pips_proxy_stands_in_with_or_without_its_scheme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pip.conf").write_text("[global]\nproxy = anna:pw@p.example:3128\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.delenv("PIP_CERT", raising=False)
+    sources = sources_of_user()
+    assert network.proxy_for("https://pypi.org/", sources) == "http://anna:pw@p.example:3128"
+    assert network.variables(sources)["HTTPS_PROXY"] == "http://anna:pw@p.example:3128"
+    assert sources_of_user(Sources(proxy="http://mine.example:1")).proxy == "http://mine.example:1"
+
+
 def test_children_are_told_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "corp.example")
     told = network.variables(Sources(proxy="http://p.example:1", certificate="/x/ca.pem"))
