@@ -199,7 +199,20 @@ def _other_python(match: re.Match[str], text: str) -> Text | None:
     python = re.search(r"You require CPython (3\.\d+)", text)
     if python is None:
         return None
-    return tr("{package} is not offered for Python {python}.", package=match["package"], python=python[1])
+    values = {"package": match["package"], "python": python[1]}
+    offered = re.search(r"only found wheels for [^:]{1,200}Python ABI tags?: ([^\n]{1,400})", text)
+    versions = _pythons(offered[1]) if offered is not None else []
+    if not versions:
+        return tr("{package} is not offered for Python {python}.", **values)
+    return tr(
+        "{package} is not offered for Python {python}, only for {versions}.", **values, versions=", ".join(versions)
+    )
+
+
+def _pythons(tags: str) -> list[str]:
+    """The Python versions among ABI tags (``cp38``, ``cp310``), the newest first."""
+    minors = sorted({int(minor) for minor in re.findall(r"`cp3(\d+)`", tags)}, reverse=True)
+    return [f"3.{minor}" for minor in minors]
 
 
 def _conflict(_match: re.Match[str], text: str) -> Text:

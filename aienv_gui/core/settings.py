@@ -28,12 +28,18 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `check` says what is wrong with a value, or None where it is fine."""
+    """One setting. `check` says what is wrong with a value's form, or None where it is fine; it looks at no disk.
+
+    `look` does look, and may take as long as a sleeping network drive. What is not `kept` is forgotten at the end of
+    the program: it is never written.
+    """
 
     name: str
     default: Any
     help: Text
     check: Callable[[Any], Text | None]
+    look: Callable[[Any], Text | None] | None = None
+    kept: bool = True
 
 
 def _one_of(*allowed: str) -> Callable[[Any], Text | None]:
@@ -63,14 +69,49 @@ def check_address(value: Any) -> Text | None:
     return None
 
 
+def check_proxy(value: Any) -> Text | None:
+    """A proxy: empty, or its http address, perhaps with a user's name, never with a password."""
+    if not isinstance(value, str):
+        return tr("This must be text.")
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        host, password, _ = parts.hostname, parts.password, parts.port
+    except ValueError:
+        parts, host, password = urlsplit(""), None, None
+    if any(c.isspace() for c in value) or parts.scheme != "http" or not host:
+        return tr("{address} is not a proxy. It should look like http://proxy.example.org:8080.", address=value)
+    if password is not None:
+        return tr("Leave the password out of the address and type it into its own field: there it is not written down.")
+    return None
+
+
 def check_place(value: Any) -> Text | None:
-    """An address, or a folder that exists."""
+    """An address, or a folder by its whole path."""
     if isinstance(value, str) and value and "://" not in value:
-        folder = Path(value).expanduser()
-        if not folder.is_absolute():
-            return tr("{folder} is not a whole path. Choose the folder with the button.", folder=value)
-        return None if folder.exists() else tr("There is no folder {folder}.", folder=value)
+        whole = Path(value).expanduser().is_absolute()
+        return None if whole else tr("{folder} is not a whole path. Choose the folder with the button.", folder=value)
     return check_address(value)
+
+
+def look_at_place(value: Any) -> Text | None:
+    """Whether a folder or file is there; an address always is. Reads the disk."""
+    if isinstance(value, str) and value and "://" not in value and not Path(value).expanduser().exists():
+        return tr("There is no folder {folder}.", folder=value)
+    return None
+
+
+def look_at_file(value: Any) -> Text | None:
+    """Whether a file is there and can be read. Reads the disk."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        with Path(value).expanduser().open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return tr("{path}: {reason}", path=value, reason=reason(error))
+    return None
 
 
 def check_channel(value: Any) -> Text | None:
@@ -84,6 +125,22 @@ def check_channel(value: Any) -> Text | None:
     if not all(c.isalnum() or c in "-_./" for c in value):
         return tr("{channel} is not a channel. Use a name such as conda-forge, an address or a folder.", channel=value)
     return None
+
+
+def look_at_channel(value: Any) -> Text | None:
+    """Whether a channel that is a folder is there. Reads the disk."""
+    return look_at_place(value) if isinstance(value, str) and Path(value).expanduser().is_absolute() else None
+
+
+def _flag(value: Any) -> Text | None:
+    return None if isinstance(value, bool) else tr("Choose one of the values offered.")
+
+
+def _each_there(look_at_one: Callable[[Any], Text | None]) -> Callable[[Any], Text | None]:
+    def look(value: Any) -> Text | None:
+        return next((wrong for one in value if (wrong := look_at_one(one)) is not None), None)
+
+    return look
 
 
 def _each(check_one: Callable[[Any], Text | None], *, least: int = 0) -> Callable[[Any], Text | None]:
@@ -104,17 +161,64 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting("theme", "system", tr("Light or dark, or as the system."), _one_of("system", "light", "dark")),
         Setting("window_geometry", "", tr("Where the window was."), _text),
         Setting("index_url", "", tr("Where packages come from instead of the default package index."), check_address),
+        Setting(
+            "torch_index_url",
+            "",
+            tr("Where the builds of PyTorch come from instead of download.pytorch.org/whl."),
+            check_address,
+        ),
+        Setting(
+            "conda_mirror",
+            "",
+            tr("Where the conda channels lie instead of conda.anaconda.org; a channel's name is put behind it."),
+            check_address,
+        ),
+        Setting(
+            "python_mirror",
+            "",
+            tr("Where Python itself comes from instead of the releases of python-build-standalone on GitHub."),
+            check_address,
+        ),
         Setting("extra_index_urls", [], tr("More package indexes, searched after the first."), _each(check_address)),
-        Setting("find_links", [], tr("Folders or pages that hold packages."), _each(check_place)),
-        Setting("certificate", "", tr("A file with the certificates of your organisation."), check_place),
+        Setting(
+            "find_links",
+            [],
+            tr("Folders or pages that hold packages."),
+            _each(check_place),
+            _each_there(look_at_place),
+        ),
+        Setting("certificate", "", tr("A file with the certificates of your organisation."), check_place, look_at_file),
         Setting(
             "channels",
             ["conda-forge"],
             tr("Where conda packages come from, best first."),
             _each(check_channel, least=1),
+            _each_there(look_at_channel),
         ),
+        Setting("proxy", "", tr("The proxy to the internet; empty: the system's."), check_proxy),
+        Setting(
+            "proxy_password",
+            "",
+            tr("It is kept until AIEnv is closed and never written down."),
+            _text,
+            kept=False,
+        ),
+        Setting("offline", False, tr("Ask no network: only what is on this computer is used."), _flag),
     )
 }
+
+
+def wrong_values(values: Mapping[str, Any]) -> Mapping[str, Text]:
+    """What is wrong with values, by name, the disk included: as slow as the slowest drive that is named."""
+    found: dict[str, Text] = {}
+    for name, value in values.items():
+        setting = SETTINGS[name]
+        wrong = setting.check(value)
+        if wrong is None and setting.look is not None:
+            wrong = setting.look(value)
+        if wrong is not None:
+            found[name] = wrong
+    return found
 
 
 class SettingsStore:
@@ -126,21 +230,30 @@ class SettingsStore:
     def __init__(self, folders: Folders) -> None:
         self._path = folders.settings_file
         self._values: dict[str, Any] = {}
+        self._forgotten: dict[str, Any] = {}  # at the end of the program
         self.problem: Problem | None = None  # what was wrong with the file at start, where something was
         self._load()
 
     def get(self, name: str) -> Any:
         """The value of a setting, or its default. Raises KeyError for one that is not declared."""
         setting = SETTINGS[name]
-        return copy.copy(self._values.get(name, setting.default))
+        return copy.copy((self._values if setting.kept else self._forgotten).get(name, setting.default))
 
-    def set(self, name: str, value: Any) -> None:
-        """Store a value. Raises `Problem` where it is not allowed or cannot be written; nothing has changed then."""
+    def set(self, name: str, value: Any, *, looked: bool = False) -> None:
+        """Store a value. Raises `Problem` where it is not allowed or cannot be written; nothing has changed then.
+
+        `looked`: whoever calls has looked at the disk already (`wrong_values`), where that may take long.
+        """
         setting = SETTINGS[name]
         wrong = setting.check(value)
+        if wrong is None and setting.look is not None and not looked:
+            wrong = setting.look(value)
         if wrong is not None:
             raise Problem(tr("This setting cannot have that value."), cause=wrong, code="bad_setting")
         if value == self.get(name):
+            return
+        if not setting.kept:
+            self._forgotten[name] = copy.copy(value)
             return
         values = {**self._values, name: copy.copy(value)}
         write_json(self._path, {"settings": values}, version=VERSION)
@@ -222,9 +335,5 @@ def _version_in(path: Path) -> int | None:
 
 
 def _usable(setting: Setting, value: Any) -> bool:
-    # A folder on a disk that is not connected today is still the user's choice: only the type must be right.
-    if isinstance(setting.default, list):
-        return isinstance(value, list) and all(isinstance(v, str) for v in value) and bool(value or not setting.default)
-    if setting.check is check_place:
-        return isinstance(value, str)
-    return setting.check(value) is None
+    # A folder on a disk that is not connected today is still the user's choice: only the form must be right.
+    return setting.kept and setting.check(value) is None

@@ -72,6 +72,11 @@ class Folders:
         return self.environments / ".snapshots"
 
     @property
+    def pythons(self) -> Path:
+        """The Pythons that were brought here because an environment wanted them; one folder each."""
+        return self.data / "pythons"
+
+    @property
     def runs(self) -> Path:
         """One folder a training run."""
         return self.data / "runs"

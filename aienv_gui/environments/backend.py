@@ -24,7 +24,7 @@ class Backend(Protocol):
         What `former` names keeps its version where the request lets it.
         """
 
-    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders) -> Plan:
+    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
         """The plan for the very files that an environment was built from."""
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:

@@ -17,7 +17,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -25,10 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aienv_gui.core.errors import Action, Cancelled, Problem
-from aienv_gui.core.explain import no_network_words
+from aienv_gui.core.explain import Occasion, no_network_words, recognise
+from aienv_gui.core.report import without_secrets
 from aienv_gui.core.storage import Folders, replace, writing_failed
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import size, tr
+from aienv_gui.core.wording import Text, size, tr
+from aienv_gui.environments import network
 from aienv_gui.environments.locks import waited_for
 from aienv_gui.environments.records import PackageProgress, PackageState, PlannedFile, Sources
 
@@ -44,6 +46,9 @@ _TRIES: Final = 5
 _TIMEOUT: Final = (10.0, 30.0)  # seconds to connect, seconds without a byte
 _REPORT_S: Final = 0.1
 _PORTS: Final = {"https": 443, "http": 80}
+_LARGEST: Final = 50 * 10**9  # of a file whose size nobody tells
+_LEAST_BYTES_S: Final = 1000  # what comes slower is taken for a server that does not answer any more
+PACE_S = 30.0  # over how long that is looked at
 PAUSE_S = 0.3  # before the second try; doubled before each further one
 
 
@@ -101,7 +106,9 @@ def fetch(
     total = sum(file.size_bytes or 0 for file in files)
     with ExitStack() as stack:
         remote = any(local_path(file.url) is None and cached(file, folders) is None for file in files)
-        session = stack.enter_context(_session(sources)) if remote else None
+        if remote and sources.offline:
+            raise _offline([file for file in files if local_path(file.url) is None and cached(file, folders) is None])
+        session = stack.enter_context(network.session(sources)) if remote else None
         pool = stack.enter_context(ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="download"))
         fetching = _Fetching(session, folder, _passwords(sources))
         try:
@@ -118,8 +125,10 @@ def remote_sizes(files: Iterable[PlannedFile], sources: Sources) -> Mapping[Plan
     """Ask the servers for sizes their index does not tell. Blocks; what cannot be learned is left out."""
     import requests
 
+    if sources.offline:
+        return {}
     passwords = _passwords(sources)
-    with _session(sources) as session, ThreadPoolExecutor(8, thread_name_prefix="sizes") as pool:
+    with network.session(sources) as session, ThreadPoolExecutor(8, thread_name_prefix="sizes") as pool:
 
         def ask(file: PlannedFile) -> tuple[PlannedFile, int | None]:
             try:
@@ -221,8 +230,11 @@ class _Fetching:
                 if status in (401, 403):
                     raise _refused(file) from error
                 if status in (404, 410):
-                    raise _gone(file, _without_password(file.url)) from error
+                    raise _gone(file, without_password(file.url)) from error
                 refused = error
+            except _OtherSize as error:
+                part.unlink(missing_ok=True)
+                raise _damaged(file, error.words) from error
             except (requests.RequestException, ConnectionError, TimeoutError) as error:
                 refused = error
                 grown = part.exists() and part.stat().st_size > before
@@ -242,18 +254,7 @@ class _Fetching:
                 self.done[file] = 0
                 if attempt >= 1:
                     raise _damaged(file)
-        host = urllib.parse.urlsplit(file.url).hostname or ""
-        cause, cure, actions = no_network_words(host)
-        if isinstance(refused, requests.HTTPError):
-            cause = tr("{host} answered with error {status}.", host=host, status=refused.response.status_code)
-        raise Problem(
-            tr("{file} could not be downloaded.", file=file.filename),
-            cause=cause,
-            cure=cure,
-            actions=actions,
-            details=str(refused),
-            code="no_network",
-        ) from refused
+        raise _unreached(file, refused) from refused
 
     def _read_into(self, part: Path, file: PlannedFile) -> None:
         """Go on with a half file, or start it. Raises requests' errors for the network and OSError for the disk."""
@@ -276,16 +277,72 @@ class _Fetching:
             answer.raise_for_status()
             go_on = answer.status_code == 206
             have = have if go_on else 0
-            expected = answer.headers.get("Content-Length")
+            start = have
+            expected = _announced(answer.headers.get("Content-Length"))
+            if expected is not None and file.size_bytes is not None and start + expected != file.size_bytes:
+                raise _OtherSize(_other_size(file.size_bytes, size(start + expected)))
+            most = file.size_bytes if file.size_bytes is not None else start + (expected or _LARGEST)
+            pace = _Pace()
             with part.open("ab" if go_on else "wb") as out:
-                self.done[file] = start = have
-                for block in answer.iter_content(_BLOCK):
+                self.done[file] = have
+                for block in _blocks(answer):
+                    if have + len(block) > most:
+                        raise _OtherSize(_other_size(most, tr("more than {size}", size=size(most))))
                     out.write(block)
                     have += len(block)
                     self.done[file] = have
                     self.checkpoint()
-        if expected is not None and have - start != int(expected):
+                    pace.check(len(block))
+        if expected is not None and have - start != expected:
             raise requests.ConnectionError(f"the connection ended after {have} bytes")
+
+
+class _OtherSize(Exception):
+    """A server sends something longer or shorter than what was planned: not worth another byte."""
+
+    def __init__(self, words: Text) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+def _other_size(planned: int, sent: object) -> Text:
+    return tr(
+        "What the server sends is not the file that was planned: {sent}, not {planned}.",
+        sent=sent,
+        planned=size(planned),
+    )
+
+
+def _announced(length: str | None) -> int | None:
+    return int(length) if length is not None and length.isdecimal() else None
+
+
+def _blocks(answer: requests.Response) -> Iterator[bytes]:
+    """The body as it comes, each piece at once, and as it was sent: what was packed on the way is not unpacked."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    try:
+        while block := answer.raw.read1(_BLOCK, decode_content=False):
+            yield block
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+
+
+class _Pace:
+    """Gives up a server that sends a byte now and then, which no time limit on silence notices."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._bytes = 0
+
+    def check(self, arrived: int) -> None:
+        self._bytes += arrived
+        passed = time.monotonic() - self._since
+        if passed >= PACE_S:
+            if self._bytes < _LEAST_BYTES_S * passed:
+                raise TimeoutError(f"only {self._bytes} bytes in {passed:.0f} s")
+            self._since, self._bytes = time.monotonic(), 0
 
 
 def _report(
@@ -322,15 +379,6 @@ def _report(
         reporter.progress(so_far, total or None)
 
 
-def _session(sources: Sources) -> requests.Session:
-    import requests
-
-    session = requests.Session()
-    if sources.certificate:
-        session.verify = sources.certificate
-    return session
-
-
 def server_of(url: str) -> Server | None:
     """Scheme, host and port of an address: who may be told a password. None for what is no server's address."""
     try:
@@ -346,7 +394,8 @@ def _passwords(sources: Sources) -> Mapping[Server | None, HTTPBasicAuth]:
     from requests.auth import HTTPBasicAuth
 
     result: dict[Server | None, HTTPBasicAuth] = {}
-    for address in (sources.index_url, *sources.extra_index_urls, *sources.find_links, *sources.channels):
+    mirrors = (sources.index_url, sources.torch_index_url, sources.python_mirror, sources.conda_mirror)
+    for address in (*mirrors, *sources.extra_index_urls, *sources.find_links, *sources.channels):
         server = server_of(address)
         parts = urllib.parse.urlsplit(address if server else "")
         if parts.username is not None:
@@ -355,7 +404,8 @@ def _passwords(sources: Sources) -> Mapping[Server | None, HTTPBasicAuth]:
     return result
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """An address as it may be shown and written down."""
     parts = urllib.parse.urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
@@ -428,10 +478,40 @@ def _altered(file: PlannedFile, place: Path) -> Problem:
     )
 
 
-def _damaged(file: PlannedFile) -> Problem:
+def _unreached(file: PlannedFile, error: BaseException | None) -> Problem:
+    """Why a file did not arrive, as far as the error tells: the proxy, the certificate, the server, the network."""
+    import requests
+
+    what = tr("{file} could not be downloaded.", file=file.filename)
+    host = urllib.parse.urlsplit(file.url).hostname or ""
+    code = "no_network"
+    cause, cure, actions = no_network_words(host)
+    if isinstance(error, requests.HTTPError):
+        cause = tr("{host} answered with error {status}.", host=host, status=error.response.status_code)
+    else:
+        known = recognise(str(error), Occasion.INSTALL)
+        if known is not None and known.code != "no_network":
+            code, cause, cure, actions = known.code, known.cause, known.cure, known.actions
+    return Problem(what, cause=cause, cure=cure, actions=actions, details=without_secrets(str(error)), code=code)
+
+
+def _offline(files: Sequence[PlannedFile]) -> Problem:
+    return Problem(
+        tr("AIEnv is set to work offline."),
+        cause=tr(
+            "These files are not on this computer: {files}.",
+            files=", ".join(file.filename for file in files[:5]) + ("..." if len(files) > 5 else ""),
+        ),
+        cure=tr("Switch off working offline in the settings, or name a folder that holds these packages."),
+        actions=(Action("open_settings", tr("Open settings")),),
+        code="offline",
+    )
+
+
+def _damaged(file: PlannedFile, cause: Text | None = None) -> Problem:
     return Problem(
         tr("{file} is damaged.", file=file.filename),
-        cause=tr("What the server sent is not the file that was planned: its SHA-256 differs."),
+        cause=cause or tr("What the server sent is not the file that was planned: its SHA-256 differs."),
         cure=tr("Try again later or use another package source; nothing of it was installed."),
         actions=(Action("retry", tr("Try again")),),
         code="damaged_download",

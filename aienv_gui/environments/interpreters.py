@@ -35,23 +35,28 @@ class BaseInterpreter:
         return ".".join(self.version.split(".")[:2])
 
 
-def base_interpreters() -> tuple[BaseInterpreter, ...]:
+def base_interpreters(brought: Path | None = None) -> tuple[BaseInterpreter, ...]:
     """The Pythons to make environments from: the application's own first, then the newest first; one of each version.
 
-    Virtual environments, conda's Pythons, version managers' stand-ins and Windows' store aliases are left out.
+    `brought` is the folder of those the application has downloaded. Virtual environments, conda's Pythons, version
+    managers' stand-ins and Windows' store aliases are left out.
     Reads the disk only, a few milliseconds.
     """
     chosen: dict[str, BaseInterpreter] = {}
-    for base in every_interpreter():
+    for base in every_interpreter(brought):
         if _key(base.version) >= _OLDEST:
             chosen.setdefault(base.minor, base)
     return tuple(chosen.values())
 
 
-def every_interpreter() -> tuple[BaseInterpreter, ...]:
-    """Every Python 3 of this machine that is no environment: the application's own first, then the newest first."""
+def every_interpreter(brought: Path | None = None) -> tuple[BaseInterpreter, ...]:
+    """Every Python 3 of this machine that is no environment: the application's own first, then the newest first.
+
+    Of a version the system's comes before one that was `brought`: the user knows it.
+    """
     own = _describe(_own())
-    found = {base.path: base for base in map(_describe, _paths()) if base is not None}
+    paths = (*_paths(), *(_in_store(brought) if brought is not None else ()))
+    found = {base.path: base for base in map(_describe, paths) if base is not None}
     others = sorted(found.values(), key=lambda base: _key(base.version), reverse=True)
     return (own, *others) if own is not None else tuple(others)
 
@@ -158,6 +163,15 @@ def _paths() -> Iterator[Path]:
     for folder in dict.fromkeys(folders):
         if folder.name != "shims":
             yield from _numbered(folder.parent, folder.name)
+
+
+def _in_store(store: Path) -> Iterator[Path]:
+    """The interpreters in a folder of uv's Pythons."""
+    if sys.platform == "win32":
+        with suppress(OSError):
+            yield from sorted(store.glob("*/python.exe"))
+    else:
+        yield from _numbered(store, "*/bin")
 
 
 def _numbered(root: Path, pattern: str) -> Iterator[Path]:

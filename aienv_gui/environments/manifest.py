@@ -28,6 +28,7 @@ from aienv_gui.environments.records import (
     Package,
     Plan,
     PlannedFile,
+    PythonBuild,
     Request,
     Sources,
     Verdict,
@@ -104,6 +105,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "notes": [note.to_json() for note in plan.notes],
         "lock": plan.lock,
         "distrusted": list(plan.distrusted),
+        "python_build": asdict(plan.python_build) if plan.python_build else None,
     }
 
 
@@ -119,10 +121,12 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         notes=tuple(Text.from_json(note) for note in data["notes"]),
         lock=dict(data["lock"]),
         distrusted=tuple(data.get("distrusted", ())),
+        python_build=PythonBuild(**data["python_build"]) if data.get("python_build") else None,
     )
 
 
 def sources_to_json(sources: Sources) -> dict[str, Any]:
+    """For a worker's standard input only: the passwords are in it."""
     return asdict(sources)
 
 
@@ -134,6 +138,12 @@ def sources_from_json(data: Mapping[str, Any]) -> Sources:
         certificate=data["certificate"],
         channels=tuple(data["channels"]),
         no_index=data.get("no_index", False),
+        torch_index_url=data.get("torch_index_url", ""),
+        python_mirror=data.get("python_mirror", ""),
+        python_catalogue=data.get("python_catalogue", ""),
+        conda_mirror=data.get("conda_mirror", ""),
+        proxy=data.get("proxy", ""),
+        offline=data.get("offline", False),
     )
 
 

@@ -10,18 +10,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_KEYS: Final = ("index-url", "extra-index-url", "find-links", "cert", "no-index")
+_KEYS: Final = (
+    "index-url",
+    "extra-index-url",
+    "find-links",
+    "cert",
+    "no-index",
+    "proxy",
+    "python-mirror",
+    "python-catalogue",
+)
 _UV_VARIABLES: Final = {
     "index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
     "extra-index-url": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),
     "find-links": ("UV_FIND_LINKS",),
     "cert": (),
     "no-index": (),
+    "proxy": (),
+    "python-mirror": ("UV_PYTHON_INSTALL_MIRROR",),  # these two are nothing of pip's, but wanted from the same place
+    "python-catalogue": ("UV_PYTHON_DOWNLOADS_JSON_URL",),
 }
 
 
 def read_pip_configuration() -> Mapping[str, str]:
-    """What pip would use of ``index-url``, ``extra-index-url``, ``find-links``, ``cert`` and ``no-index``.
+    """What pip would use of ``index-url``, ``extra-index-url``, ``find-links``, ``cert``, ``proxy`` and ``no-index``.
 
     Later files win over earlier ones, the environment's variables over all, uv's own where pip says nothing. A file
     that cannot be read is passed over: pip's own mistakes are pip's to tell.

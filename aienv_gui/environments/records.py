@@ -210,6 +210,20 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PythonBuild:
+    """A Python that is not on this computer yet and can be brought here: the archive and what it becomes."""
+
+    version: str  # "3.12.4"
+    key: str  # its name at uv: cpython-3.12.4-linux-x86_64-gnu
+    url: str
+    size_bytes: int | None = None  # None where the server does not tell
+
+    @property
+    def minor(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a build would do; nothing has been changed yet."""
 
@@ -222,6 +236,7 @@ class Plan:
     notes: tuple[Text, ...] = ()  # what the user should know: the accelerator build and why, what was left out
     lock: dict[str, Any] = field(default_factory=dict)  # the engine's own lock, opaque to everyone else
     distrusted: tuple[str, ...] = ()  # packages whose unpacked copies in the caches may be damaged: unpacked anew
+    python_build: PythonBuild | None = None  # the Python that is brought here first, where it is not here
 
     @property
     def fits(self) -> bool:
@@ -313,11 +328,17 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where packages come from. Empty fields mean the tool's default."""
+    """Where packages come from and the way there. Empty fields mean the tool's default."""
 
     index_url: str = ""  # replaces the default package index
+    torch_index_url: str = ""  # replaces download.pytorch.org/whl: below it lie cpu, cu126...
+    python_mirror: str = ""  # replaces GitHub's releases of python-build-standalone
+    python_catalogue: str = ""  # replaces uv's list of Pythons: the address of a JSON file
+    conda_mirror: str = ""  # replaces conda.anaconda.org: below it lie the channels that are named
     extra_index_urls: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()  # folders or pages with wheels
     certificate: str = ""  # a bundle of certificate authorities, a file
     channels: tuple[str, ...] = ("conda-forge",)  # names, URLs or folders, best first
     no_index: bool = False  # only what `find_links` hold: work without any package index
+    proxy: str = field(default="", repr=False)  # with user and password; empty: the system's
+    offline: bool = False  # ask no network: only what is on this computer

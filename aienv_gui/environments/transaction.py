@@ -55,6 +55,7 @@ from aienv_gui.environments.staging import (
     swap,
     sweep,
 )
+from aienv_gui.environments.uv.python_builds import sweep as sweep_pythons
 from aienv_gui.environments.worker_call import DIED, call
 
 _NEW_AGE_S: Final = 60.0  # a folder that is being made for a moment only
@@ -145,6 +146,7 @@ def _build(
     except BaseException as error:
         if not (isinstance(error, Problem) and error.code == DIED):
             sweep(place, folders)
+        sweep_pythons(folders)
         raise
     sweep(place, folders)
     return read_environment(final, Maker.AIENV, folders)

@@ -21,6 +21,7 @@ from aienv_gui.environments import accelerators, recipes
 from aienv_gui.environments.files.python_specs import offered, suits
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Engine, Environment, Plan, Remark, Request, Sources, Unfinished, Verdict
+from aienv_gui.environments.uv import python_builds
 
 # A line of 40 Mbit/s and an ordinary disk, for the estimate before anything is measured.
 _DOWNLOAD_BYTES_S: Final = 5e6
@@ -53,22 +54,37 @@ class Offer:
     interpreters: tuple[BaseInterpreter, ...]
     builds: tuple[accelerators.Choice, ...]  # for the graphics cards, the CPU's first
     advised: accelerators.Choice  # the build that suits the driver and the cards
+    downloads: tuple[str, ...] = ()  # Python versions that are not here and can be brought here
 
 
 def make_offer(
     driver_version: str,
     gpus: tuple[accelerators.NvidiaCard, ...],
+    sources: Sources,
+    folders: Folders,
     reporter: Reporter,
     others: tuple[accelerators.OtherCard, ...] = (),
 ) -> Offer:
-    """Look up what can be chosen: templates, the Pythons of this machine, the builds for its cards. Reads the disk."""
+    """Look up what can be chosen: templates, Pythons here and elsewhere, the builds for the cards. Asks no network."""
     reporter.checkpoint()
+    here = base_interpreters(folders.pythons)
     return Offer(
         recipes.templates(),
-        base_interpreters(),
+        here,
         accelerators.choices(others),
         accelerators.choose(driver_version, gpus, others),
+        _downloads({base.minor for base in here}, sources, folders, reporter),
     )
+
+
+def _downloads(here: set[str], sources: Sources, folders: Folders, reporter: Reporter) -> tuple[str, ...]:
+    if sources.offline or not here:  # one is needed to plan with
+        return ()
+    try:
+        builds = python_builds.offered(sources, folders, reporter)
+    except Problem:
+        return ()  # what is here can be used all the same
+    return tuple(build.minor for build in builds if build.minor not in here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +270,7 @@ class Wizard:
             found = set(offered(specs, recipes.default_python()))
         else:
             found = {base.minor for base in self.offer.interpreters if suits(base.version, specs)}
+            found |= {version for version in self.offer.downloads if suits(version, specs)}
         template = self.template
         if template is not None:
             found = {version for version in found if template.suits(version)}

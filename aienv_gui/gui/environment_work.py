@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
 
 from aienv_gui.core.errors import Action, Problem
+from aienv_gui.core.settings import SETTINGS
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import tr
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     from aienv_gui.environments.file_reading import FileReading
     from aienv_gui.environments.kernels import Kernel, RemovedKernel
     from aienv_gui.environments.packages import PackageFacts
+    from aienv_gui.environments.reach import Reach
     from aienv_gui.environments.wizard import Draft, Offer
     from aienv_gui.hardware.readings import Snapshot
 
 _KERNELS_LIMIT_S: Final = 5.0
+_NO_SOURCE: Final = {"bad_index", "offline"}  # as good as a server that cannot be reached
 _TOLD: Final = {NvidiaState.READY, NvidiaState.NO_GPU, NvidiaState.NO_DRIVER}  # the driver's state says all there is
 OWN_PACKAGES: Final = "own_packages"  # the name of the action that plans from the application's own packages
 
@@ -55,33 +59,56 @@ class Found:
 class SourceSettings:
     """What the settings say about where packages come from; frozen, to cross into a job's thread."""
 
-    index_url: str
-    extra_index_urls: tuple[str, ...]
-    find_links: tuple[str, ...]
-    certificate: str
-    channels: tuple[str, ...]
+    asked: Sources
 
     @staticmethod
     def of(settings: SettingsStore) -> SourceSettings:
+        return SourceSettings.of_values({name: settings.get(name) for name in SETTINGS})
+
+    @staticmethod
+    def of_values(values: Mapping[str, Any]) -> SourceSettings:
+        """As `of`, from values by their settings' names that may not be kept yet."""
         return SourceSettings(
-            index_url=settings.get("index_url"),
-            extra_index_urls=tuple(settings.get("extra_index_urls")),
-            find_links=tuple(settings.get("find_links")),
-            certificate=settings.get("certificate"),
-            channels=tuple(settings.get("channels")),
+            Sources(
+                index_url=values["index_url"],
+                torch_index_url=values["torch_index_url"],
+                python_mirror=values["python_mirror"],
+                conda_mirror=values["conda_mirror"],
+                extra_index_urls=tuple(values["extra_index_urls"]),
+                find_links=tuple(values["find_links"]),
+                certificate=values["certificate"],
+                channels=tuple(values["channels"]),
+                proxy=with_password(values["proxy"], values["proxy_password"]),
+                offline=values["offline"],
+            )
         )
 
     def sources(self) -> Sources:
         """The settings, and pip's configuration where they say nothing. Reads small files."""
         from aienv_gui.environments import plan
 
-        return plan.sources_of_user(
-            index_url=self.index_url,
-            extra_index_urls=self.extra_index_urls,
-            find_links=self.find_links,
-            certificate=self.certificate,
-            channels=self.channels,
-        )
+        return plan.sources_of_user(self.asked)
+
+
+def with_password(proxy: str, password: str) -> str:
+    """A proxy's address with the password of its user, where both are there."""
+    parts = urlsplit(proxy)
+    if not parts.username or not password:
+        return proxy
+    user, _, server = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{server}").geturl()
+
+
+def test_sources(settings: SourceSettings, folders: Folders, reporter: Reporter) -> tuple[Reach, ...]:
+    """Go to each of the four sources; each `Reach` also comes as a partial result."""
+    from aienv_gui.environments import reachability
+    from aienv_gui.environments.reach import Source
+    from aienv_gui.environments.uv import python_builds
+
+    reporter.status(tr("Testing the package sources"))
+    sources = settings.sources()
+    builds = python_builds.offered(sources, folders, reporter)
+    return reachability.reach(tuple(Source), sources, builds[0].url if builds else "", reporter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +185,18 @@ def put_kernel_back(removed: RemovedKernel, reporter: Reporter) -> Kernel:
     return kernels.put_back(removed, reporter)
 
 
-def offer(cards: Cards, reporter: Reporter) -> Offer:
+def offer(cards: Cards, settings: SourceSettings, folders: Folders, reporter: Reporter) -> Offer:
     """Look up what the wizard can offer on this machine."""
     from aienv_gui.environments import accelerators, wizard
     from aienv_gui.hardware.other_cards import other_cards
 
     kinds = {"amd": accelerators.Kind.ROCM, "intel": accelerators.Kind.XPU}
     others = tuple(accelerators.OtherCard(kinds[card.maker], card.ready) for card in other_cards())
-    return wizard.make_offer(cards.driver_version, cards.gpus, reporter, others)
+    try:
+        sources = settings.sources()
+    except Problem:
+        sources = settings.asked  # the plan says what is wrong with it
+    return wizard.make_offer(cards.driver_version, cards.gpus, sources, folders, reporter, others)
 
 
 def read_file(path: Path, reporter: Reporter) -> FileReading:
@@ -206,7 +237,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
     try:
         return Planned(plan.make_plan(request, sources, folders, reporter), sources)
     except Problem as problem:
-        if problem.code in UNREACHABLE and request.engine is Engine.UV and own_packages.cover(request):
+        if problem.code in UNREACHABLE | _NO_SOURCE and request.engine is Engine.UV and own_packages.cover(request):
             offer = Action(OWN_PACKAGES, tr("Use AIEnv's own packages"))
             raise with_actions(problem, (offer, *problem.actions)) from problem
         raise

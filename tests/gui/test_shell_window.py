@@ -33,7 +33,8 @@ from aienv_gui.core.tasks import JobState, Reporter
 from aienv_gui.core.wording import tr, verbatim
 from aienv_gui.gui.main_window import PLACES
 from aienv_gui.gui.pages.activity import ActivityPage, JobCard
-from aienv_gui.gui.pages.settings import SettingsPage, SourcesCard
+from aienv_gui.gui.pages.settings import SettingsPage
+from aienv_gui.gui.pages.settings_parts.sources_section import SourcesCard
 from aienv_gui.gui.widgets.confirm import Question
 from tests.fakes.session import open_session
 
@@ -153,9 +154,7 @@ def test_no_english_is_left_after_a_switch_to_chinese(session: Session, name: st
     session.services.language.use("zh_CN")
     chinese = _sayings(session.window)
     home = str(session.services.folders.config.parent)
-    names = re.compile(
-        rf"AIEnv|Python|GPU|English|简体中文|conda-forge|https://example\.org/simple|{re.escape(home)}\S*|Ctrl\+\d"
-    )
+    names = re.compile(rf"AIEnv|Python|GPU|English|简体中文|conda-forge|https?://\S+|{re.escape(home)}\S*|Ctrl\+\d")
     left = {
         text
         for key, text in chinese.items()
@@ -210,6 +209,7 @@ def test_package_sources_are_checked_before_they_are_kept(qtbot: QtBot, session:
     assert isinstance(channels, QPlainTextEdit)
     channels.setPlainText("nvidia\n\n conda-forge \n")
     card.save.click()
+    qtbot.waitUntil(lambda: card._state.text().startswith("Saved"))
     kept = SettingsStore(session.services.folders)
     assert kept.get("index_url") == "https://mirror.example/simple"
     assert kept.get("channels") == ["nvidia", "conda-forge"]

@@ -54,6 +54,9 @@ def _sentences() -> tuple[tuple[Sentence, ...], tuple[str, ...]]:
         template = tomllib.loads(path.read_text(encoding="utf-8"))
         for key in ("title", "description"):
             found.append(Sentence(template[key], path.name, frozenset(), (template[key],)))
+    for path in sorted((ROOT / "resources" / "mirrors").glob("*.toml")):
+        title = tomllib.loads(path.read_text(encoding="utf-8"))["title"]
+        found.append(Sentence(title, path.name, frozenset(), (title,)))
     for path in sorted((ROOT / "resources" / "rules").glob("*.toml")):
         for rule in tomllib.loads(path.read_text(encoding="utf-8")).get("rule", ()):
             groups = frozenset(re.compile(rule["pattern"]).groupindex)

@@ -57,7 +57,8 @@ class CondaBackend:
         with tempfile.TemporaryDirectory(prefix="aienv-plan-", ignore_cleanup_errors=True) as temporary:
             return plan_from_json(call("plan", task, Path(temporary), reporter))
 
-    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders) -> Plan:
+    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
+        reporter.status(tr("Adding up sizes"))
         files = uv_backend.measured(manifest.files, joined(sources, manifest.request), folders)
         return plan_of_files(manifest.request, files, (), dict(manifest.lock or {}), folders)
 

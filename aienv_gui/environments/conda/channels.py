@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from packaging.version import InvalidVersion
 from packaging.version import Version as PythonVersion
-from rattler import Channel, Gateway, MatchSpec, PackageRecord, RepoDataRecord, Subdir, Version, VirtualPackage
+from rattler import Channel, MatchSpec, PackageRecord, RepoDataRecord, Subdir, Version, VirtualPackage
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidMatchSpecError, InvalidVersionError, IoError
 from rattler.package import BuildString
 
 from aienv_gui.core.storage import Folders
-from aienv_gui.environments.conda.solve import channel_of, channels_of, machine
+from aienv_gui.environments import network
+from aienv_gui.environments.conda.solve import answering, channels_of, gateway, machine
 from aienv_gui.environments.conda.words import channel_problem
 from aienv_gui.environments.records import Request, Sources
 
@@ -26,10 +27,10 @@ def newest(packages: Sequence[tuple[str, str]], request: Request, sources: Sourc
     solver takes no other. Raises `Problem` where a channel cannot be read.
     """
     names, _ = channels_of(request, sources)
-    if sources.certificate:
-        os.environ["SSL_CERT_FILE"] = sources.certificate
+    os.environ.update(network.variables(sources))  # as for solving
+    channels = answering(names, sources)
     try:
-        found = asyncio.run(_records([channel_of(name) for name in names], [name for name, _ in packages], folders))
+        found = asyncio.run(_records(channels, [name for name, _ in packages], sources, folders))
     except (GatewayError, FetchRepoDataError, IoError) as error:
         raise channel_problem(str(error)) from error
     here = _Here(dict(packages).get("python", ""), request.accelerator)
@@ -42,13 +43,12 @@ def newest(packages: Sequence[tuple[str, str]], request: Request, sources: Sourc
 
 
 async def _records(
-    channels: Sequence[Channel], names: Sequence[str], folders: Folders
+    channels: Sequence[Channel], names: Sequence[str], sources: Sources, folders: Folders
 ) -> list[dict[str, list[RepoDataRecord]]]:
     """Every record of the packages, for each channel by name."""
-    gateway = Gateway(cache_dir=folders.cache / "conda" / "repodata")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of channels about themselves; nothing the user can act on
-        answer = await gateway.query(
+        answer = await gateway(channels, sources, folders).query(
             list(channels),
             [Subdir.current(), Subdir("noarch")],
             list(names),

@@ -20,17 +20,20 @@ from rattler import (
     MatchSpec,
     Override,
     RepoDataRecord,
+    SourceConfig,
     Subdir,
     VirtualPackage,
     VirtualPackageOverrides,
 )
 from rattler import solve as rattler_solve
 from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidMatchSpecError, IoError, SolverError
+from rattler.networking import Client
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments import network
 from aienv_gui.environments.conda.link import records_of
 from aienv_gui.environments.conda.locked import plan_of_files
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
@@ -39,6 +42,9 @@ from aienv_gui.environments.interpreters import BaseInterpreter, base_interprete
 from aienv_gui.environments.records import Former, Package, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
 
+CONNECT_S = 10.0  # how long a channel's server may take for the connection
+SILENCE_S = 15.0  # and for the first word of an answer
+_REQUEST_S: Final = 300  # for the whole of a list: a large one on a slow line takes minutes
 # Python packages whose conda name is not their name on the package index.
 _OTHER_NAMES: Final = {"pytorch": "torch", "tensorflow-base": "tensorflow", "python-graphviz": "graphviz"}
 
@@ -52,13 +58,12 @@ def solve(
     Changes nothing but caches. Reads the channels' lists over the network: seconds, the first time many.
     """
     names, notes = channels_of(request, sources)
-    if sources.certificate:
-        os.environ["SSL_CERT_FILE"] = sources.certificate
+    os.environ.update(network.variables(sources))  # py-rattler has no other way to be told; this is a worker
     specs = _specs(request)
     reporter.status(tr("Working out which packages are needed"))
     former = former or Former()
     locked = records_of(former.records, {})
-    records = asyncio.run(_solve(specs, [channel_of(name) for name in names], names, request, folders, locked))
+    records = asyncio.run(_solve(specs, answering(names, sources), names, request, sources, folders, locked))
     data = [json.loads(record.to_json()) for record in records]
     files = tuple(_planned(entry) for entry in data)
     lock: dict[str, Any] = {"records": data, "requested": [str(spec) for spec in specs]}
@@ -112,10 +117,52 @@ def _beside(file: str, name: str) -> str:
     return name
 
 
-def channel_of(name: str) -> Channel:
-    """A channel by name, address or folder."""
+def answering(names: Sequence[str], sources: Sources) -> list[Channel]:
+    """The channels by their names. Raises `Problem` where a server of theirs takes the connection and says nothing."""
+    addresses = [_address(name, sources) for name in names]
+    _check_answers(addresses, sources)
+    return [Channel(address) for address in addresses]
+
+
+def _address(name: str, sources: Sources) -> str:
+    """Where a channel lies: a folder or an address as it is, a name at the user's mirror where there is one."""
     folder = expanded(name)
-    return Channel(folder.as_uri() if folder.is_absolute() else name)
+    if folder.is_absolute():
+        return folder.as_uri()
+    mirrored = sources.conda_mirror and "://" not in name
+    return f"{sources.conda_mirror.rstrip('/')}/{name}" if mirrored else name
+
+
+def _check_answers(addresses: Sequence[str], sources: Sources) -> None:
+    """Raise `Problem` where a channel's server takes the connection and says nothing: py-rattler waits for minutes.
+
+    Whatever else is wrong with it py-rattler tells. A request to each server.
+    """
+    remote = [] if sources.offline else [address for address in addresses if not address.startswith("file:")]
+    if not remote:
+        return
+    import requests  # what comes from folders does without
+
+    with network.session(sources) as session:
+        for address in remote:
+            url = f"{Channel(address).base_url.rstrip('/')}/noarch/repodata.json"
+            try:
+                session.head(url, timeout=(CONNECT_S, SILENCE_S), allow_redirects=True)
+            except requests.Timeout as error:
+                raise channel_problem(f"{error}\n{url}: operation timed out") from error
+            except requests.RequestException:
+                continue
+
+
+def gateway(channels: Sequence[Channel], sources: Sources, folders: Folders) -> Gateway:
+    """Reads the channels' lists: of a folder always, of a server where the network may be asked."""
+    kept = SourceConfig(cache_action="force-cache-only")
+    remote = [channel for channel in channels if not channel.base_url.startswith("file:")]
+    return Gateway(
+        cache_dir=folders.cache / "conda" / "repodata",
+        per_channel_config={channel.base_url: kept for channel in remote} if sources.offline else None,
+        client=Client.default_client(max_retries=1, timeout=_REQUEST_S),
+    )
 
 
 def _specs(request: Request) -> list[MatchSpec]:
@@ -140,17 +187,18 @@ async def _solve(
     channels: Sequence[Channel],
     names: Sequence[str],
     request: Request,
+    sources: Sources,
     folders: Folders,
     locked: Sequence[RepoDataRecord],
 ) -> list[RepoDataRecord]:
-    gateway = Gateway(cache_dir=folders.cache / "conda" / "repodata")
+    reading = gateway(channels, sources, folders)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of channels about themselves; nothing the user can act on
         try:
             return await rattler_solve(
                 list(channels),
                 list(specs),
-                gateway=gateway,
+                gateway=reading,
                 locked_packages=list(locked),
                 virtual_packages=machine(request.accelerator),
             )
@@ -161,7 +209,7 @@ async def _solve(
             missing = missing_root(message)
             if not missing:
                 raise conflict_problem(message, [str(spec) for spec in specs]) from error
-            versions = await _versions(gateway, channels, missing.split()[0])
+            versions = await _versions(reading, channels, missing.split()[0])
             raise nothing_fits(missing, versions, names) from error
 
 
@@ -202,7 +250,7 @@ def _resolve_pip(
 ) -> uv_backend.Resolution:
     """The pip part's files. What conda brings counts as there: uv neither looks for it nor replaces it."""
     version = next(str(record["version"]) for record in records if record["name"] == "python")
-    bases = base_interpreters()
+    bases = base_interpreters(folders.pythons)
     if not bases:
         raise Problem(
             tr("The pip part cannot be planned."),

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import explain
 from aienv_gui.core.wording import Text, tr
 
 _NO_PLAN: Final = tr("The packages could not be planned.")
+_SPOILT: Final = re.compile("failed to decode|invalid or truncated data|EOF while parsing|expected value at line")
 _TREE: Final = re.compile(r"^[\s│├└─]*")
 _FATES: Final = {
     "nothing": ", for which no candidates were found",
@@ -35,6 +37,17 @@ def channel_problem(message: str) -> Problem:
             actions=(Action("open_settings", tr("Open settings")),),
             details=message,
             code="no_channel",
+        )
+    if _SPOILT.search(message) is not None:
+        place = re.search(r"https?://[^\s'\")]+", message)
+        host = urlsplit(place[0]).hostname if place is not None else ""
+        return Problem(
+            _NO_PLAN,
+            cause=tr("What {host} sent is not a channel's package list: it is another page, or cut short.", host=host),
+            cure=tr("Test the sources in the settings; the network may want you to sign in first."),
+            actions=(Action("open_settings", tr("Open settings")), Action("retry", tr("Try again"))),
+            details=message,
+            code="bad_channel",
         )
     return explain(message, what=_NO_PLAN)
 

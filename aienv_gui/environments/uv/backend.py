@@ -13,20 +13,32 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
-from aienv_gui.core.errors import Problem
+from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.core.wording import Text, size, tr, tr_count
 from aienv_gui.environments import download
 from aienv_gui.environments.health.integrity import Fault, site_packages, verify, whole_or_not
-from aienv_gui.environments.interpreters import BaseInterpreter, full_version, interpreter_of
+from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters, full_version, interpreter_of
 from aienv_gui.environments.manifest import Manifest
-from aienv_gui.environments.records import Former, PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.records import (
+    Former,
+    PackageProgress,
+    PackageState,
+    Plan,
+    PlannedFile,
+    PythonBuild,
+    Request,
+    Sources,
+)
+from aienv_gui.environments.uv import python_builds
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
 from aienv_gui.environments.uv.locked import locked
 from aienv_gui.environments.uv.pylock import unpacked_bytes
@@ -45,25 +57,37 @@ class UvBackend:
     def plan(
         self, request: Request, sources: Sources, folders: Folders, reporter: Reporter, former: Former | None = None
     ) -> Plan:
-        interpreter = choose_interpreter(request.python)
+        interpreter, build = _python_for(request, sources, folders, reporter)
+        version = build.version if build is not None else ""
         if request.lock:
-            resolution = locked(request, interpreter)
+            resolution = locked(request, replace(interpreter, version=version or interpreter.version))
         else:
-            preferred = former.packages if former is not None else ()
             resolution = resolve(
-                request, request.requirements, interpreter, sources, folders, reporter, preferred=preferred
+                request,
+                request.requirements,
+                interpreter,
+                sources,
+                folders,
+                reporter,
+                python_version=version,
+                preferred=former.packages if former is not None else (),
             )
         reporter.status(tr("Adding up sizes"))
         files = measured(resolution.files, sources, folders)
-        notes = (*resolution.notes, *remarks(request, files))
-        return _plan(request, interpreter, files, notes, {"pylock": resolution.lock}, folders)
+        notes = (_python_note(interpreter, build, folders), *resolution.notes, *remarks(request, files))
+        return _plan(request, interpreter, build, files, notes, {"pylock": resolution.lock}, folders)
 
-    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders) -> Plan:
+    def plan_of_lock(self, manifest: Manifest, sources: Sources, folders: Folders, reporter: Reporter) -> Plan:
         request = manifest.request
+        interpreter, build = _python_for(request, sources, folders, reporter)
+        reporter.status(tr("Adding up sizes"))
         files = measured(manifest.files, joined(sources, request), folders)
-        return _plan(request, choose_interpreter(request.python), files, (), dict(manifest.lock or {}), folders)
+        notes = (_python_note(interpreter, build, folders),)
+        return _plan(request, interpreter, build, files, notes, dict(manifest.lock or {}), folders)
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
+        if plan.python_build is not None:
+            python_builds.bring(plan.python_build, sources, folders, reporter)
         sources = joined(sources, plan.request)
         download.fetch(plan.files, sources, folders, reporter)
         for file in plan.files:
@@ -92,21 +116,27 @@ class UvBackend:
 def _plan(
     request: Request,
     interpreter: BaseInterpreter,
+    build: PythonBuild | None,
     files: tuple[PlannedFile, ...],
     notes: tuple[Text, ...],
     lock: dict[str, Any],
     folders: Folders,
 ) -> Plan:
-    made_from = tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path)
+    download_bytes = sum(file.size_bytes or 0 for file in files if not file.cached)
+    installed_bytes = sum(unpacked_bytes(file, folders) for file in files)
+    if build is not None:
+        download_bytes += 0 if python_builds.is_here(build, folders) else python_builds.archive_bytes(build)
+        installed_bytes += python_builds.unpacked_bytes(build)
     return Plan(
         request=request,
         files=files,
-        interpreter=interpreter.path,
-        download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-        installed_bytes=sum(unpacked_bytes(file, folders) for file in files),
+        interpreter=python_builds.interpreter_of(build, folders) if build is not None else interpreter.path,
+        download_bytes=download_bytes,
+        installed_bytes=installed_bytes,
         free_bytes=free_bytes(folders.environments),
-        notes=(made_from, *notes),
+        notes=notes,
         lock=lock,
+        python_build=build,
     )
 
 
@@ -124,6 +154,46 @@ def distrust(packages: Collection[str], files: Sequence[PlannedFile], folders: F
         reporter,
         what=tr("The store of packages could not be cleaned."),
         own_group=False,
+    )
+
+
+def _python_for(
+    request: Request, sources: Sources, folders: Folders, reporter: Reporter
+) -> tuple[BaseInterpreter, PythonBuild | None]:
+    """The Python to make an environment from; where it is not here, another to plan with, and what will be brought."""
+    try:
+        return choose_interpreter(request.python, folders), None
+    except Problem as problem:
+        if problem.code != "no_python":
+            raise
+        any_here = base_interpreters(folders.pythons)
+        build = python_builds.find(request.python, sources, folders, reporter) if any_here else None
+        if build is None:
+            raise
+        if sources.offline and not python_builds.is_here(build, folders):
+            raise Problem(
+                problem.title,
+                cause=tr("It would be downloaded, but AIEnv is set to work offline."),
+                cure=tr("Choose another version, or switch off working offline in the settings."),
+                actions=(Action("open_settings", tr("Open settings")),),
+                code="no_python",
+            ) from problem
+        return any_here[0], build
+
+
+def _python_note(interpreter: BaseInterpreter, build: PythonBuild | None, folders: Folders) -> Text:
+    if build is None:
+        return tr("Made from Python {version} at {path}.", version=interpreter.version, path=interpreter.path)
+    if python_builds.is_here(build, folders):
+        return tr("Python {version} is unpacked first; it was downloaded before.", version=build.version)
+    host = urlsplit(build.url).hostname or ""
+    if build.size_bytes is None:
+        return tr("Python {version} will be downloaded first, from {host}.", version=build.version, host=host)
+    return tr(
+        "Python {version} will be downloaded first ({size}, from {host}).",
+        version=build.version,
+        size=size(build.size_bytes),
+        host=host,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.explain import explain
@@ -17,10 +17,13 @@ from aienv_gui.core.processes import Outcome, clean_environment, run
 from aienv_gui.core.storage import Folders, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.environments import network
 from aienv_gui.environments.download import server_of
 from aienv_gui.environments.records import Request, Sources
 
+TORCH_INDEX: Final = "aienv-torch"  # the name under which uv knows the user's mirror of PyTorch's builds
 _LIMIT_S: Final = 3600.0
+_CONNECT_S: Final = "10"
 _SILENCE_S: Final = "15"  # how long an index may send nothing; uv's own 30, tried twice, are a minute without a word
 
 
@@ -56,6 +59,14 @@ def _addresses(sources: Sources) -> dict[str, str]:
     found = {"UV_FIND_LINKS": ",".join(_link(place) for place in sources.find_links)}
     if not sources.no_index:
         found |= {"UV_DEFAULT_INDEX": sources.index_url, "UV_INDEX": " ".join(sources.extra_index_urls)}
+    torch = urlsplit(sources.torch_index_url) if server_of(sources.torch_index_url) else None
+    if torch is not None and torch.username is not None:
+        name = f"UV_INDEX_{TORCH_INDEX.upper().replace('-', '_')}"
+        found |= {f"{name}_USERNAME": unquote(torch.username), f"{name}_PASSWORD": unquote(torch.password or "")}
+    found |= {
+        "UV_PYTHON_INSTALL_MIRROR": sources.python_mirror,
+        "UV_PYTHON_DOWNLOADS_JSON_URL": sources.python_catalogue,
+    }
     return {name: value for name, value in found.items() if value}
 
 
@@ -99,25 +110,27 @@ def run_uv(
     sources: Sources | None = None,
     meanwhile: Callable[[], None] = lambda: None,
     own_group: bool = True,
+    logged: bool = True,
 ) -> Outcome:
     """Run uv to its end. `what` is the title of the problem that is raised where it fails. Raises `Cancelled`.
 
+    Its lines go to the reporter's log, unless they are its result and not `logged`.
     Without `own_group` it dies with the group of the process that calls this (a worker's).
     """
     environment = {
         "UV_CACHE_DIR": str(folders.cache / "uv"),
-        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_PYTHON_DOWNLOADS": "manual",  # never by itself
         "UV_NO_PROGRESS": "1",
         "UV_HTTP_RETRIES": "1",
         "UV_HTTP_TIMEOUT": _SILENCE_S,
+        "UV_HTTP_CONNECT_TIMEOUT": _CONNECT_S,
         "NO_COLOR": "1",
     }
     if sources is not None:
-        environment.update(_addresses(sources))
-        if sources.certificate:
-            environment["SSL_CERT_FILE"] = sources.certificate
+        environment.update(_addresses(sources) | network.variables(sources))
+        if sources.offline:
+            environment["UV_OFFLINE"] = "1"
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()  # they come in other threads, the reporter belongs to this one
-    logged = "compile" not in arguments  # the resolver's output is the lock
 
     def poll() -> bool:
         while not lines.empty():

@@ -21,15 +21,15 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, download
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Package, PlannedFile, Request, Sources
-from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
+from aienv_gui.environments.uv.command import TORCH_INDEX, joined, run_uv, source_arguments
 from aienv_gui.environments.uv.pylock import local_wheels, parse_lock
 
 _PYTORCH: Final = {"torch", "torchvision", "torchaudio"}
 
 
-def choose_interpreter(version: str) -> BaseInterpreter:
+def choose_interpreter(version: str, folders: Folders) -> BaseInterpreter:
     """The interpreter of this machine for a Python version (``3.11`` or ``3.11.7``). Raises `Problem` without one."""
-    available = base_interpreters()
+    available = base_interpreters(folders.pythons)
     for base in available:
         if base.version == version or base.minor == version or version == base.version.rsplit(".", 1)[0]:
             return base
@@ -90,6 +90,8 @@ class _Variant:
     arguments: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     note: Text | None = None
+    torch_index: str = ""  # where PyTorch's packages come from, and nothing else
+    flat: bool = False  # that is one page with all files, as some mirrors have it, and not an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class _Resolver:
                 return plain if plain is not None and variant == _Variant() else self.compile(variant)
             except Problem as problem:
                 # Without the ordinary index nothing works; PyTorch's own may be missing alone.
-                if last or (problem.code in UNREACHABLE and not variant.arguments):
+                if last or (problem.code in UNREACHABLE and not variant.arguments and not variant.torch_index):
                     raise
         raise AssertionError("there is always one way")
 
@@ -132,7 +134,7 @@ class _Resolver:
                     note=tr("PyTorch {version} is the CPU-only build found on this computer.", version=version),
                 )
             if linux and not self.sources.no_index:
-                yield _Variant(("--torch-backend", "cpu"), note=tr("PyTorch is the CPU-only build."))
+                yield self._official_build("cpu", (), tr("PyTorch is the CPU-only build."))
             heavy = linux and not self.sources.no_index
             yield _Variant(note=_heavy_note() if heavy else None)
             return
@@ -141,13 +143,17 @@ class _Resolver:
         if linux and newest:  # what the ordinary index has for Linux is the newest CUDA build
             yield _Variant(constraints=(*limits, *not_cpu))
         if not self.sources.no_index:
-            yield _Variant(
-                ("--torch-backend", accelerator),
-                (*limits, *not_cpu),
-                note=tr("PyTorch is the build for {accelerator}.", accelerator=accelerator),
-            )
+            note = tr("PyTorch is the build for {accelerator}.", accelerator=accelerator)
+            yield self._official_build(accelerator, (*limits, *not_cpu), note)
         elif not (linux and newest):
             yield _Variant(constraints=(*limits, *not_cpu))
+
+    def _official_build(self, accelerator: str, constraints: tuple[str, ...], note: Text) -> _Variant:
+        """PyTorch's own build, from the user's mirror where there is one: uv knows of none for its --torch-backend."""
+        mirror = self.sources.torch_index_url
+        if not mirror:
+            return _Variant(("--torch-backend", accelerator), constraints, note)
+        return _Variant((), constraints, note, torch_index=f"{mirror.rstrip('/')}/{accelerator}")
 
     def _local_cpu_builds(self) -> list[str]:
         """Versions of CPU-only torch wheels in the folders of the sources that suit the interpreter, newest first."""
@@ -156,18 +162,46 @@ class _Resolver:
     def compile(self, variant: _Variant) -> Resolution:
         """One run of the resolver; a second where a package exists as source code only."""
         note = (variant.note,) if variant.note is not None else ()
+        if variant.torch_index:
+            return replace(self._from_mirror(variant), notes=note)
+        return replace(self._wheels_or_source(variant), notes=note)
+
+    def _wheels_or_source(self, variant: _Variant, pinned: frozenset[str] = frozenset()) -> Resolution:
         try:
-            found = self._run(variant, only_wheels=True)
+            return self._run(variant, pinned, only_wheels=True)
         except Problem as problem:
             if problem.code != "source_only" or ":all:" in self.request.only_binary:
                 raise
-            found = self._run(variant, only_wheels=False)
-        return replace(found, notes=note)
+        return self._run(variant, pinned, only_wheels=False)
 
-    def _run(self, variant: _Variant, *, only_wheels: bool) -> Resolution:
+    def _from_mirror(self, variant: _Variant) -> Resolution:
+        """PyTorch's packages from a mirror of its own index, all others from the package index.
+
+        uv takes only what is asked for by name from such a place: what else of PyTorch comes along is named then.
+        """
+        named = frozenset({canonicalize_name(_requirement_name(text)) for text in self.requirements} & _PYTORCH)
+        pinned: frozenset[str] = named | {"torch"}
+        while True:
+            try:
+                found = self._wheels_or_source(variant, pinned)
+            except Problem as problem:
+                if variant.flat or problem.code in UNREACHABLE:
+                    raise
+                # Such a page tells no hashes: uv fetches the files whole to work them out.
+                self.reporter.status(tr("Reading PyTorch's packages from a mirror without an index, which takes long"))
+                variant = replace(variant, torch_index=f"{variant.torch_index}/", flat=True)
+                try:
+                    found = self._wheels_or_source(variant, pinned)
+                except Problem:
+                    raise problem from None
+            more = frozenset(file.package for file in found.files if file.package in _PYTORCH)
+            if more <= pinned:
+                return found
+            pinned |= more
+
+    def _run(self, variant: _Variant, pinned: frozenset[str], *, only_wheels: bool) -> Resolution:
         with tempfile.TemporaryDirectory(prefix="aienv-plan-", ignore_cleanup_errors=True) as folder:
-            asked = Path(folder) / "requirements.in"
-            asked.write_text("\n".join(self.requirements) + "\n", encoding="utf-8")
+            asked = self._written(Path(folder), variant, pinned)
             limits = Path(folder) / "constraints.txt"
             limits.write_text("\n".join((*self.request.constraints, *variant.constraints)) + "\n", encoding="utf-8")
             command: list[str | Path] = ["pip", "compile", "--quiet", "--no-header", "--format", "pylock.toml"]
@@ -194,11 +228,28 @@ class _Resolver:
                 self.reporter,
                 what=tr("The packages could not be planned."),
                 sources=self.sources,
+                logged=False,  # what it prints is the lock
             )
             lock = found.read_text(encoding="utf-8") if self.preferred else outcome.stdout
             files = parse_lock(lock, Path(folder), self._minor)
         _check_hashes(files, self.request)
         return Resolution(files, lock)
+
+    def _written(self, folder: Path, variant: _Variant, pinned: frozenset[str]) -> Path:
+        """The file uv reads: requirements; with a place for PyTorch's packages a project, as only that can say so."""
+        if not variant.torch_index:
+            asked = folder / "requirements.in"
+            asked.write_text("\n".join(self.requirements) + "\n", encoding="utf-8")
+            return asked
+        project = folder / "pyproject.toml"
+        dependencies = [*self.requirements, *sorted(pinned)]
+        lines = ["[project]", 'name = "aienv-plan"', 'version = "0"', 'requires-python = ">=3.9"']
+        lines += [f"dependencies = {json.dumps(dependencies)}", "[[tool.uv.index]]", f'name = "{TORCH_INDEX}"']
+        lines += [f"url = {json.dumps(download.without_password(variant.torch_index))}", "explicit = true"]
+        lines += ['format = "flat"'] if variant.flat else []
+        lines += ["[tool.uv.sources]", *(f'{name} = {{ index = "{TORCH_INDEX}" }}' for name in sorted(pinned))]
+        project.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return project
 
 
 def _as_lock(packages: Sequence[Package]) -> str:

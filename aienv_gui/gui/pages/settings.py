@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.about import version
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.report import system_lines
-from aienv_gui.core.settings import SETTINGS
 from aienv_gui.core.wording import LANGUAGES, Text, tr, verbatim
+from aienv_gui.gui.pages.settings_parts.form import add_row, form_in
+from aienv_gui.gui.pages.settings_parts.sources_section import SourcesCard
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
@@ -51,7 +50,7 @@ class SettingsPage(Page):
 
     def _appearance(self) -> Card:
         card = Card(tr("Appearance"), self)
-        form = _form(card)
+        form = form_in(card)
         languages: list[tuple[object, Text]] = [("system", tr("As the system"))]
         languages += [(code, verbatim(name)) for code, name in LANGUAGES.items()]
         self.language = Choice(tr("Language"), languages, card)
@@ -62,13 +61,13 @@ class SettingsPage(Page):
         )
         self.theme.choose(self.services.settings.get("theme"))
         self.theme.chosen.connect(self._on_theme)
-        _row(form, tr("Language"), self.language)
-        _row(form, tr("Theme"), self.theme)
+        add_row(form, tr("Language"), self.language)
+        add_row(form, tr("Theme"), self.theme)
         return card
 
     def _folders(self) -> Card:
         card = Card(tr("Where things are"), self)
-        form = _form(card)
+        form = form_in(card)
         folders = self.services.folders
         for title, folder in (
             (tr("Environments"), folders.environments),
@@ -78,7 +77,7 @@ class SettingsPage(Page):
             (tr("Settings"), folders.config),
             (tr("Log files"), folders.logs),
         ):
-            _row(form, title, _FolderRow(self.services, title, folder, card))
+            add_row(form, title, _FolderRow(self.services, title, folder, card))
         return card
 
     def _about(self) -> Card:
@@ -147,154 +146,3 @@ class _FolderRow(QWidget):
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         self._services.presenter.open_folder(folder)
-
-
-class SourcesCard(Card):
-    """Where packages come from. Checked as a whole; nothing is kept before Save, and nothing wrong is ever kept."""
-
-    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
-        super().__init__(tr("Package sources"), parent)
-        self._services = services
-        self.body.addWidget(
-            Label(
-                tr(
-                    "Leave these empty to use the usual sources. Fill them in where your organisation has its own, or "
-                    "where the network is slow. pip's own configuration is read as well."
-                ),
-                role="muted",
-                parent=self,
-            )
-        )
-        form = _form(self)
-        self._fields: dict[str, QLineEdit | QPlainTextEdit] = {}
-        self._wrong: dict[str, Label] = {}
-        self._add(form, "index_url", tr("Package index"), "https://example.org/simple")
-        self._add(form, "extra_index_urls", tr("More indexes, one per line"), "")
-        self._add(form, "find_links", tr("Folders or pages with packages, one per line"), "", self._on_folder)
-        self._add(form, "certificate", tr("Certificates (file)"), "", self._on_certificate)
-        self._add(form, "channels", tr("Conda channels, best first, one per line"), "conda-forge")
-        row = QHBoxLayout()
-        self.save = Button(tr("Save sources"), kind="primary", icon="save", parent=self)
-        self.save.clicked.connect(self._on_save)
-        self.undo = Button(tr("Undo changes"), parent=self)
-        self.undo.clicked.connect(self._load)
-        self._state = Label(role="muted", parent=self)
-        row.addWidget(self.save)
-        row.addWidget(self.undo)
-        row.addWidget(self._state, 1)
-        self.body.addLayout(row)
-        self._load()
-
-    def _add(
-        self, form: QFormLayout, name: str, title: Text, example: str, choose: Callable[[], None] | None = None
-    ) -> None:
-        field: QLineEdit | QPlainTextEdit
-        if isinstance(SETTINGS[name].default, list):
-            field = QPlainTextEdit(self)
-            field.setTabChangesFocus(True)
-            field.setFixedHeight(64)
-            field.textChanged.connect(self._on_edited)
-        else:
-            field = QLineEdit(self)
-            field.textEdited.connect(self._on_edited)
-        field.setPlaceholderText(example)
-        say(field, "setAccessibleName", title)
-        say(field, "setToolTip", SETTINGS[name].help)
-        self._fields[name] = field
-        self._wrong[name] = Label(role="bad", parent=self)
-        self._wrong[name].hide()
-        holder = QWidget(self)
-        column = QVBoxLayout(holder)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        line = QHBoxLayout()
-        line.addWidget(field, 1)
-        if choose is not None:
-            button = Button(tr("Choose..."), parent=holder)
-            say(button, "setAccessibleName", tr("Choose: {title}", title=title))
-            button.clicked.connect(choose)
-            line.addWidget(button)
-        column.addLayout(line)
-        column.addWidget(self._wrong[name])
-        _row(form, title, holder, buddy=field)
-
-    def values(self) -> dict[str, Any]:
-        """What the fields hold now."""
-        result: dict[str, Any] = {}
-        for name, field in self._fields.items():
-            if isinstance(field, QLineEdit):
-                result[name] = field.text().strip()
-            else:
-                result[name] = [line.strip() for line in field.toPlainText().splitlines() if line.strip()]
-        return result
-
-    @Slot()
-    def _load(self) -> None:
-        for name, field in self._fields.items():
-            value = self._services.settings.get(name)
-            field.blockSignals(True)
-            if isinstance(field, QLineEdit):
-                field.setText(value)
-            else:
-                field.setPlainText("\n".join(value))
-            field.blockSignals(False)
-        self._state.say("")
-        self._on_edited()
-
-    @Slot()
-    def _on_edited(self) -> None:
-        values = self.values()
-        changed = any(value != self._services.settings.get(name) for name, value in values.items())
-        right = True
-        for name, value in values.items():
-            wrong = SETTINGS[name].check(value)
-            self._wrong[name].setVisible(wrong is not None)
-            if wrong is not None:
-                right = False
-                self._wrong[name].say(wrong)
-        self.save.setEnabled(changed and right)
-        self.undo.setEnabled(changed)
-        if changed:
-            self._state.say(tr("Not saved yet.") if right else tr("Mend what is marked, then save."))
-
-    @Slot()
-    def _on_save(self) -> None:
-        try:
-            for name, value in self.values().items():
-                self._services.settings.set(name, value)
-        except Problem as problem:
-            self._services.presenter.show(problem, self)
-            return
-        self._on_edited()
-        self._state.say(tr("Saved. The next plan uses these sources."))
-
-    @Slot()
-    def _on_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, str(tr("Folder with packages")))
-        field = self._fields["find_links"]
-        if folder and isinstance(field, QPlainTextEdit):
-            field.setPlainText("\n".join([*field.toPlainText().splitlines(), folder]))
-
-    @Slot()
-    def _on_certificate(self) -> None:
-        file, _ = QFileDialog.getOpenFileName(self, str(tr("File with certificates")))
-        field = self._fields["certificate"]
-        if file and isinstance(field, QLineEdit):
-            field.setText(file)
-            self._on_edited()
-
-
-def _form(card: Card) -> QFormLayout:
-    form = QFormLayout()
-    form.setHorizontalSpacing(16)
-    form.setVerticalSpacing(12)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    card.body.addLayout(form)
-    return form
-
-
-def _row(form: QFormLayout, title: Text, field: QWidget, *, buddy: QWidget | None = None) -> None:
-    label = Label(title)
-    label.setFixedWidth(200)
-    label.setBuddy(buddy or field)
-    form.addRow(label, field)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 
@@ -127,10 +127,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, b"", "text/plain", body)
         elif self.served.leads_to and path.startswith("/files/"):
             self._send(302, b"", "text/plain", body, location=self.served.leads_to + path)
+        elif path.strip("/") == "simple":
+            names = sorted({_project_of(path) for path in self.served.files()})
+            links = "\n".join(f'<a href="/simple/{name}/">{name}</a>' for name in names)
+            self._send(200, f"<!DOCTYPE html><body>{links}</body>".encode(), "text/html", body)
+        elif path.strip("/") == "flat":  # one page with all files, without hashes
+            links = "\n".join(f'<a href="/files/{quote(p.name)}">{p.name}</a>' for p in self.served.files())
+            self._send(200, f"<!DOCTYPE html><body>{links}</body>".encode(), "text/html", body)
         elif path.startswith("/simple/"):
             self._project(path.removeprefix("/simple/").strip("/"), body)
         elif path.startswith("/files/"):
-            self._file(path.removeprefix("/files/"), body)
+            self._file(unquote(path.removeprefix("/files/")), body)
         else:
             self._send(404, b"", "text/plain", body)
 

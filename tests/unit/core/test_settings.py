@@ -10,7 +10,7 @@ import pytest
 
 from aienv_gui.core import settings as module
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.settings import SETTINGS, SettingsStore
+from aienv_gui.core.settings import SETTINGS, SettingsStore, wrong_values
 from aienv_gui.core.storage import Folders
 
 
@@ -62,6 +62,18 @@ def test_an_undeclared_setting_is_a_bug(tmp_path: Path) -> None:
         ("extra_index_urls", "https://example.org"),
         ("find_links", ["relative/folder"]),
         ("find_links", [str(Path("/no/such/folder").absolute())]),
+        ("torch_index_url", "download.pytorch.org/whl"),
+        ("conda_mirror", "mirror"),
+        ("python_mirror", "~/pythons"),
+        ("certificate", str(Path("/no/such/file.pem").absolute())),
+        ("channels", [str(Path("/no/such/folder").absolute())]),
+        ("proxy", "proxy.example:8080"),
+        ("proxy", "socks5://proxy.example:1080"),
+        ("proxy", "https://proxy.example"),
+        ("proxy", "http://proxy.example:port"),
+        ("proxy", "http://"),
+        ("proxy", "http://anna:secret@proxy.example:8080"),
+        ("offline", "yes"),
         ("channels", []),
         ("channels", ["two words"]),
         ("channels", [""]),
@@ -85,6 +97,10 @@ def test_what_is_wrong_is_refused_in_words_and_changes_nothing(tmp_path: Path, n
         ("index_url", ""),
         ("index_url", "https://user:word@mirror.example:8443/simple"),
         ("index_url", "file:///srv/packages"),
+        ("conda_mirror", "https://mirror.example/anaconda/cloud"),
+        ("proxy", "http://anna@proxy.example:8080"),
+        ("proxy", "http://[::1]:3128"),
+        ("offline", True),
         ("channels", ["conda-forge", "nvidia/label/cuda-12.4", "https://mirror.example/channel"]),
     ],
 )
@@ -92,6 +108,32 @@ def test_what_is_right_is_kept(tmp_path: Path, name: str, value: object) -> None
     store = SettingsStore(Folders.under(tmp_path))
     store.set(name, value)
     assert store.get(name) == value
+
+
+def test_what_must_be_forgotten_is_never_written(tmp_path: Path) -> None:
+    folders = Folders.under(tmp_path)
+    store = SettingsStore(folders)
+    store.set("proxy_password", "hunter2")
+    assert store.get("proxy_password") == "hunter2"
+    store.set("theme", "dark")
+    assert "hunter2" not in folders.settings_file.read_text(encoding="utf-8")
+    assert SettingsStore(folders).get("proxy_password") == ""
+    _write(folders, json.dumps({"version": 1, "settings": {"proxy_password": "written by hand"}}))
+    assert SettingsStore(folders).get("proxy_password") == ""
+
+
+def test_folders_are_looked_for_apart_from_the_form(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    assert SETTINGS["find_links"].check([gone]) is None
+    wrong = wrong_values(
+        {"find_links": [str(tmp_path), gone], "certificate": gone, "channels": [gone], "index_url": "x"}
+    )
+    assert set(wrong) == {"find_links", "certificate", "channels", "index_url"}
+    assert gone in str(wrong["find_links"])
+    assert wrong_values({"find_links": [str(tmp_path), "https://x.example/"], "channels": ["conda-forge"]}) == {}
+    store = SettingsStore(Folders.under(tmp_path))
+    store.set("find_links", [gone], looked=True)  # whoever looked knows better
+    assert store.get("find_links") == [gone]
 
 
 @pytest.mark.parametrize(

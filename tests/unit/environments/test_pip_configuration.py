@@ -10,6 +10,7 @@ import pytest
 from aienv_gui.environments import pip_configuration
 from aienv_gui.environments.pip_configuration import read_pip_configuration
 from aienv_gui.environments.plan import sources_of_user
+from aienv_gui.environments.records import Sources
 
 
 @pytest.fixture
@@ -53,12 +54,12 @@ def test_settings_win_and_missing_folders_are_left_out(config: Path, tmp_path: P
         f"[global]\nindex-url = https://file.example/simple\nfind-links = {tmp_path}/wheels {tmp_path}/gone\n"
         f"extra-index-url = {tmp_path.as_uri()}/gone https://more.example/simple\n"
     )
-    sources = sources_of_user(index_url="https://settings.example/simple")
+    sources = sources_of_user(Sources(index_url="https://settings.example/simple"))
     assert sources.index_url == "https://settings.example/simple"
     assert sources.find_links == (f"{tmp_path}/wheels",)
     assert sources.extra_index_urls == ("https://more.example/simple",)
     assert sources_of_user().index_url == "https://file.example/simple"
-    assert sources_of_user(channels=("a", "b")).channels == ("a", "b")
+    assert sources_of_user(Sources(channels=("a", "b"))).channels == ("a", "b")
 
 
 def test_files_are_where_pip_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

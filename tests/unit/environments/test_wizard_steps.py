@@ -298,11 +298,30 @@ def test_a_taken_name_is_refused_with_a_cure(folders: Folders) -> None:
     check_name("数字 “quoted” 🦊", folders, Silent())
 
 
-def test_the_offer_holds_what_this_machine_has() -> None:
-    offer = make_offer("", (), Silent())
+def test_the_offer_holds_what_this_machine_has(folders: Folders) -> None:
+    offer = make_offer("", (), Sources(), folders, Silent())
     assert recipes.default_python() in {base.minor for base in offer.interpreters}
     assert offer.advised.id == "cpu"
     assert {template.id for template in offer.templates} >= {"pictures", "tables", "empty"}
+    here = {base.minor for base in offer.interpreters}
+    assert set(offer.downloads) | here >= {"3.10", "3.11", "3.12", "3.13", "3.14"}
+    assert not here & set(offer.downloads)
+
+
+def test_offline_no_python_is_offered_for_download(folders: Folders) -> None:
+    assert make_offer("", (), Sources(offline=True), folders, Silent()).downloads == ()
+
+
+def test_python_that_is_elsewhere_can_be_chosen_and_is_not_the_default(folders: Folders) -> None:
+    offer = make_offer("", (), Sources(), folders, Silent())
+    wizard = Wizard(offer)
+    wizard.use_template("empty")
+    assert wizard.draft.python == recipes.default_python()
+    template = recipes.template("empty")
+    assert {version for version in offer.downloads if template.suits(version)} <= set(wizard.pythons)
+    assert "3.14" in wizard.pythons
+    wizard.change_engine(Engine.CONDA)
+    assert wizard.draft.python in wizard.pythons
 
 
 def test_more_bytes_take_longer() -> None:

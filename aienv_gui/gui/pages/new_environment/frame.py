@@ -121,10 +121,15 @@ class NewEnvironment(QWidget):
     def _look(self) -> None:
         self._problem.clear()
         self._cards = environment_work.Cards.of(self.services.hardware.latest)
-        self._offer_job = self.services.jobs.start(tr("Prepare"), environment_work.offer, self._cards, quiet=True)
+        self._offer_job = self._look_up(self._cards)
         self._offer_job.succeeded.connect(self._on_offer)
         self._offer_job.failed.connect(self._on_no_offer)
         self._show_state()
+
+    def _look_up(self, cards: environment_work.Cards) -> Job:
+        settings = environment_work.SourceSettings.of(self.services.settings)
+        start, folders = self.services.jobs.start, self.services.folders
+        return start(tr("Prepare"), environment_work.offer, cards, settings, folders, quiet=True)
 
     @Slot(object)
     def _on_offer(self, offer: Offer) -> None:
@@ -148,7 +153,7 @@ class NewEnvironment(QWidget):
         cards = environment_work.Cards.of(snapshot)
         if cards != self._cards:
             self._cards = cards
-            job = self.services.jobs.start(tr("Prepare"), environment_work.offer, cards, quiet=True)
+            job = self._look_up(cards)
             self._new_offer_job = job
             job.succeeded.connect(self._on_new_offer)
             job.finished.connect(self._on_new_offer_end)

@@ -22,7 +22,10 @@ from aienv_gui.gui.words import say
 _PAUSE_MS: Final = 150  # between typing and looking at the disk
 
 _ENGINES: Final[dict[Engine, tuple[Text, Text]]] = {
-    Engine.UV: (tr("pip packages (uv)"), tr("From the Python package index; uses a Python of this computer.")),
+    Engine.UV: (
+        tr("pip packages (uv)"),
+        tr("From the Python package index; with a Python of this computer, or a downloaded one."),
+    ),
     Engine.CONDA: (tr("conda packages"), tr("From conda-forge; brings its own Python and system libraries.")),
 }
 
@@ -141,7 +144,9 @@ class OptionsStep(StepView):
             self.engine_words.say(tr("{file} names exact files for pip.", file=draft.file.name))
         self.python.clear()
         for version in wizard.pythons:
-            self.python.addItem(f"Python {version}", version)
+            elsewhere = draft.engine is Engine.UV and version in wizard.offer.downloads
+            words = tr("Python {version} (will be downloaded)", version=version) if elsewhere else None
+            self.python.addItem(str(words) if words is not None else f"Python {version}", version)
         self.python.setCurrentIndex(max(0, self.python.findData(draft.python)))
         self._fill_accelerators()
         self._filling = False
@@ -195,9 +200,14 @@ class OptionsStep(StepView):
             self.python_words.set_role("bad")
         else:
             own = wizard.draft.engine is Engine.CONDA
-            self.python_words.say(
-                tr("It comes with the environment.") if own else tr("Found on this computer, newest first.")
-            )
+            if own:
+                self.python_words.say(tr("It comes with the environment."))
+            elif wizard.draft.python in wizard.offer.downloads:
+                self.python_words.say(
+                    tr("Not on this computer yet: it is downloaded when the environment is built, not before.")
+                )
+            else:
+                self.python_words.say(tr("Found on this computer, newest first."))
             self.python_words.set_role("caption")
 
     def _say_extra(self) -> None:
@@ -269,6 +279,7 @@ class OptionsStep(StepView):
     def _on_python(self, index: int) -> None:
         if not self._filling and self.wizard is not None and index >= 0:
             self.wizard.change_python(self.python.itemData(index))
+            self._say_python()
             self.changed.emit()
 
     @Slot(int)

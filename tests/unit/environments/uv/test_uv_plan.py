@@ -138,6 +138,43 @@ def test_what_is_not_offered_is_told(
     assert said in str(raised.value.cause)
 
 
+def test_package_for_other_pythons_is_told_with_those(index: LocalIndex, folders: Folders) -> None:
+    """One sentence from which the user can choose another Python."""
+    for tag in ("cp38-cp38-any", "cp310-cp310-any"):
+        make_wheel(index.folder, "picky", "1.0", tag=tag)
+    with pytest.raises(Problem) as raised:
+        make_plan(asking("picky"), from_index(index), folders, Silent())
+    assert raised.value.code == "other_python"
+    said = f"picky==1.0 is not offered for Python {default_python()}, only for 3.10, 3.8."
+    assert str(raised.value.cause) == said
+
+
+def test_offline_plans_from_what_was_asked_before(index: LocalIndex, folders: Folders) -> None:
+    online = make_plan(asking("colours"), from_index(index), folders, Silent())
+    download.fetch(online.files, from_index(index), folders, Silent())
+    asked = len(index.log)
+    offline = replace(from_index(index), offline=True)
+    plan = make_plan(asking("colours"), offline, folders, Silent())
+    assert [(file.package, file.cached) for file in plan.files] == [("colours", True), ("paint", True)]
+    assert plan.download_bytes == 0
+    assert str(plan.notes[0]) == "Made offline: only from what is on this computer."
+    assert len(index.log) == asked
+
+
+def test_offline_folders_are_used_and_the_rest_is_told(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "kit", "chalk")
+    offline = Sources(index_url=index.url, find_links=(str(tmp_path / "kit"),), offline=True)
+    assert [file.package for file in make_plan(asking("chalk"), offline, folders, Silent()).files] == ["chalk"]
+    with pytest.raises(Problem) as raised:
+        make_plan(asking("brush"), offline, folders, Silent())
+    assert raised.value.code == "offline"
+    online = make_plan(asking("brush"), from_index(index), folders, Silent())
+    with pytest.raises(Problem) as raised:
+        download.fetch(online.files, offline, folders, Silent())
+    assert raised.value.code == "offline"
+    assert "brush-7.0" in str(raised.value.cause)
+
+
 def test_no_network_is_told_with_the_server(index: LocalIndex, folders: Folders) -> None:
     sources = from_index(index)
     index.stop()
