@@ -21,6 +21,7 @@ from aienv_gui.core.errors import Action
 from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.wording import Text
 from aienv_gui.environments.records import (
+    DiskNeed,
     Engine,
     Package,
     Plan,
@@ -95,6 +96,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "free_bytes": plan.free_bytes,
         "notes": [note.to_json() for note in plan.notes],
         "lock": plan.lock,
+        "disks": [{**asdict(need), "path": str(need.path), "what": need.what.to_json()} for need in plan.disks],
     }
 
 
@@ -109,6 +111,10 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         free_bytes=data["free_bytes"],
         notes=tuple(Text.from_json(note) for note in data["notes"]),
         lock=dict(data["lock"]),
+        disks=tuple(
+            DiskNeed(**{**need, "path": Path(need["path"]), "what": Text.from_json(need["what"])})
+            for need in data.get("disks", ())
+        ),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import size, tr
+from aienv_gui.environments import room, synced_folders
 from aienv_gui.environments.backend import Backend
 from aienv_gui.environments.download import local_path
 from aienv_gui.environments.pip_configuration import read_pip_configuration
@@ -31,24 +31,12 @@ def make_plan(request: Request, sources: Sources, folders: Folders, reporter: Re
     Raises `Problem`: ``conflict``, ``no_such_package``, ``no_network``, ``no_python``... and `Cancelled`.
     """
     reporter.checkpoint()
-    return backend_of(request.engine).plan(request, sources, folders, reporter)
-
-
-def check_room(plan: Plan, folders: Folders) -> None:
-    """Raise `Problem` where the plan does not fit on the disk."""
-    if not plan.fits:
-        raise Problem(
-            tr("There is not enough room on the disk."),
-            cause=tr(
-                "The environment needs {needed}; {free} are free at {path}.",
-                needed=size(plan.download_bytes + plan.installed_bytes),
-                free=size(plan.free_bytes),
-                path=folders.environments,
-            ),
-            cure=tr("Free some space on this disk, or choose fewer packages."),
-            actions=(Action("retry", tr("Try again")),),
-            code="disk_full",
-        )
+    plan = backend_of(request.engine).plan(request, sources, folders, reporter)
+    notes = [*plan.notes, *room.remarks(plan, folders)]
+    synced = synced_folders.warning(folders.environments)
+    if synced is not None:
+        notes.insert(0, synced)
+    return replace(plan, disks=room.disk_needs(plan, folders), notes=tuple(notes))
 
 
 def sources_of_user(

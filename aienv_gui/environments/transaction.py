@@ -16,12 +16,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.storage import Folders, free_bytes, read_json, sync_folder, write_json, writing_failed
+from aienv_gui.core.storage import Folders, read_json, sync_folder, write_json, writing_failed
 from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
@@ -38,9 +37,10 @@ from aienv_gui.environments.manifest import (
     without_passwords,
     write_manifest,
 )
-from aienv_gui.environments.plan import check_room, make_plan
+from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import check_name, folder_name
 from aienv_gui.environments.records import Environment, Maker, Plan, Sources, Unfinished
+from aienv_gui.environments.room import check_room
 from aienv_gui.environments.worker_call import DIED, call
 
 _VERSION: Final = 1
@@ -59,7 +59,7 @@ def build(plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) ->
     `unfinished` lists the build. Raises `Problem` and `Cancelled`.
     """
     check_name(plan.request.name, folders)
-    check_room(replace(plan, free_bytes=free_bytes(folders.environments)), folders)
+    check_room(plan, folders)
     reporter.checkpoint()
     slug = folder_name(plan.request.name)
     with _locked(slug, folders):

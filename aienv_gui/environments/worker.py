@@ -24,6 +24,7 @@ import psutil
 from aienv_gui.core.errors import Problem, unexpected
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.download import cached
 from aienv_gui.environments.manifest import (
     folders_from_json,
     plan_from_json,
@@ -33,6 +34,8 @@ from aienv_gui.environments.manifest import (
 )
 from aienv_gui.environments.plan import backend_of
 from aienv_gui.environments.records import PackageProgress
+from aienv_gui.environments.room import unpacking_bytes
+from aienv_gui.environments.speeds import learn
 
 _PROGRESS_INTERVAL_S: Final = 0.05
 
@@ -74,8 +77,20 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
     folders = folders_from_json(task["folders"])
     staging = Path(task["staging"])
     backend = backend_of(plan.request.engine)
+    fresh = [file for file in plan.files if not file.cached and cached(file, folders) is None]
+    unpacking = unpacking_bytes(plan, folders)
+    began = time.monotonic()
     backend.fetch(plan, sources_from_json(task["sources"]), folders, reporter)
+    fetched = time.monotonic()
     backend.install(plan, staging, Path(task["final"]), folders, reporter)
+    learn(
+        folders,
+        downloaded_bytes=sum(file.size_bytes or 0 for file in fresh),
+        download_s=fetched - began,
+        installed_bytes=plan.installed_bytes,
+        install_s=time.monotonic() - fetched,
+        fresh_share=unpacking / plan.installed_bytes if plan.installed_bytes else 0.0,
+    )
     reporter.status(tr("Checking every file"))
     faults = backend.verify(staging)
     if faults:

@@ -6,7 +6,7 @@ which neither the start of the program nor the opening of a page may wait for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Engine, Environment, Form, Plan, Request, Sources, Unfinished, Verdict
+from aienv_gui.environments.speeds import Speeds
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
@@ -117,6 +118,7 @@ class Planned:
 
     plan: Plan
     sources: Sources
+    speeds: Speeds = field(default_factory=Speeds)  # of former builds
 
 
 def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folders, reporter: Reporter) -> Planned:
@@ -132,7 +134,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
     request = wizard.request_of(draft, offered)
     sources = settings.sources()
     try:
-        return Planned(plan.make_plan(request, sources, folders, reporter), sources)
+        return _with_speeds(plan.make_plan(request, sources, folders, reporter), sources, folders)
     except Problem as problem:
         if problem.code in UNREACHABLE and request.engine is Engine.UV and own_packages.cover(request):
             offer = Action(OWN_PACKAGES, tr("Use AIEnv's own packages"))
@@ -147,7 +149,13 @@ def plan_from_own(draft: Draft, offered: Offer, folders: Folders, reporter: Repo
     request = wizard.request_of(draft, offered)
     sources = own_packages.collect(request.requirements, folders, reporter)
     reporter.status(tr("Looking for the packages"))
-    return Planned(plan.make_plan(request, sources, folders, reporter), sources)
+    return _with_speeds(plan.make_plan(request, sources, folders, reporter), sources, folders)
+
+
+def _with_speeds(planned: Plan, sources: Sources, folders: Folders) -> Planned:
+    from aienv_gui.environments.speeds import read_speeds
+
+    return Planned(planned, sources, read_speeds(folders))
 
 
 def with_actions(problem: Problem, actions: tuple[Action, ...]) -> Problem:

@@ -16,7 +16,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import download
 from aienv_gui.environments.manifest import request_from_json, request_to_json
-from aienv_gui.environments.plan import check_room, make_plan
+from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Request, Sources
 from aienv_gui.environments.uv import command as uv_command
@@ -199,14 +199,6 @@ def test_cancelled_plan_ends_uv(index: LocalIndex, folders: Folders) -> None:
 
     with pytest.raises(Cancelled):
         make_plan(asking("colours"), from_index(index), folders, Impatient())
-
-
-def test_plan_that_does_not_fit_is_refused(index: LocalIndex, folders: Folders) -> None:
-    plan = make_plan(asking("colours"), from_index(index), folders, Silent())
-    with pytest.raises(Problem) as raised:
-        check_room(replace(plan, free_bytes=1000), folders)
-    assert raised.value.code == "disk_full"
-    assert "1.0 kB" in str(raised.value.cause)
 
 
 def test_index_with_a_password_is_planned_and_fetched(index: LocalIndex, folders: Folders) -> None:
