@@ -6,7 +6,9 @@ which neither the start of the program nor the opening of a page may wait for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,12 +16,14 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.launchers.programs import Editor
 from aienv_gui.environments.records import Engine, Environment, Form, Plan, Request, Sources, Unfinished, Verdict
 from aienv_gui.environments.speeds import Speeds
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
     from aienv_gui.environments.disk_use import DiskUse
+    from aienv_gui.environments.launchers.opening import Opened
     from aienv_gui.environments.wizard import Draft, Offer
     from aienv_gui.hardware.readings import Snapshot
 
@@ -193,9 +197,12 @@ def discard(unfinished: Unfinished, folders: Folders, reporter: Reporter) -> Non
 
 def delete(environment: Environment, folders: Folders, reporter: Reporter) -> None:
     """Delete an environment that AIEnv made."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments import transaction, usage
+    from aienv_gui.environments.launchers import kernels
 
+    usage.check_unused(environment)
     transaction.delete(environment, folders, reporter)
+    kernels.unregister(environment)
 
 
 def validate(environment: Environment, folders: Folders, reporter: Reporter) -> tuple[Verdict, ...]:
@@ -224,3 +231,74 @@ def export(environment: Environment, form: Form, target: Path, reporter: Reporte
     from aienv_gui.environments.files import sharing
 
     return sharing.export(environment, form, target, reporter)
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """A way to open an environment: where its program was found, or why it cannot be used."""
+
+    place: str = ""
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Openers:
+    """What an environment can be opened in, looked up now."""
+
+    jupyter: Opener
+    editors: tuple[tuple[Editor, Opener], ...]
+    terminal: Opener
+
+
+def openers(environment: Environment, others: tuple[Environment, ...], reporter: Reporter) -> Openers:
+    """Look up what an environment can be opened in. Milliseconds."""
+    import sys
+
+    from aienv_gui.environments.launchers import jupyter, programs
+
+    def looked_up(find: Callable[[], str]) -> Opener:
+        try:
+            return Opener(find())
+        except Problem as problem:
+            return Opener(problem=problem)
+
+    def terminal() -> str:
+        return programs.find_terminal().command[0] if sys.platform == "linux" else ""
+
+    reporter.checkpoint()
+    return Openers(
+        looked_up(lambda: str(jupyter.server_for(environment, others).prefix)),
+        tuple((editor, looked_up(partial(_place_of, editor))) for editor in Editor),
+        looked_up(terminal),
+    )
+
+
+def _place_of(editor: Editor) -> str:
+    from aienv_gui.environments.launchers import programs
+
+    return programs.find_editor(editor).place
+
+
+def open_in_editor(
+    editor: Editor, environment: Environment, folder: Path, folders: Folders, reporter: Reporter
+) -> Opened:
+    """Open a folder in an editor with this environment."""
+    from aienv_gui.environments.launchers import opening
+
+    return opening.open_in_editor(editor, environment, folder, folders, reporter)
+
+
+def open_terminal(environment: Environment, folders: Folders, reporter: Reporter) -> Opened:
+    """Open a terminal in which this environment is active."""
+    from aienv_gui.environments.launchers import opening
+
+    return opening.open_terminal(environment, folders, reporter)
+
+
+def serve_jupyter(
+    environment: Environment, others: tuple[Environment, ...], root: Path, folders: Folders, reporter: Reporter
+) -> None:
+    """Run JupyterLab until it is cancelled; `launchers.jupyter.Address` comes as a partial result."""
+    from aienv_gui.environments.launchers import jupyter
+
+    jupyter.serve(environment, others, root, folders, reporter)
