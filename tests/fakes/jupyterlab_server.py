@@ -33,6 +33,8 @@ def main() -> None:
         sys.exit("ModuleNotFoundError: No module named 'tornado'")
     options = dict(argument[2:].split("=", 1) for argument in sys.argv[1:] if "=" in argument)
     assert "--no-browser" in sys.argv
+    if os.name != "nt" and os.geteuid() == 0 and options.get("ServerApp.allow_root") != "True":
+        sys.exit("Running as root is not recommended. Use --allow-root to bypass.")
     address = options["ServerApp.ip"], int(options["ServerApp.port"])
     server = http.server.ThreadingHTTPServer(address, Handler)
     kernel = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)

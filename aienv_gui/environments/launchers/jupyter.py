@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import queue
 import re
 import secrets
@@ -130,6 +131,8 @@ def _run(server: Environment, kernel: str, root: Path, place: Path, reporter: Re
     command: list[str | Path] = [server.python, "-c", _START, "--no-browser", "--ServerApp.ip=127.0.0.1"]
     command += [f"--ServerApp.port={_free_port()}", f"--ServerApp.root_dir={root}"]
     command += [f"--MultiKernelManager.default_kernel_name={kernel}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container; Jupyter refuses unless it is told
+        command += ["--ServerApp.allow_root=True"]
     try:
         outcome = run(
             command,
