@@ -75,7 +75,13 @@ class PlanStep(StepView):
         figures.body.addWidget(self.disks)
         column.addWidget(figures)
         self._notes = Label(parent=self._result)
-        column.addWidget(self._notes)
+        self.copy = Button(tr("Copy the list"), kind="link", icon="copy", parent=self._result)
+        self.copy.hint(tr("Puts every package with its version, size, source and hash (SHA-256) on the clipboard."))
+        beside = QHBoxLayout()
+        beside.addWidget(self._notes, 1)
+        beside.addStretch(0)
+        beside.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom)
+        column.addLayout(beside)
         self.table = RowsTable(
             services,
             (
@@ -89,10 +95,7 @@ class PlanStep(StepView):
             self._result,
         )
         column.addWidget(self.table, 1)
-        self.copy = Button(tr("Copy the list"), kind="link", icon="copy", parent=self._result)
-        self.copy.hint(tr("Puts every package with its version, size, source and hash (SHA-256) on the clipboard."))
         self.copy.clicked.connect(self.table.copy_all)
-        column.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         self._result.hide()
         self.column.addWidget(self._result, 1)
         self.column.addStretch(0)
@@ -158,15 +161,14 @@ class PlanStep(StepView):
         self.changed.emit()
 
     def _show_notes(self, plan: Plan) -> None:
-        needs = [str(_need_words(need)) for need in plan.disks]
+        from aienv_gui.environments.room import lack_words  # with the downloads, which a page does not wait for
+
+        needs = [str(_need_words(need) if need.fits else lack_words(need)) for need in plan.disks]
         self.disks.setVisible(bool(needs))
         self.disks.say(verbatim("\n".join(needs)))
         notes = list(plan.notes)
         if not plan.fits:
             notes.insert(0, tr("Free some space, or choose fewer packages."))
-            from aienv_gui.environments.room import lack_words  # with the downloads, which a page does not wait for
-
-            notes[:0] = [lack_words(need) for need in plan.disks if not need.fits]
         self._notes.setVisible(bool(notes))
         self._notes.say(verbatim("\n".join(str(note) for note in notes)))
 
