@@ -135,8 +135,8 @@ def test_jupyter_runs_as_a_job_and_opens_in_the_browser(
     assert "ended" in told(driver)
 
 
-def test_an_environment_whose_jupyter_runs_is_not_deleted(
-    driver: WizardDriver, mine: Environment, browser: Browser
+def test_an_environment_whose_jupyter_runs_is_not_deleted_and_its_kernel_goes_with_it(
+    driver: WizardDriver, mine: Environment, browser: Browser, tmp_path: Path
 ) -> None:
     driver.session.services.navigator.open("environments", mine.prefix)
     driver.page.details.open_in.start_jupyter(Path.home())
@@ -150,6 +150,13 @@ def test_an_environment_whose_jupyter_runs_is_not_deleted(
     assert mine.python.exists()
     job.cancel()
     driver.qtbot.waitUntil(lambda: job.state.final, timeout=PATIENCE_MS)
+    kernel = tmp_path / "users jupyter" / "kernels" / "aienv-mine"
+    assert kernel.is_dir()
+    driver.click(driver.page.details.delete)
+    question = next(q for q in driver.page.findChildren(Question) if q.isVisible())
+    driver.click(next(b for b in question.findChildren(QPushButton) if b.text() == "Delete"))
+    driver.qtbot.waitUntil(lambda: not kernel.exists(), timeout=PATIENCE_MS)
+    assert not mine.prefix.exists()
 
 
 def test_an_environment_without_jupyter_says_what_to_add(driver: WizardDriver, bare: Environment) -> None:

@@ -17,6 +17,7 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
+from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.launchers import activation, opening, programs
 from aienv_gui.environments.launchers.opening import Opened, open_in_editor, open_terminal
 from aienv_gui.environments.launchers.programs import Editor
@@ -198,6 +199,24 @@ def test_the_desktops_own_terminal_comes_first_and_none_is_told(
     assert programs.find_terminal().command[0] == str(desktop / "gnome-terminal")
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", "KDE")
     assert programs.find_terminal().command[0] == str(desktop / "konsole")
+
+
+def test_terminals_of_macos_and_windows_get_a_file(
+    folders: Folders, desktop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = make_environment(folders, "my 图 $(touch pwned)")
+    record = make_program(desktop / "open")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    application, name, file = ended(open_terminal(environment, folders, Silent()), record)
+    assert (application, name) == ("-a", "Terminal")
+    assert os.access(file, os.X_OK)
+    script = Path(file).read_text(encoding="utf-8").splitlines()
+    assert script[1].startswith("exec /bin/bash --rcfile ")
+    record = make_program(desktop / "wt.exe")
+    process = opening._windows_terminal(environment, folders.data / "opened" / "x")
+    assert ended(Opened(verbatim(""), process), record) == ["-d", ".", "cmd.exe", "/K", "activate.cmd"]
+    folder = Path((record / "folder").read_text().strip())
+    assert (folder / "activate.cmd").read_bytes().endswith(b'cd /d "%USERPROFILE%"\r\n')
 
 
 # What the shells make of it

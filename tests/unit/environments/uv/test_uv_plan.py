@@ -84,6 +84,32 @@ def test_conflict_between_two_packages(index: LocalIndex, folders: Folders) -> N
 
 
 @pytest.mark.parametrize(
+    ("requirements", "constraints", "sentence"),
+    [
+        (("paint<2,>=2",), (), "paint<2 and paint>=2 exclude each other."),
+        (("colours",), ("paint<2",), "colours needs paint>=2, but paint<2 is asked for."),
+        (("frame", "paint<2"), (), "frame<=1.0 needs paint>=2, but paint<2 is asked for."),
+        (("gallery", "paint<2"), (), "colours needs paint>=2, but paint<2 is asked for."),
+    ],
+)
+def test_what_stands_against_what_is_told_in_plain_words(
+    index: LocalIndex,
+    folders: Folders,
+    requirements: tuple[str, ...],
+    constraints: tuple[str, ...],
+    sentence: str,
+) -> None:
+    make_wheel(index.folder, "frame", "1.0", requires=["paint>=2"])
+    make_wheel(index.folder, "frame", "1.1", requires=["paint>=2"], python=">=3.99")  # it is not what stands against
+    make_wheel(index.folder, "gallery", requires=["colours==3.1"])
+    request = replace(asking(*requirements), constraints=constraints)
+    with pytest.raises(Problem) as raised:
+        make_plan(request, from_index(index), folders, Silent())
+    assert (raised.value.code, str(raised.value.cause)) == ("conflict", sentence)
+    assert "Because" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("requirement", "code", "said"),
     [
         ("nosuchthing", "no_such_package", "There is no package called “nosuchthing”."),
