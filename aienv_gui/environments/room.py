@@ -99,9 +99,14 @@ def shares_files(folders: Folders, *, device: Callable[[Path], int] | None = Non
         with tempfile.TemporaryDirectory(dir=folders.cache, prefix=".links-", ignore_cleanup_errors=True) as place:
             one = Path(place) / "one"
             one.touch()
-            (Path(place) / "other").hardlink_to(one)
-    except FileNotFoundError:
-        return True  # nothing is known yet; nearly every disk can
+            return _can_link(one, Path(place) / "other")
+    except OSError:
+        return True  # there is no store yet, or it cannot be written: the build says so; nearly every disk can
+
+
+def _can_link(file: Path, other: Path) -> bool:
+    try:
+        other.hardlink_to(file)
     except OSError:
         return False
     return True

@@ -94,6 +94,7 @@ def _workspace(environment: Environment, folder: Path, folders: Folders) -> Path
             "python.defaultInterpreterPath": str(environment.python),
             "python.terminal.activateEnvironment": True,
         },
+        "extensions": {"recommendations": ["ms-python.python"]},  # what reads these settings
     }
     path = _own_folder(environment, folders, folder) / f"{activation.label(environment)}.code-workspace"
     write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
