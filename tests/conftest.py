@@ -31,6 +31,7 @@ def folders(tmp_path: Path) -> Folders:
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What forgets to use `folders`, here or in a child process, does not write into the user's real folders."""
     monkeypatch.setenv("AIENV_HOME", str(tmp_path_factory.getbasetemp() / "home_of_the_forgetful"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path_factory.getbasetemp() / "jupyter_of_the_forgetful"))
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,9 @@ from aienv_gui.core.wording import Text, tr
 class Action:
     """Something the application can do about a problem: a button's label and what it stands for.
 
-    `name` is one of: ``retry``, ``open_folder``, ``open_page``, ``open_settings``, ``show_log``; `argument` is its
-    object (a path, a page's name). The page that shows the problem carries it out.
+    `name` is one of: ``retry``, ``open_folder``, ``open_address``, ``open_page``, ``open_settings``, ``show_log``,
+    ``add_packages``; `argument` is its object (a path, an address, a page's name, packages). The page that shows the
+    problem carries it out.
     """
 
     name: str

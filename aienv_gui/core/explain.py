@@ -232,6 +232,13 @@ def conflict_sentence(output: str) -> Text:
     for index, (package, needed) in enumerate(needs):
         for other, conflicting in needs[index + 1 :]:
             if _name(needed) == _name(conflicting) and needed != conflicting:
+                if _name(package) == _name(other):  # uv tells a constraint as a need of each package that it touches
+                    return tr(
+                        "{package} needs {needed}, but {asked} is asked for.",
+                        package=package,
+                        needed=needed,
+                        asked=conflicting,
+                    )
                 return tr(
                     "{package} needs {needed}, but {other} needs {conflicting}.",
                     package=package,
@@ -257,10 +264,13 @@ def _uv_reasons(output: str) -> _Reasons:
     needs = re.findall(r"(\S+) depends? on (\S+?),?(?= and | we | you |$)", flat)
     asked = [
         wanted.rstrip(",")
-        for group in re.findall(r"(?<!that )you require (.+?)(?:, we can|, and| because|$)", flat)
+        for group in re.findall(r"(?<!that )you require (.+?)(?:, we can|, and|, which are| because|$)", flat)
         for wanted in group.split(" and ")
         if re.match(r"[A-Za-z0-9][\w.\-]*[\[=<>!~]", wanted)
     ]
+    # A constraint stands as a second need of whoever it touches.
+    pairs = re.findall(r"depends? on (\S+) and (\S+?)(?=,| and |$)", flat)
+    asked += [limit for needed, limit in pairs if _name(needed) == _name(limit)]
     return needs, asked
 
 

@@ -22,6 +22,7 @@ from aienv_gui.core.errors import Action
 from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.wording import Text
 from aienv_gui.environments.records import (
+    DiskNeed,
     Engine,
     Machine,
     MachineCard,
@@ -106,6 +107,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "lock": plan.lock,
         "distrusted": list(plan.distrusted),
         "python_build": asdict(plan.python_build) if plan.python_build else None,
+        "disks": [{**asdict(need), "path": str(need.path), "what": need.what.to_json()} for need in plan.disks],
     }
 
 
@@ -122,6 +124,10 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         lock=dict(data["lock"]),
         distrusted=tuple(data.get("distrusted", ())),
         python_build=PythonBuild(**data["python_build"]) if data.get("python_build") else None,
+        disks=tuple(
+            DiskNeed(**{**need, "path": Path(need["path"]), "what": Text.from_json(need["what"])})
+            for need in data.get("disks", ())
+        ),
     )
 
 

@@ -11,7 +11,8 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.settings import look_at_file
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import size, tr
+from aienv_gui.core.wording import tr
+from aienv_gui.environments import room, synced_folders
 from aienv_gui.environments.backend import Backend
 from aienv_gui.environments.download import local_path
 from aienv_gui.environments.manifest import Manifest
@@ -49,6 +50,7 @@ def make_plan(
         plan = backend_of(request.engine).plan(request, sources, folders, reporter, former)
     except Problem as problem:
         raise _looked_into(problem, request, sources, reporter) from problem
+    plan = _with_room(plan, folders)
     if sources.offline:
         return replace(plan, notes=(tr("Made offline: only from what is on this computer."), *plan.notes))
     return plan
@@ -60,7 +62,16 @@ def plan_of_lock(manifest: Manifest, sources: Sources, folders: Folders, reporte
     Raises `Problem` where the Python it is made from is gone, and `Cancelled`.
     """
     reporter.checkpoint()
-    return backend_of(manifest.request.engine).plan_of_lock(manifest, sources, folders, reporter)
+    return _with_room(backend_of(manifest.request.engine).plan_of_lock(manifest, sources, folders, reporter), folders)
+
+
+def _with_room(plan: Plan, folders: Folders) -> Plan:
+    """The plan with what it takes on each disk, and what is to be known of these."""
+    notes = [*plan.notes, *room.remarks(plan, folders)]
+    synced = synced_folders.warning(folders.environments)
+    if synced is not None:
+        notes.insert(0, synced)
+    return replace(plan, disks=room.disk_needs(plan, folders), notes=tuple(notes))
 
 
 def _looked_into(problem: Problem, request: Request, sources: Sources, reporter: Reporter) -> Problem:
@@ -80,23 +91,6 @@ def _looked_into(problem: Problem, request: Request, sources: Sources, reporter:
 
         return index_problem(joined(sources, request), reporter) or problem
     return problem
-
-
-def check_room(plan: Plan, folders: Folders) -> None:
-    """Raise `Problem` where the plan does not fit on the disk."""
-    if not plan.fits:
-        raise Problem(
-            tr("There is not enough room on the disk."),
-            cause=tr(
-                "The environment needs {needed}; {free} are free at {path}.",
-                needed=size(plan.download_bytes + plan.installed_bytes),
-                free=size(plan.free_bytes),
-                path=folders.environments,
-            ),
-            cure=tr("Free some space on this disk, or choose fewer packages."),
-            actions=(Action("retry", tr("Try again")),),
-            code="disk_full",
-        )
 
 
 def sources_of_user(asked: Sources | None = None) -> Sources:

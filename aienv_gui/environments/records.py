@@ -224,6 +224,20 @@ class PythonBuild:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskNeed:
+    """What a plan needs on one disk. `path` is a folder there, `what` names what it is for."""
+
+    path: Path
+    needed_bytes: int
+    free_bytes: int
+    what: Text
+
+    @property
+    def fits(self) -> bool:
+        return self.needed_bytes < self.free_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a build would do; nothing has been changed yet."""
 
@@ -237,9 +251,12 @@ class Plan:
     lock: dict[str, Any] = field(default_factory=dict)  # the engine's own lock, opaque to everyone else
     distrusted: tuple[str, ...] = ()  # packages whose unpacked copies in the caches may be damaged: unpacked anew
     python_build: PythonBuild | None = None  # the Python that is brought here first, where it is not here
+    disks: tuple[DiskNeed, ...] = ()  # every disk that is touched
 
     @property
     def fits(self) -> bool:
+        if self.disks:
+            return all(need.fits for need in self.disks)
         return self.download_bytes + self.installed_bytes < self.free_bytes
 
 

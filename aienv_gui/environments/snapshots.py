@@ -21,11 +21,11 @@ from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.in_use import refuse_in_use
 from aienv_gui.environments.manifest import health_file
 from aienv_gui.environments.ownership import check_ours
 from aienv_gui.environments.records import Environment, Maker, Snapshot
 from aienv_gui.environments.staging import VERSION, locked, new_trash, open_place, remove, swap, sweep
+from aienv_gui.environments.usage import check_unused
 
 _NOTE: Final = "snapshot.json"
 _INSIDE: Final = "env"
@@ -117,7 +117,7 @@ def restore(environment: Environment, snapshot: Snapshot, folders: Folders, repo
     reporter.status(tr("Going back to an earlier state of {name}", name=environment.name))
     reporter.checkpoint()
     with locked(prefix.name, folders):
-        refuse_in_use(environment)
+        check_unused(environment)
         place = open_place(prefix.name, None, folders)
         try:
             outgoing = new_place(prefix.name, tr("Before going back to an earlier state"), folders)

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.storage import Folders, free_bytes, read_json, sync_folder, writing_failed
+from aienv_gui.core.storage import Folders, read_json, sync_folder, writing_failed
 from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import snapshots
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.in_use import refuse_in_use
 from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import (
     Manifest,
@@ -37,9 +36,10 @@ from aienv_gui.environments.manifest import (
     write_manifest,
 )
 from aienv_gui.environments.ownership import check_ours, manifest_of
-from aienv_gui.environments.plan import check_room, make_plan
+from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import check_name, free_folder_name
 from aienv_gui.environments.records import ChangePlan, Environment, Maker, Plan, Sources, Unfinished
+from aienv_gui.environments.room import check_room
 from aienv_gui.environments.staging import (
     JOURNAL,
     NEW,
@@ -55,6 +55,7 @@ from aienv_gui.environments.staging import (
     swap,
     sweep,
 )
+from aienv_gui.environments.usage import check_unused
 from aienv_gui.environments.uv.python_builds import sweep as sweep_pythons
 from aienv_gui.environments.worker_call import DIED, call
 
@@ -69,7 +70,7 @@ def build(plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) ->
     `unfinished` lists the build. Raises `Problem` and `Cancelled`.
     """
     check_name(plan.request.name, folders)
-    check_room(replace(plan, free_bytes=free_bytes(folders.environments)), folders)
+    check_room(plan, folders)
     reporter.checkpoint()
     slug = free_folder_name(plan.request.name, folders)
     with locked(slug, folders):
@@ -83,10 +84,10 @@ def change(planned: ChangePlan, sources: Sources, folders: Folders, reporter: Re
     """
     environment, prefix = planned.environment, planned.environment.prefix
     check_ours(environment, folders)
-    check_room(replace(planned.plan, free_bytes=free_bytes(folders.environments)), folders)
+    check_room(planned.plan, folders)
     reporter.checkpoint()
     with locked(prefix.name, folders):
-        refuse_in_use(environment)
+        check_unused(environment)
         if read_environment(prefix, Maker.AIENV).packages != environment.packages:
             raise Problem(
                 tr("{name} has changed meanwhile.", name=environment.name),
@@ -171,7 +172,7 @@ def _commit(plan: Plan, identity: str, staging: Path, final: Path, folders: Fold
 def _commit_change(plan: Plan, identity: str, reason: Text, place: Path, final: Path, folders: Folders) -> None:
     """Make the staged environment the environment, and what was there a snapshot."""
     environment = read_environment(final, Maker.AIENV)
-    refuse_in_use(environment)  # building took a while
+    check_unused(environment)  # building took a while
     staging = place / f"env-{identity}"
     present = _manifest_of(final)
     name = present.request.name if present is not None else plan.request.name  # it may have another one meanwhile
@@ -280,7 +281,7 @@ def resume(found: Unfinished, sources: Sources, folders: Folders, reporter: Repo
     environment = read_environment(final, Maker.AIENV)
     check_ours(environment, folders)
     with locked(final.name, folders):
-        refuse_in_use(environment)
+        check_unused(environment)
         return _build(plan, found.replacing, sources, folders, reporter, final)
 
 
@@ -325,7 +326,7 @@ def delete(environment: Environment, folders: Folders, reporter: Reporter) -> No
     reporter.status(tr("Deleting {name}", name=environment.name))
     reporter.checkpoint()
     with locked(prefix.name, folders):
-        refuse_in_use(environment)
+        check_unused(environment)
         trash = new_trash(folders)
         try:
             folders.staging.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from aienv_gui.environments import accelerators, recipes
 from aienv_gui.environments.files.python_specs import offered, suits
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Engine, Environment, Plan, Remark, Request, Sources, Unfinished, Verdict
+from aienv_gui.environments.speeds import Speeds
 from aienv_gui.environments.uv import python_builds
 
 # A line of 40 Mbit/s and an ordinary disk, for the estimate before anything is measured.
@@ -145,11 +146,19 @@ def check_name(name: str, folders: Folders, reporter: Reporter) -> None:
         )
 
 
-def estimated_seconds(plan: Plan) -> float:
-    """How long a build takes, before anything has been measured; infinite where a package's own build decides."""
+def estimated_seconds(plan: Plan, speeds: Speeds = Speeds()) -> float:  # noqa: B008 - frozen
+    """How long a build takes, with the speeds of former builds where they were measured.
+
+    Infinite where a package's own build decides.
+    """
     if plan.request.engine is Engine.UV and any(not file.filename.endswith(".whl") for file in plan.files):
         return math.inf  # `duration` calls it an unknown time
-    return _START_S + plan.download_bytes / _DOWNLOAD_BYTES_S + plan.installed_bytes / _INSTALL_BYTES_S
+    everything = sum(file.size_bytes or 0 for file in plan.files)
+    fresh = sum(file.size_bytes or 0 for file in plan.files if not file.cached) / everything if everything else 1.0
+    unpack = speeds.unpack or _INSTALL_BYTES_S
+    link = max(speeds.link or unpack, unpack)
+    installing = plan.installed_bytes * (fresh / unpack + (1 - fresh) / link)
+    return _START_S + plan.download_bytes / (speeds.download or _DOWNLOAD_BYTES_S) + installing
 
 
 class Wizard:

@@ -25,6 +25,7 @@ import psutil
 from aienv_gui.core.errors import Problem, unexpected
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.download import cached
 from aienv_gui.environments.manifest import (
     folders_from_json,
     plan_from_json,
@@ -34,6 +35,8 @@ from aienv_gui.environments.manifest import (
 )
 from aienv_gui.environments.plan import backend_of
 from aienv_gui.environments.records import Former, Package, PackageProgress
+from aienv_gui.environments.room import unpacking_bytes
+from aienv_gui.environments.speeds import learn
 
 _PROGRESS_INTERVAL_S: Final = 0.05
 _PERHAPS_THE_CACHE: Final = ("tool_failed", "not_whole", "damaged_download")
@@ -78,10 +81,14 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
     backend = backend_of(plan.request.engine)
     sources = sources_from_json(task["sources"])
     distrusted = set(plan.distrusted)
+    fresh = [file for file in plan.files if not file.cached and cached(file, folders) is None]
+    unpacking = unpacking_bytes(plan, folders)
     for last in (False, True):
         if distrusted:
             backend.distrust(distrusted, plan, folders, reporter)
+        began = time.monotonic()
         backend.fetch(plan, sources, folders, reporter)
+        fetched = time.monotonic()
         try:
             backend.install(plan, staging, Path(task["final"]), folders, reporter)
         except Problem as problem:
@@ -89,20 +96,31 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
                 raise
             distrusted = {file.package for file in plan.files}
         else:
+            installed = time.monotonic()
             reporter.status(tr("Checking every file"))
             faults = backend.verify(staging)
             if not faults:
-                return {}
+                break
             distrusted = {fault.package for fault in faults}
         # Once more, with what is damaged in the caches unpacked anew: environments share their files with them.
         shutil.rmtree(staging, ignore_errors=True)
-    raise Problem(
-        tr("The environment is not whole."),
-        cause=faults[0].text,
-        cure=tr("Try again. If it happens again, check the disk."),
-        details="\n".join(str(fault.text) for fault in faults[:50]),
-        code="not_whole",
+    else:
+        raise Problem(
+            tr("The environment is not whole."),
+            cause=faults[0].text,
+            cure=tr("Try again. If it happens again, check the disk."),
+            details="\n".join(str(fault.text) for fault in faults[:50]),
+            code="not_whole",
+        )
+    learn(
+        folders,
+        downloaded_bytes=sum(file.size_bytes or 0 for file in fresh),
+        download_s=fetched - began,
+        installed_bytes=plan.installed_bytes,
+        install_s=installed - fetched,
+        fresh_share=unpacking / plan.installed_bytes if plan.installed_bytes else 0.0,
     )
+    return {}
 
 
 def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:

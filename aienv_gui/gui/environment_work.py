@@ -6,8 +6,9 @@ which neither the start of the program nor the opening of a page may wait for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
@@ -17,6 +18,7 @@ from aienv_gui.core.settings import SETTINGS
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.launchers.programs import Editor
 from aienv_gui.environments.records import (
     Engine,
     Environment,
@@ -28,6 +30,7 @@ from aienv_gui.environments.records import (
     Unfinished,
     Verdict,
 )
+from aienv_gui.environments.speeds import Speeds
 from aienv_gui.hardware.readings import NvidiaState
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from aienv_gui.environments.disk_use import DiskUse
     from aienv_gui.environments.file_reading import FileReading
     from aienv_gui.environments.kernels import Kernel, RemovedKernel
+    from aienv_gui.environments.launchers.opening import Opened
     from aienv_gui.environments.packages import PackageFacts
     from aienv_gui.environments.reach import Reach
     from aienv_gui.environments.wizard import Draft, Offer
@@ -220,6 +224,7 @@ class Planned:
 
     plan: Plan
     sources: Sources
+    speeds: Speeds = field(default_factory=Speeds)  # of former builds
 
 
 def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folders, reporter: Reporter) -> Planned:
@@ -235,7 +240,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
     request = wizard.request_of(draft, offered)
     sources = settings.sources()
     try:
-        return Planned(plan.make_plan(request, sources, folders, reporter), sources)
+        return _with_speeds(plan.make_plan(request, sources, folders, reporter), sources, folders)
     except Problem as problem:
         if problem.code in UNREACHABLE | _NO_SOURCE and request.engine is Engine.UV and own_packages.cover(request):
             offer = Action(OWN_PACKAGES, tr("Use AIEnv's own packages"))
@@ -250,7 +255,13 @@ def plan_from_own(draft: Draft, offered: Offer, folders: Folders, reporter: Repo
     request = wizard.request_of(draft, offered)
     sources = own_packages.collect(request.requirements, folders, reporter)
     reporter.status(tr("Looking for the packages"))
-    return Planned(plan.make_plan(request, sources, folders, reporter), sources)
+    return _with_speeds(plan.make_plan(request, sources, folders, reporter), sources, folders)
+
+
+def _with_speeds(planned: Plan, sources: Sources, folders: Folders) -> Planned:
+    from aienv_gui.environments.speeds import read_speeds
+
+    return Planned(planned, sources, read_speeds(folders))
 
 
 def with_actions(problem: Problem, actions: tuple[Action, ...]) -> Problem:
@@ -289,8 +300,10 @@ def discard(unfinished: Unfinished, folders: Folders, reporter: Reporter) -> Non
 def delete(environment: Environment, folders: Folders, reporter: Reporter) -> None:
     """Delete an environment that AIEnv made."""
     from aienv_gui.environments import transaction
+    from aienv_gui.environments.launchers import kernels
 
     transaction.delete(environment, folders, reporter)
+    kernels.unregister(environment)
 
 
 def validate(environment: Environment, folders: Folders, cards: Cards, reporter: Reporter) -> tuple[Verdict, ...]:
@@ -362,3 +375,74 @@ def write_kit(
     from aienv_gui.environments import kit
 
     return kit.write_kit(environment, parent, settings.sources(), folders, reporter)
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """A way to open an environment: where its program was found, or why it cannot be used."""
+
+    place: str = ""
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Openers:
+    """What an environment can be opened in, looked up now."""
+
+    jupyter: Opener
+    editors: tuple[tuple[Editor, Opener], ...]
+    terminal: Opener
+
+
+def openers(environment: Environment, others: tuple[Environment, ...], reporter: Reporter) -> Openers:
+    """Look up what an environment can be opened in. Milliseconds."""
+    import sys
+
+    from aienv_gui.environments.launchers import jupyter, programs
+
+    def looked_up(find: Callable[[], str]) -> Opener:
+        try:
+            return Opener(find())
+        except Problem as problem:
+            return Opener(problem=problem)
+
+    def terminal() -> str:
+        return programs.find_terminal().command[0] if sys.platform == "linux" else ""
+
+    reporter.checkpoint()
+    return Openers(
+        looked_up(lambda: str(jupyter.server_for(environment, others).prefix)),
+        tuple((editor, looked_up(partial(_place_of, editor))) for editor in Editor),
+        looked_up(terminal),
+    )
+
+
+def _place_of(editor: Editor) -> str:
+    from aienv_gui.environments.launchers import programs
+
+    return programs.find_editor(editor).place
+
+
+def open_in_editor(
+    editor: Editor, environment: Environment, folder: Path, folders: Folders, reporter: Reporter
+) -> Opened:
+    """Open a folder in an editor with this environment."""
+    from aienv_gui.environments.launchers import opening
+
+    return opening.open_in_editor(editor, environment, folder, folders, reporter)
+
+
+def open_terminal(environment: Environment, folders: Folders, reporter: Reporter) -> Opened:
+    """Open a terminal in which this environment is active."""
+    from aienv_gui.environments.launchers import opening
+
+    return opening.open_terminal(environment, folders, reporter)
+
+
+def serve_jupyter(
+    environment: Environment, others: tuple[Environment, ...], root: Path, folders: Folders, reporter: Reporter
+) -> None:
+    """Run JupyterLab until it is cancelled; `launchers.jupyter.Address` comes as a partial result."""
+    from aienv_gui.environments.launchers import jupyter
+
+    jupyter.serve(environment, others, root, folders, reporter)

@@ -22,6 +22,8 @@ from aienv_gui.core.wording import Text
 _log = logging.getLogger(__name__)
 
 _LOG_LINES = 5000
+_AMOUNTS = 15  # of the progress, to tell the speed of the last moments from
+_AMOUNT_EVERY_S = 1.0
 _PROGRESS_INTERVAL_S = 0.05
 
 
@@ -118,6 +120,7 @@ class Job(QObject):
         self.total: float | None = None
         self.result: object = None
         self.problem: Problem | None = None
+        self._amounts: deque[tuple[float, float]] = deque(maxlen=_AMOUNTS)  # monotonic seconds, done
         self.log: deque[str] = deque(maxlen=_LOG_LINES)
         self.started_at: float | None = None  # monotonic seconds
         self.ended_at: float | None = None
@@ -170,11 +173,14 @@ class Job(QObject):
         return self._thread.wait(timeout_ms)
 
     def seconds_left(self) -> float | None:
-        """An estimate from the progress so far, or None where there is nothing to estimate from."""
-        if self.started_at is None or not self.total or self.done <= 0 or self.state.final:
+        """An estimate from the speed of the last moments, or None where there is nothing to estimate from."""
+        if self.total is None or self.state.final or len(self._amounts) < 2:
             return None
-        spent = time.monotonic() - self.started_at
-        return spent / self.done * max(0.0, self.total - self.done) if spent > 1 else None
+        (began, before), (_, done) = self._amounts[0], self._amounts[-1]
+        seconds = time.monotonic() - began
+        if seconds <= 1 or done <= before:
+            return None
+        return seconds / (done - before) * max(0.0, self.total - done)
 
     def _set_state(self, state: JobState) -> None:
         self.state = state
@@ -187,7 +193,15 @@ class Job(QObject):
 
     @Slot(float, float)
     def _on_progress(self, done: float, total: float) -> None:
-        self.done, self.total = done, None if total < 0 else total
+        known = None if total < 0 else total
+        if known != self.total or done < self.done:  # another kind of work: bytes that came, packages that are linked
+            self._amounts.clear()
+        self.done, self.total = done, known
+        now = time.monotonic()
+        if len(self._amounts) < 2 or now - self._amounts[-2][0] >= _AMOUNT_EVERY_S:
+            self._amounts.append((now, done))
+        else:
+            self._amounts[-1] = (now, done)
         self.progress_changed.emit(done, total)
 
     @Slot(object)

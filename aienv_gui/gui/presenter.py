@@ -25,7 +25,9 @@ _log = logging.getLogger(__name__)
 class Presenter(QObject):
     """Lives in the GUI thread; `show` may be called there only (`crash_hooks` brings errors of other threads here)."""
 
-    anywhere = frozenset({"open_folder", "open_page", "open_settings", "show_log"})  # what `carry_out` can do
+    anywhere = frozenset(
+        {"open_folder", "open_address", "open_page", "open_settings", "show_log"}
+    )  # what `carry_out` can do
 
     def __init__(self, folders: Folders, navigator: Navigator, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +69,8 @@ class Presenter(QObject):
         """Do what can be done from anywhere: open a folder, a page, the settings, the log. False for anything else."""
         if action.name == "open_folder":
             self.open_folder(action.argument)
+        elif action.name == "open_address":
+            self.open_address(action.argument)
         elif action.name == "open_page":
             self._navigator.open(action.argument)
         elif action.name == "open_settings":
@@ -89,6 +93,18 @@ class Presenter(QObject):
                     cause=tr("No file manager of this computer opens {path}.", path=folder),
                     cure=tr("Open it by hand; it may have been moved or deleted meanwhile."),
                     code="no_file_manager",
+                )
+            )
+
+    def open_address(self, address: str) -> None:
+        """Show an address in the user's browser. It is never said or logged: it may hold a secret."""
+        if not QDesktopServices.openUrl(QUrl(address)):
+            self.show(
+                Problem(
+                    tr("The browser could not be opened."),
+                    cause=tr("This computer has no program that opens addresses of the web."),
+                    cure=tr("Install a browser, or choose the default one in the system's settings; then try again."),
+                    code="no_browser",
                 )
             )
 

@@ -205,6 +205,35 @@ def test_a_flood_of_progress_is_thinned_but_the_last_arrives(qtbot: QtBot, jobs:
     assert len(progress) < 200
 
 
+def test_the_time_left_is_of_the_work_at_hand(qtbot: QtBot, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("aienv_gui.gui.jobs.time.monotonic", lambda: now[0])
+    go = threading.Event()
+    job = jobs.start(tr("Work"), lambda reporter: go.wait(20))
+    said: list[float | None] = []
+
+    def tell(seconds: float, done: float, total: float) -> None:
+        now[0] += seconds
+        job._on_progress(done, total)
+        said.append(job.seconds_left())
+
+    for second in range(60):  # a download that goes on where it was cut off: 500 of 1000 bytes are here
+        tell(1, 500 + second, 1000)
+    assert said[0] is None
+    assert said[-1] == pytest.approx(1000 - 559, rel=0.1)
+    for _ in range(30):
+        tell(1, 500 + 60, 1000)  # nothing comes any more: it grows
+    assert said[-1] is None or said[-1] > 1000 - 560
+    for package in range(10):  # a hundred packages a second are linked: the minute before says nothing about it
+        tell(1, 100.0 * package, 2000)
+    assert said[-10] is None
+    assert said[-1] == pytest.approx(11, rel=0.2)
+    tell(1, 900, -1)
+    assert said[-1] is None
+    go.set()
+    qtbot.waitUntil(lambda: job.state.final)
+
+
 def test_a_follower_asks_its_process_and_goes_on_until_that_ends(qtbot: QtBot, jobs: Jobs) -> None:
     asked, ended = threading.Event(), threading.Event()
 

@@ -17,6 +17,7 @@ from aienv_gui.environments.records import Environment, Maker, Verdict
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.environment_open import OpenInButton
 from aienv_gui.gui.pages.environment_share import ShareButton
 from aienv_gui.gui.pages.new_environment.step import Scroller
 from aienv_gui.gui.pages.new_environment.validating import summary_of
@@ -115,9 +116,12 @@ class EnvironmentDetails(Card):
         self.share = ShareButton(self.services, self)
         self.share.written.connect(self._on_shared)
         self.share.failed.connect(self._on_share_failed)
+        self.open_in = OpenInButton(self.services, self)
+        self.open_in.told.connect(self._on_told)
+        self.open_in.failed.connect(self._on_share_failed)
         self.delete = Button(tr("Delete"), kind="danger", icon="trash", parent=self)
         self.delete.clicked.connect(self._ask_to_delete)
-        for button in (self.validate, self.every_byte, self.train, self.share, self.folder, self.delete):
+        for button in (self.validate, self.every_byte, self.train, self.open_in, self.share, self.folder, self.delete):
             row.addWidget(button)
         return row
 
@@ -174,6 +178,7 @@ class EnvironmentDetails(Card):
             self.shared.hide()
             self._measure()
         self.share.show_environment(environment)
+        self.open_in.show_environment(environment)
         self.set_title(verbatim(environment.name))
         self.badge.set_state(*health_words(environment))
         self._place.say(str(environment.prefix))
@@ -204,6 +209,7 @@ class EnvironmentDetails(Card):
         """Nothing is selected."""
         self.environment = None
         self.share.show_environment(None)
+        self.open_in.show_environment(None)
         self._drop_measuring()
 
     def _say_frameworks(self, environment: Environment) -> None:
@@ -448,9 +454,13 @@ class EnvironmentDetails(Card):
 
     @Slot(object, object)
     def _on_shared(self, prefix: Path, file: Path) -> None:
+        self._on_told(prefix, tr("Written to {path}", path=file))
+
+    @Slot(object, object)
+    def _on_told(self, prefix: Path, text: Text) -> None:
         self._problems.pop(prefix, None)
         if self.environment is not None and self.environment.prefix == prefix:
-            self.shared.say(tr("Written to {path}", path=file))
+            self.shared.say(text)
             self.shared.show()
             self._show_problem()
 

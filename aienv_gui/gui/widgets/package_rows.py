@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     QTimer,
     Slot,
 )
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -53,6 +53,7 @@ class Column:
     title: Text
     text: Callable[[Any], str]
     key: Callable[[Any], Any] | None = None
+    full: Callable[[Any], str] | None = None  # what the tool tip and a copy say, where the cell is too small for it
     right: bool = False  # aligned right: numbers
     share: int = 0  # of the room that is left; 0: as wide as its content
     progress: bool = False  # drawn as a bar by `ProgressDelegate`
@@ -87,7 +88,9 @@ class RowsModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         column, row = self._columns[index.column()], self.rows[index.row()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self.full_text(row, column)
+        if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row)
         if role == SORT_ROLE:
             return column.key(row) if column.key is not None else column.text(row).casefold()
@@ -96,6 +99,14 @@ class RowsModel(QAbstractTableModel):
         if role == PROGRESS_ROLE and column.progress:
             return row
         return None
+
+    @staticmethod
+    def full_text(row: Any, column: Column) -> str:
+        return column.full(row) if column.full is not None else column.text(row)
+
+    def as_text(self, rows: Iterable[Any]) -> str:
+        """Rows for the clipboard: a line each, the columns between tabs."""
+        return "\n".join("\t".join(self.full_text(row, column) for column in self._columns) for row in rows)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is not Qt.Orientation.Horizontal:
@@ -159,6 +170,23 @@ class RowsTable(QTableView):
     @property
     def shown_rows(self) -> int:
         return self._filter.rowCount()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selected()
+        else:
+            super().keyPressEvent(event)
+
+    def copy_selected(self) -> None:
+        """Put the selected row on the clipboard, whole."""
+        chosen = [self._filter.mapToSource(index).row() for index in self.selectionModel().selectedRows()]
+        if chosen:
+            QGuiApplication.clipboard().setText(self.rows_model.as_text(self.rows_model.rows[n] for n in chosen))
+
+    def copy_all(self) -> None:
+        """Put every row on the clipboard, in the order that is shown."""
+        order = (self._filter.mapToSource(self._filter.index(n, 0)).row() for n in range(self._filter.rowCount()))
+        QGuiApplication.clipboard().setText(self.rows_model.as_text(self.rows_model.rows[n] for n in order))
 
 
 def planned_size(file: PlannedFile) -> str:

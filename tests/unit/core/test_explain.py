@@ -91,6 +91,15 @@ def test_known_failures(output: str, code: str, cause: str) -> None:
             "a needs c<2, but b==1.0 needs c>=2.",
         ),
         (
+            "cause: you require numpy<1.25 and numpy>=2, which are incompatible",
+            "numpy<1.25 and numpy>=2 exclude each other.",
+        ),
+        (
+            "Because pandas>=3.0.0 depends on numpy>=1.26.0 and pandas>=2.2.0,<=2.3.3 depends on numpy<1.20, we can "
+            "conclude that pandas>=2.2.0 cannot be used.",
+            "pandas>=3.0.0 needs numpy>=1.26.0, but numpy<1.20 is asked for.",
+        ),
+        (
             "Because of the moon, we can conclude that your requirements are unsatisfiable.",
             "The packages asked for exclude each other: Because of the moon",
         ),

@@ -265,7 +265,7 @@ def test_what_is_in_use_is_left_alone(sources: Sources, folders: Folders) -> Non
         ):
             with pytest.raises(Problem, match="is in use") as raised:
                 attempt()
-            assert str(program.pid) in str(raised.value.cause)
+            assert str(program.pid) in raised.value.details
     finally:
         program.communicate(b"\n")
     assert versions(environment) == versions(read_environment(environment.prefix, Maker.AIENV))

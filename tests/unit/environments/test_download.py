@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -55,6 +56,21 @@ def test_files_arrive_whole_with_progress(index: LocalIndex, folders: Folders) -
     assert any(0 < row.done_bytes < (row.total_bytes or 0) for row in between if row.package == "big")
     ready = {p.package for p in reporter.partials if isinstance(p, PackageProgress) and p.state is PackageState.READY}
     assert ready == {"big", "small"}
+
+
+def test_several_files_are_fetched_at_once(index: LocalIndex, folders: Folders) -> None:
+    index.bytes_s = 1_000_000
+    for number in range(4):
+        make_wheel(
+            index.folder, f"part{number}", files={"part.bin": bytes(range(256)) * 10, "noise": os.urandom(400_000)}
+        )
+    files = [planned(index, f"part{number}") for number in range(4)]
+    reporter = Keeping()
+    download.fetch(files, Sources(), folders, reporter)
+    rows = [row for row in reporter.partials if isinstance(row, PackageProgress)]
+    first_ready = next(n for n, row in enumerate(rows) if row.state is PackageState.READY)
+    under_way = {row.package for row in rows[:first_ready] if row.done_bytes}
+    assert under_way == {file.package for file in files}
 
 
 def test_dropped_connection_goes_on_where_it_was_cut(index: LocalIndex, folders: Folders) -> None:

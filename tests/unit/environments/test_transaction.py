@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,26 @@ def test_one_build_per_name_at_a_time(index: LocalIndex, folders: Folders) -> No
     assert raised.value.code == "busy"
     release(held)
     assert_whole(transaction.build(plan, sources_of(index), folders, Silent()))
+
+
+def test_two_builds_of_other_names_at_once_share_their_downloads(index: LocalIndex, folders: Folders) -> None:
+    index.bytes_s = 2_000_000
+    plans = [planned(index, folders, *all_packages(), name=name) for name in ("one 图", "two 🙂")]
+    built: list[Environment] = []
+
+    def work(plan: Plan) -> None:
+        built.append(transaction.build(plan, sources_of(index), folders, Silent()))
+
+    threads = [threading.Thread(target=work, args=(plan,)) for plan in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {environment.name for environment in built} == {"one 图", "two 🙂"}
+    for environment in built:
+        assert_whole(environment)
+    assert [len(index.sent(file.filename)) for file in plans[0].files] == [1] * len(plans[0].files)
+    assert_nothing_left(folders)
 
 
 def test_package_from_source_is_built_and_installed(index: LocalIndex, folders: Folders) -> None:

@@ -10,12 +10,14 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, duration, size, tr, tr_count, verbatim
-from aienv_gui.environments.records import Plan, PlannedFile
+from aienv_gui.environments.records import DiskNeed, Plan, PlannedFile
+from aienv_gui.environments.speeds import Speeds
 from aienv_gui.environments.wizard import Wizard, estimated_seconds
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import StepView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.badge import StateBadge
+from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.package_rows import Column, RowsTable, planned_size
@@ -36,7 +38,8 @@ class Figure(QWidget):
         self.value = Label(verbatim("-"), role="number", parent=self)
         self.value.setWordWrap(False)
         column.addWidget(self.value)
-        column.addWidget(Label(title, role="caption", parent=self))
+        self.title = Label(title, role="caption", parent=self)
+        column.addWidget(self.title)
         column.addStretch(1)
 
 
@@ -62,15 +65,24 @@ class PlanStep(StepView):
         self.download = Figure(tr("to download"), figures)
         self.installed = Figure(tr("on the disk"), figures)
         self.free = Figure(tr("free on the disk"), figures)
-        self.time = Figure(tr("estimated at 5 MB/s"), figures)
+        self.time = Figure(_estimate_words(Speeds()), figures)
+        self._speeds = Speeds()
         for figure in (self.download, self.installed, self.free, self.time):
             row.addWidget(figure, 1)
         self._fits = StateBadge(figures)
         row.addWidget(self._fits, 0, Qt.AlignmentFlag.AlignVCenter)
         figures.body.addLayout(row)
+        self.disks = Label(role="caption", parent=figures)
+        figures.body.addWidget(self.disks)
         column.addWidget(figures)
         self._notes = Label(parent=self._result)
-        column.addWidget(self._notes)
+        self.copy = Button(tr("Copy the list"), kind="link", icon="copy", parent=self._result)
+        self.copy.hint(tr("Puts every package with its version, size, source and hash (SHA-256) on the clipboard."))
+        beside = QHBoxLayout()
+        beside.addWidget(self._notes, 1)
+        beside.addStretch(0)
+        beside.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom)
+        column.addLayout(beside)
         self.remarks = RemarksView(services, self._result)
         column.addWidget(self.remarks)
         self.table = RowsTable(
@@ -80,11 +92,13 @@ class PlanStep(StepView):
                 Column(tr("Version"), lambda file: file.version),
                 Column(tr("Size"), planned_size, key=lambda file: file.size_bytes or 0, right=True),
                 Column(tr("From"), _source),
+                Column(verbatim("SHA-256"), _short_hash, full=lambda file: file.sha256),
             ),
             tr("Planned packages"),
             self._result,
         )
         column.addWidget(self.table, 1)
+        self.copy.clicked.connect(self.table.copy_all)
         self._result.hide()
         self.column.addWidget(self._result, 1)
         self.column.addStretch(0)
@@ -138,7 +152,8 @@ class PlanStep(StepView):
         self.download.value.say(verbatim(size(plan.download_bytes)))
         self.installed.value.say(verbatim(size(plan.installed_bytes)))
         self.free.value.say(verbatim(size(plan.free_bytes)))
-        self.time.value.say(duration(estimated_seconds(plan)))
+        self.time.value.say(duration(estimated_seconds(plan, self._speeds)))
+        self.time.title.say(_estimate_words(self._speeds))
         if plan.fits:
             self._fits.set_state("good", tr("Fits"))
         else:
@@ -150,16 +165,14 @@ class PlanStep(StepView):
         self.changed.emit()
 
     def _show_notes(self, plan: Plan) -> None:
+        from aienv_gui.environments.room import lack_words  # with the downloads, which a page does not wait for
+
+        needs = [str(_need_words(need) if need.fits else lack_words(need)) for need in plan.disks]
+        self.disks.setVisible(bool(needs))
+        self.disks.say(verbatim("\n".join(needs)))
         notes = list(plan.notes)
         if not plan.fits:
-            notes.insert(
-                0,
-                tr(
-                    "{needed} are needed and {free} are free. Free some space, or choose fewer packages.",
-                    needed=size(plan.download_bytes + plan.installed_bytes),
-                    free=size(plan.free_bytes),
-                ),
-            )
+            notes.insert(0, tr("Free some space, or choose fewer packages."))
         self._notes.setVisible(bool(notes))
         self._notes.say(verbatim("\n".join(str(note) for note in notes)))
 
@@ -167,6 +180,7 @@ class PlanStep(StepView):
     def _on_planned(self, planned: environment_work.Planned) -> None:
         if self.is_current() and self.wizard is not None:
             self._job = None
+            self._speeds = planned.speeds
             self.wizard.planned(planned.plan, planned.sources)
             self._show_plan(planned.plan)
 
@@ -207,6 +221,24 @@ class PlanStep(StepView):
     def _on_language(self) -> None:
         if self.wizard is not None and self.wizard.plan is not None:
             self._show_notes(self.wizard.plan)
+
+
+def _estimate_words(speeds: Speeds) -> Text:
+    return tr("estimated from your builds") if speeds.unpack or speeds.link else tr("estimated at 5 MB/s")
+
+
+def _need_words(need: DiskNeed) -> Text:
+    return tr(
+        "Disk of {path}: {needed} needed for {what}, {free} free.",
+        path=need.path,
+        needed=size(need.needed_bytes),
+        what=need.what,
+        free=size(need.free_bytes),
+    )
+
+
+def _short_hash(file: PlannedFile) -> str:
+    return f"{file.sha256[:12]}…" if file.sha256 else "?"
 
 
 def _source(file: PlannedFile) -> str:

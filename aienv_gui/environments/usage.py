@@ -1,0 +1,55 @@
+"""Which programs run from an environment now, so that it is not deleted under them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.wording import shortened, tr
+from aienv_gui.environments.records import Environment
+
+_NAMED: Final = 3  # in the sentence; the details name all
+
+
+def running_from(prefix: Path) -> Iterator[tuple[int, str]]:
+    """Process ids and command lines of what runs from an environment; a tenth of a second for 400 processes.
+
+    Processes of other users that may not be looked at are passed over.
+    """
+    inside = str(prefix) + os.sep
+    for process in psutil.process_iter(["name", "exe", "cmdline"]):
+        if process.pid != os.getpid() and _runs_from(process, process.info, inside):
+            yield process.pid, " ".join(process.info["cmdline"] or [process.info["name"]])
+
+
+def _runs_from(process: psutil.Process, known: Mapping[str, Any], inside: str) -> bool:
+    # A virtual environment's interpreter is a link: the system names the one behind it. A script's second word is it.
+    if any(str(part).startswith(inside) for part in (known["exe"] or "", *(known["cmdline"] or [])[:2])):
+        return True
+    if not str(known["name"] or "").lower().startswith("python"):
+        return False
+    try:
+        variables = process.environ()  # found along the PATH of an activated environment
+    except (psutil.Error, OSError):
+        return False
+    return inside in (variables.get("VIRTUAL_ENV", "") + os.sep, variables.get("CONDA_PREFIX", "") + os.sep)
+
+
+def check_unused(environment: Environment) -> None:
+    """Raise `Problem` where programs run from an environment."""
+    found = list(running_from(environment.prefix))
+    if not found:
+        return
+    names = ", ".join(shortened(line, 60) for _, line in found[:_NAMED])
+    raise Problem(
+        tr("“{name}” is in use.", name=environment.name),
+        cause=tr("Programs run from this environment: {programs}.", programs=names),
+        cure=tr("Close them (JupyterLab and trainings of AIEnv: on the page Activity), then try again."),
+        details="\n".join(f"{pid}  {line}" for pid, line in found),
+        code="in_use",
+    )
