@@ -117,7 +117,7 @@ def test_whole_way_from_a_template_to_a_validated_environment(driver: WizardDriv
 
     driver.qtbot.waitUntil(selected, timeout=PATIENCE_MS)
     assert driver.page.details.badge.text() == "Healthy"
-    assert driver.page.details.delete.isVisible()
+    assert driver.page.details.more.delete.isVisible()
 
 
 @pytest.mark.slow

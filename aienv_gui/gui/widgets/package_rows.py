@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
     QRectF,
@@ -15,6 +17,7 @@ from PySide6.QtCore import (
     QSortFilterProxyModel,
     Qt,
     QTimer,
+    Signal,
     Slot,
 )
 from PySide6.QtGui import QPainter
@@ -116,10 +119,21 @@ class RowsModel(QAbstractTableModel):
 
 
 class RowsTable(QTableView):
-    """A read-only table of `columns`; sorted by a click on a header, filtered with `set_filter` on the first column."""
+    """A read-only table of `columns`; sorted by a click on a header, filtered with `set_filter` on the first column.
+
+    With `several` more than one row can be selected. `picked` is emitted whenever the selection changes.
+    """
+
+    picked = Signal()
 
     def __init__(
-        self, services: Services, columns: Sequence[Column], name: Text, parent: QWidget | None = None
+        self,
+        services: Services,
+        columns: Sequence[Column],
+        name: Text,
+        parent: QWidget | None = None,
+        *,
+        several: bool = False,
     ) -> None:
         super().__init__(parent)
         self.rows_model = RowsModel(columns, services, self)
@@ -132,7 +146,9 @@ class RowsTable(QTableView):
         say(self, "setAccessibleName", name)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        modes = QAbstractItemView.SelectionMode
+        self.setSelectionMode(modes.ExtendedSelection if several else modes.SingleSelection)
+        self.selectionModel().selectionChanged.connect(self._on_selected)
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -151,6 +167,39 @@ class RowsTable(QTableView):
 
     def set_rows(self, rows: Iterable[Any]) -> None:
         self.rows_model.set_rows(rows)
+
+    def replace_rows(self, rows: Iterable[Any], key: Callable[[Any], object]) -> None:
+        """As `set_rows`; what was selected stays so where a row of the same key is there, and the view where it is."""
+        selected = {key(row) for row in self.selected_rows()}
+        at = self.verticalScrollBar().value()
+        current = self.currentIndex().row()
+        self.rows_model.set_rows(rows)
+        self.select(lambda row: key(row) in selected, current)
+        self.verticalScrollBar().setValue(at)
+
+    def select(self, wanted: Callable[[Any], bool], current: int = -1) -> None:
+        """Select exactly the rows that are wanted; the keyboard goes to the row number `current` as shown."""
+        model, flags = self.model(), QItemSelectionModel.SelectionFlag
+        chosen = QItemSelection()
+        last = model.columnCount() - 1
+        for number in range(model.rowCount()):
+            if wanted(self._row(number)):
+                chosen.select(model.index(number, 0), model.index(number, last))
+        if 0 <= current < model.rowCount():
+            self.selectionModel().setCurrentIndex(model.index(current, 0), flags.NoUpdate)
+        self.selectionModel().select(chosen, flags.ClearAndSelect)
+        self.picked.emit()
+
+    def selected_rows(self) -> tuple[Any, ...]:
+        """The rows that are selected, in the order shown."""
+        return tuple(self._row(number) for number in sorted({i.row() for i in self.selectionModel().selectedRows()}))
+
+    def _row(self, number: int) -> Any:
+        return self.rows_model.rows[self._filter.mapToSource(self._filter.index(number, 0)).row()]
+
+    @Slot(QItemSelection, QItemSelection)
+    def _on_selected(self, _selected: QItemSelection, _deselected: QItemSelection) -> None:
+        self.picked.emit()
 
     def set_filter(self, text: str) -> None:
         """Show only rows whose first column holds `text`."""
