@@ -54,7 +54,7 @@ class EnvironmentDetails(Card):
         self.changes: dict[Path, ChangePanel] = {}  # by prefix
         self._problems: dict[Path, Problem] = {}
         self._outcomes: dict[Path, Text] = {}  # of changes that can be undone
-        self._measured: dict[Path, change_work.Measured] = {}
+        self.measured: dict[Path, change_work.Measured] = {}
         self._measuring: Job | None = None
         self._using: Job | None = None  # looks when it was used last
         self.title.show()
@@ -193,7 +193,7 @@ class EnvironmentDetails(Card):
         if environment.broken is not None:
             self._broken.say(tr("It cannot be used. {reason}", reason=environment.broken))
         self.facts.show_environment(environment)
-        self.facts.show_size(self._measured.get(environment.prefix))
+        self.facts.show_size(self.measured.get(environment.prefix))
         self.share.show_environment(environment)
         self.more.show_environment(environment, busy=busy)
         self.validate.setEnabled(environment.broken is None and not busy)
@@ -257,7 +257,7 @@ class EnvironmentDetails(Card):
         self.facts.show_used(None)
         self._using = start(tr("Look up"), environment_work.last_used, environment, quiet=True)
         self._using.succeeded.connect(self._on_used)
-        if environment.prefix not in self._measured:
+        if environment.prefix not in self.measured:
             folders = self.services.folders
             self._measuring = start(tr("Measure"), change_work.measure, environment, folders, quiet=True)
             self._measuring.succeeded.connect(self._on_measured)
@@ -272,7 +272,7 @@ class EnvironmentDetails(Card):
     def _on_measured(self, measured: change_work.Measured) -> None:
         if self.sender() is self._measuring and self.environment is not None:
             self._measuring = None
-            self._measured[self.environment.prefix] = measured
+            self.measured[self.environment.prefix] = measured
             self.facts.show_size(measured)
 
     @Slot(object)
@@ -368,7 +368,7 @@ class EnvironmentDetails(Card):
         assert isinstance(panel, ChangePanel)
         changed = panel.intention.environment.prefix
         self._close(changed)
-        self._measured.pop(changed, None)
+        self.measured.pop(changed, None)
         self.services.environments.refresh()
         if panel.intention.changes_it:
             self._outcomes[changed] = outcome
@@ -397,7 +397,7 @@ class EnvironmentDetails(Card):
     @Slot()
     def _on_snapshots_changed(self) -> None:
         if self.environment is not None:
-            self._measured.pop(self.environment.prefix, None)
+            self.measured.pop(self.environment.prefix, None)
             self._look_closer()
 
     @Slot()
@@ -479,11 +479,11 @@ class EnvironmentDetails(Card):
             self._problems[environment.prefix] = hindrance
         self._show_problem()
         if hindrance is None:
-            self.removal.ask(environment, self._measured.get(environment.prefix))
+            self.removal.ask(environment, self.measured.get(environment.prefix))
 
     @Slot(object)
     def _on_deleted(self, prefix: Path) -> None:
-        self._measured.pop(prefix, None)
+        self.measured.pop(prefix, None)
         self._outcomes.pop(prefix, None)
         self._close(prefix)
         self.deleted.emit(prefix)
