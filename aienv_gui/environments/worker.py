@@ -23,11 +23,8 @@ from typing import Any, BinaryIO, Final
 import psutil
 
 from aienv_gui.core.errors import Problem, unexpected
-from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.backend import Backend
-from aienv_gui.environments.health.integrity import Fault
 from aienv_gui.environments.manifest import (
     folders_from_json,
     plan_from_json,
@@ -36,9 +33,10 @@ from aienv_gui.environments.manifest import (
     sources_from_json,
 )
 from aienv_gui.environments.plan import backend_of
-from aienv_gui.environments.records import Former, Package, PackageProgress, Plan
+from aienv_gui.environments.records import Former, Package, PackageProgress
 
 _PROGRESS_INTERVAL_S: Final = 0.05
+_PERHAPS_THE_CACHE: Final = ("tool_failed", "not_whole", "damaged_download")
 
 
 class _Lines(Silent):
@@ -79,33 +77,32 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
     staging = Path(task["staging"])
     backend = backend_of(plan.request.engine)
     sources = sources_from_json(task["sources"])
-    if plan.distrusted:
-        backend.distrust(plan.distrusted, plan, folders, reporter)
-    backend.fetch(plan, sources, folders, reporter)
-    faults = _install(backend, plan, task, folders, reporter)
-    if faults:  # the caches that the files are linked from may be damaged
-        shutil.rmtree(staging)
-        backend.distrust({fault.package for fault in faults}, plan, folders, reporter)
+    distrusted = set(plan.distrusted)
+    for last in (False, True):
+        if distrusted:
+            backend.distrust(distrusted, plan, folders, reporter)
         backend.fetch(plan, sources, folders, reporter)
-        faults = _install(backend, plan, task, folders, reporter)
-    if faults:
-        raise Problem(
-            tr("The environment is not whole."),
-            cause=faults[0].text,
-            cure=tr("Try again. If it happens again, check the disk."),
-            details="\n".join(str(fault.text) for fault in faults[:50]),
-            code="not_whole",
-        )
-    return {}
-
-
-def _install(
-    backend: Backend, plan: Plan, task: Mapping[str, Any], folders: Folders, reporter: _Lines
-) -> tuple[Fault, ...]:
-    staging = Path(task["staging"])
-    backend.install(plan, staging, Path(task["final"]), folders, reporter)
-    reporter.status(tr("Checking every file"))
-    return backend.verify(staging)
+        try:
+            backend.install(plan, staging, Path(task["final"]), folders, reporter)
+        except Problem as problem:
+            if last or problem.code not in _PERHAPS_THE_CACHE:
+                raise
+            distrusted = {file.package for file in plan.files}
+        else:
+            reporter.status(tr("Checking every file"))
+            faults = backend.verify(staging)
+            if not faults:
+                return {}
+            distrusted = {fault.package for fault in faults}
+        # Once more, with what is damaged in the caches unpacked anew: environments share their files with them.
+        shutil.rmtree(staging, ignore_errors=True)
+    raise Problem(
+        tr("The environment is not whole."),
+        cause=faults[0].text,
+        cure=tr("Try again. If it happens again, check the disk."),
+        details="\n".join(str(fault.text) for fault in faults[:50]),
+        code="not_whole",
+    )
 
 
 def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:

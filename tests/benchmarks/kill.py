@@ -15,7 +15,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -250,6 +251,18 @@ def _is_described(prefix: Path) -> bool:
     return read_manifest(prefix) is not None
 
 
+@contextmanager
+def machine_with_packages(root: Path) -> Iterator[Sources]:
+    """Packages for both engines, with enough files that linking them takes a while."""
+    sample_packages(root / "served")
+    for number in range(2):
+        name = f"many{number}"
+        make_wheel(root / "served", name, files={f"{name}/part{n}.py": f"x = {n}\n" * 20 for n in range(600)})
+    channel = sample_channel(root / "channel")
+    with LocalIndex(root / "served") as index:
+        yield Sources(index_url=index.url, channels=(str(channel),))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dev.py bench kill")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
@@ -259,20 +272,15 @@ def main() -> None:
     )
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="aienv-kill-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder)
-        sample_packages(root / "served")
-        for number in range(2):  # enough files that linking takes a while
-            name = f"many{number}"
-            make_wheel(root / "served", name, files={f"{name}/part{n}.py": f"x = {n}\n" * 20 for n in range(600)})
-        channel = sample_channel(root / "channel")
-        with LocalIndex(root / "served") as index:
-            sources = Sources(index_url=index.url, channels=(str(channel),))
-            killing = Killing(root, sources, random.Random(options.seed))
-            rounds: list[harness.Run] = []
-            for number in range(options.rounds):
-                rounds.append(killing.one_round())
-                print(number + 1, *rounds[-1].values(), flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="aienv-kill-", ignore_cleanup_errors=True) as folder,
+        machine_with_packages(Path(folder)) as sources,
+    ):
+        killing = Killing(Path(folder), sources, random.Random(options.seed))
+        rounds: list[harness.Run] = []
+        for number in range(options.rounds):
+            rounds.append(killing.one_round())
+            print(number + 1, *rounds[-1].values(), flush=True)
     counts = {name: killing.counts[name] for name in ("damaged", "half_visible", "changed")}
     figures = {
         "rounds": len(rounds),

@@ -15,7 +15,7 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import snapshots, transaction
 from aienv_gui.environments.change import plan_change, plan_copy
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.health.integrity import verify
+from aienv_gui.environments.health.integrity import site_packages, verify
 from aienv_gui.environments.manifest import read_manifest
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import default_python
@@ -204,10 +204,13 @@ def test_repair_makes_a_damaged_environment_whole(kind: Damage, sources: Sources
     assert verify(second.prefix, hashes=True) == ()
 
 
-def test_a_build_does_not_take_damaged_files_from_the_cache(sources: Sources, folders: Folders) -> None:
-    first = built(sources, folders)
-    plant(first.prefix, Damage.TRUNCATED, random.Random(3))
-    second = built(sources, folders, name="second")
+@pytest.mark.parametrize("name", ["brush_data.bin", "colours-3.1.dist-info/entry_points.txt", "colours.py"])
+def test_a_build_does_not_take_damaged_files_from_the_cache(name: str, sources: Sources, folders: Folders) -> None:
+    """Neither where a look finds them nor where the installing program stumbles over them."""
+    first = built(sources, folders, "colours", "brush")
+    with (site_packages(first.prefix)[0] / name).open("r+b") as file:
+        file.truncate(5)
+    second = built(sources, folders, "colours", "brush", name="second")
     assert verify(second.prefix, hashes=True) == ()
 
 
