@@ -92,9 +92,12 @@ def snapshots_of(environment: Environment, folders: Folders, reporter: Reporter)
 def check_snapshot(
     environment: Environment, snapshot: Snapshot | None, folders: Folders, reporter: Reporter
 ) -> Snapshot:
-    """The snapshot, if it is still there; without one the newest. Raises `Problem` where there is none."""
+    """The snapshot, if it is still there; without one the state before the last change. Raises `Problem`."""
     found = snapshots_of(environment, folders, reporter)
-    wanted = found[:1] if snapshot is None else [one for one in found if one.folder == snapshot.folder]
+    if snapshot is None:
+        wanted = [one for one in found if not one.kept]  # those the user took are of no change
+    else:
+        wanted = [one for one in found if one.folder == snapshot.folder]
     if not wanted:
         raise Problem(
             tr("There is no earlier state of {name} to go back to.", name=environment.name),

@@ -12,147 +12,40 @@ from pathlib import Path
 import psutil
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.errors import Action
 from aienv_gui.core.storage import Folders
-from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import verbatim
-from aienv_gui.environments import snapshots, transaction
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
-from aienv_gui.environments.records import Change, Engine, Environment, Package, PackageState, Request, Sources
-from aienv_gui.gui.pages.environment_parts.change_panel import ChangePanel, Stage
-from aienv_gui.gui.pages.environment_parts.details import HEALTH, SNAPSHOTS, EnvironmentDetails
+from aienv_gui.environments import snapshots
+from aienv_gui.environments.records import Change, Package, PackageState
+from aienv_gui.environments.wizard import Step
+from aienv_gui.gui.pages.environment_parts.change_panel import Stage
+from aienv_gui.gui.pages.environment_parts.details import HEALTH, SNAPSHOTS
 from aienv_gui.gui.pages.environment_parts.differences import between, kind_of, sentence
 from aienv_gui.gui.pages.environment_parts.name_dialog import NameDialog
 from aienv_gui.gui.pages.environment_parts.package_list import NEWEST
-from aienv_gui.gui.widgets.confirm import Question
 from aienv_gui.gui.widgets.problem_view import ProblemPanel
 from aienv_gui.training.records import RunState, RunSummary
+from tests.fakes.change_driver import ChangeDriver, assert_no_traces, changing, everything, served_packages
 from tests.fakes.index.server import LocalIndex
-from tests.fakes.index.wheels import make_wheel, sample_packages
-from tests.fakes.session import open_session
-from tests.fakes.wizard_driver import PATIENCE_MS, WizardDriver
+from tests.fakes.index.wheels import make_wheel
+from tests.fakes.wizard_driver import PATIENCE_MS
 
 SLOW_BYTES_S = 40_000.0
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[LocalIndex]:
-    served = tmp_path / "served"
-    sample_packages(served)
-    make_wheel(served, "pip", "99.0")
-    make_wheel(served, "lamp", "1.0")
-    make_wheel(served, "heavy", files={"heavy.py": "x = 1\n", "heavy.bin": os.urandom(400_000)})
-    with LocalIndex(served) as running:
+    with served_packages(tmp_path) as running:
         yield running
 
 
 @pytest.fixture
-def mine(folders: Folders, index: LocalIndex) -> Environment:
-    sources = Sources(index_url=index.url)
-    request = Request("mine", Engine.UV, default_python(), ("colours", "lamp"), imports=("lamp",))
-    return transaction.build(make_plan(request, sources, folders, Silent()), sources, folders, Silent())
-
-
-class ChangeDriver(WizardDriver):
-    """The page with one environment shown."""
-
-    def __init__(self, qtbot: QtBot, session: object, folders: Folders, environment: Environment) -> None:
-        super().__init__(qtbot, session)  # type: ignore[arg-type]
-        self.folders, self.mine = folders, environment
-        self.session.services.navigator.open("environments", environment.prefix)
-        qtbot.waitUntil(lambda: self.shown.prefix == environment.prefix, timeout=PATIENCE_MS)
-        # Facts come in the background.
-        qtbot.waitUntil(lambda: self.details.packages.list.engine is Engine.UV, timeout=PATIENCE_MS)
-
-    @property
-    def details(self) -> EnvironmentDetails:
-        return self.page.details
-
-    @property
-    def shown(self) -> Environment:
-        environment = self.details.environment
-        assert environment is not None
-        return environment
-
-    @property
-    def panel(self) -> ChangePanel:
-        return self.details.changes[self.mine.prefix]
-
-    def versions(self) -> dict[str, str]:
-        """What is installed, as the list of environments says."""
-        environment = self.session.services.environments.get(self.mine.prefix)
-        assert environment is not None
-        return {package.name: package.version for package in environment.packages}
-
-    def select(self, *names: str) -> None:
-        self.details.packages.list.select(lambda row: row.name in names)
-
-    def wait_for_plan_of_change(self) -> ChangePanel:
-        """Wait until there is a plan, or a problem that says why there is none."""
-        self.qtbot.waitUntil(lambda: self.panel.stage in (Stage.PLANNED, Stage.STOPPED), timeout=PATIENCE_MS)
-        return self.panel
-
-    def plan(self, change: Change) -> ChangePanel:
-        self.details.plan_change(change)
-        panel = self.wait_for_plan_of_change()
-        assert panel.problem is None, panel.problem
-        return panel
-
-    def consent(self) -> None:
-        """Press the button that begins the work, and wait for its end and for the validation after it."""
-        panel = self.panel
-        self.click(panel.consent)
-
-        def done() -> None:
-            assert panel not in self.details.changes.values()
-            assert not self.details.health.runs(self.mine.prefix)
-
-        self.qtbot.waitUntil(done, timeout=PATIENCE_MS)
-        self.settle()
-
-    def texts(self, parent: QWidget | None = None) -> str:
-        """All that is said now."""
-        labels = (parent or self.details).findChildren(QLabel)
-        return "\n".join(label.text() for label in labels if label.isVisible())
-
-    def button(self, text: str, parent: QWidget | None = None) -> QPushButton:
-        buttons = (parent or self.details).findChildren(QPushButton)
-        (found,) = [one for one in buttons if one.text() == text and one.isVisible()]
-        return found
-
-    def give_name(self, text: str) -> NameDialog:
-        """Type into the dialog that asks for a name, and go on."""
-        dialog = next(one for one in self.details.findChildren(NameDialog) if one.isVisible())
-        self.write(dialog.field, text)
-        self.click(dialog.yes)
-        return dialog
-
-
-@pytest.fixture
-def driver(qtbot: QtBot, folders: Folders, index: LocalIndex, mine: Environment) -> Iterator[ChangeDriver]:
-    with open_session(qtbot, folders, look=False) as session:
-        session.services.settings.set("index_url", index.url)
-        yield ChangeDriver(qtbot, session, folders, mine)
-
-
-def everything(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and date of each file, for what must not change; Python's own compiled files aside."""
-    found = {}
-    for path in folder.rglob("*"):
-        if "__pycache__" not in path.parts and not path.is_dir():
-            status = path.lstat()
-            found[str(path.relative_to(folder))] = (status.st_size, status.st_mtime_ns)
-    return found
-
-
-def assert_no_traces(driver: ChangeDriver) -> None:
-    assert snapshots.snapshots_of(driver.mine, driver.folders) == ()
-    staged = [path.name for path in driver.folders.staging.iterdir() if path.name != ".locks"]
-    assert staged == []
+def driver(qtbot: QtBot, folders: Folders, index: LocalIndex) -> Iterator[ChangeDriver]:
+    with changing(qtbot, folders, index) as driver:
+        yield driver
 
 
 @pytest.mark.slow
@@ -189,6 +82,9 @@ def test_packages_are_added_after_consent_and_taken_back(driver: ChangeDriver) -
     driver.qtbot.waitUntil(lambda: driver.details.badge.text() == "Healthy", timeout=PATIENCE_MS)
     assert "1 package is added." in driver.details.outcome.words.text()
 
+    driver.details.tabs.setCurrentIndex(SNAPSHOTS)
+    driver.click(driver.details.snapshots.take)  # of the state now: undo does not mean it
+    driver.qtbot.waitUntil(lambda: driver.details.snapshots.count == 2, timeout=PATIENCE_MS)
     driver.click(driver.details.outcome.undo)
     panel = driver.wait_for_plan_of_change()
     assert panel.proposal is not None
@@ -309,9 +205,8 @@ def test_a_change_that_is_cancelled_leaves_the_environment_as_it_was(driver: Cha
     assert "heavy" in driver.versions()
 
 
-@pytest.mark.slow
-def test_an_interrupted_change_is_told_and_discarded(driver: ChangeDriver, index: LocalIndex) -> None:
-    before = everything(driver.mine.prefix)
+def interrupt(driver: ChangeDriver, index: LocalIndex) -> None:
+    """Kill the worker of a change, and wait until that is told."""
     panel = driver.plan(Change(add=("heavy",)))
     index.bytes_s = SLOW_BYTES_S
     driver.click(panel.consent)
@@ -324,6 +219,13 @@ def test_an_interrupted_change_is_told_and_discarded(driver: ChangeDriver, index
     driver.click(panel.cancel)
     driver.session.services.environments.refresh()
     driver.qtbot.waitUntil(lambda: len(driver.page.banners) == 1, timeout=PATIENCE_MS)
+    index.bytes_s = None
+
+
+@pytest.mark.slow
+def test_an_interrupted_change_is_told_and_discarded(driver: ChangeDriver, index: LocalIndex) -> None:
+    before = everything(driver.mine.prefix)
+    interrupt(driver, index)
     banner = driver.page.banners[0]
     assert banner.words.text() == "The change of “mine” was interrupted; the environment is as it was before."
     assert everything(driver.mine.prefix) == before
@@ -331,6 +233,19 @@ def test_an_interrupted_change_is_told_and_discarded(driver: ChangeDriver, index
     driver.qtbot.waitUntil(lambda: driver.page.banners == (), timeout=PATIENCE_MS)
     driver.settle()
     assert_no_traces(driver)
+
+
+@pytest.mark.slow
+def test_an_interrupted_change_is_resumed(driver: ChangeDriver, index: LocalIndex) -> None:
+    interrupt(driver, index)
+    driver.click(driver.page.banners[0].resume)
+    driver.wait_for_step(Step.VALIDATE)
+    driver.wait_for_verdicts()
+    driver.click(driver.wizard.next)
+    driver.settle()
+    assert "heavy" in driver.versions()
+    assert len(snapshots.snapshots_of(driver.mine, driver.folders)) == 1
+    assert driver.page.banners == ()
 
 
 @pytest.mark.slow
@@ -426,122 +341,6 @@ def test_a_verdict_leads_to_a_plan(driver: ChangeDriver, action: Action, change:
     assert driver.panel.intention.change == change  # type: ignore[attr-defined]
     driver.wait_for_plan_of_change()
     assert driver.versions() == {"colours": "3.1", "paint": "2.4", "lamp": "1.0"}
-
-
-@pytest.mark.slow
-def test_a_copy_is_named_planned_and_made(driver: ChangeDriver) -> None:
-    driver.details.more.duplicate.trigger()
-    dialog = driver.give_name("mine")
-    driver.qtbot.waitUntil(dialog.words.isVisible, timeout=PATIENCE_MS)
-    assert "already an environment" in dialog.words.text()
-    driver.give_name("other")
-    driver.qtbot.waitUntil(lambda: driver.mine.prefix in driver.details.changes, timeout=PATIENCE_MS)
-    panel = driver.wait_for_plan_of_change()
-    assert panel.problem is None
-    assert {row.package for row in panel.view.table.rows_model.rows} == {"colours", "lamp", "paint"}
-    assert not (driver.folders.environments / "other").exists()
-    driver.click(panel.consent)
-    driver.qtbot.waitUntil(
-        lambda: driver.shown.name == "other" and driver.details.badge.text() == "Healthy", timeout=PATIENCE_MS
-    )
-    assert driver.shown.packages == driver.mine.packages
-    assert driver.details.changes == {}
-
-
-@pytest.mark.slow
-def test_a_new_name_leaves_everything_where_it_is(driver: ChangeDriver) -> None:
-    driver.details.more.rename.trigger()
-    driver.give_name("第一 “环境”")
-    driver.qtbot.waitUntil(lambda: driver.shown.name == "第一 “环境”", timeout=PATIENCE_MS)
-    assert driver.shown.prefix == driver.mine.prefix
-    assert driver.details.title.text() == "第一 “环境”"
-    assert driver.mine.python.exists()
-
-
-@pytest.mark.slow
-def test_what_others_made_is_copied_instead(driver: ChangeDriver) -> None:
-    built_in = driver.session.services.environments.built_in
-    assert built_in is not None
-    driver.page.rows.select(built_in.prefix)
-    packages = driver.details.packages
-    assert not packages.add.isVisible()
-    assert "Make a copy" in driver.texts(packages)
-    packages.list.selectRow(0)
-    packages.list.setFocus()
-    driver.qtbot.keyClick(packages.list, Qt.Key.Key_Delete)
-    assert driver.details.changes == {}
-    assert not driver.details.more.repair.isVisible()
-    driver.details.health.action.emit(Action("repair", verbatim("Repair")))  # a verdict may ask for it all the same
-    panel = driver.details.changes[built_in.prefix]
-    driver.qtbot.waitUntil(lambda: panel.problem is not None, timeout=PATIENCE_MS)
-    assert panel.problem is not None
-    assert panel.problem.code == "not_ours"
-    driver.click(driver.button("Make a copy", panel))
-    dialog = next(one for one in driver.details.findChildren(NameDialog) if one.isVisible())
-    assert dialog.field.text() == "AIEnv 2"
-    dialog.reject()
-    driver.click(panel.cancel)
-    driver.click(packages.copy)
-    assert any(one.isVisible() for one in driver.details.findChildren(NameDialog))
-
-
-@pytest.mark.slow
-def test_snapshots_are_taken_compared_gone_back_to_and_deleted(driver: ChangeDriver) -> None:
-    tab = driver.details.snapshots
-    driver.details.tabs.setCurrentIndex(SNAPSHOTS)
-    assert "no snapshots yet" in driver.texts(tab)
-    driver.click(tab.take)
-    driver.qtbot.waitUntil(lambda: tab.count == 1 and tab.rows[0].own_bytes is not None, timeout=PATIENCE_MS)
-    assert driver.details.tabs.tabText(SNAPSHOTS) == "Snapshots (1)"
-    driver.plan(Change(remove=("lamp",)))
-    driver.consent()
-    driver.details.tabs.setCurrentIndex(SNAPSHOTS)
-    driver.qtbot.waitUntil(lambda: tab.count == 2, timeout=PATIENCE_MS)
-    assert [str(row.snapshot.reason) for row in tab.rows] == ["Before lamp was removed", "Taken by you"]
-    tab.table.select(lambda row: row.snapshot.kept)
-    assert "1 package is added" in tab.details.text()
-    assert "lamp – → 1.0" in tab.details.text()
-    driver.click(tab.back)
-    driver.wait_for_plan_of_change()
-    driver.consent()
-    assert driver.versions()["lamp"] == "1.0"
-    driver.details.tabs.setCurrentIndex(SNAPSHOTS)
-    driver.qtbot.waitUntil(
-        lambda: (
-            [str(row.snapshot.reason) for row in tab.rows]
-            == ["Before going back to an earlier state", "Before lamp was removed"]
-        ),
-        timeout=PATIENCE_MS,
-    )
-    driver.qtbot.waitUntil(lambda: all(row.own_bytes is not None for row in tab.rows), timeout=PATIENCE_MS)
-    tab.table.selectRow(0)
-    driver.click(tab.delete)
-    question = next(one for one in driver.details.findChildren(Question) if one.isVisible())
-    assert "This frees" in driver.texts(question)
-    assert tab.count == 2
-    driver.click(driver.button("Delete", question))
-    driver.qtbot.waitUntil(lambda: tab.count == 1, timeout=PATIENCE_MS)
-    assert len(snapshots.snapshots_of(driver.mine, driver.folders)) == 1
-
-
-@pytest.mark.slow
-def test_deleting_says_what_goes_with_the_snapshots(driver: ChangeDriver) -> None:
-    driver.details.tabs.setCurrentIndex(SNAPSHOTS)
-    driver.click(driver.details.snapshots.take)
-    measured = driver.details.measured
-    driver.qtbot.waitUntil(
-        lambda: driver.mine.prefix in measured and measured[driver.mine.prefix].snapshots == 1, timeout=PATIENCE_MS
-    )
-    both = measured[driver.mine.prefix]
-    assert both.with_snapshots.own_bytes > both.environment.own_bytes
-    driver.details.more.delete.trigger()
-    question = next(one for one in driver.details.findChildren(Question) if one.isVisible())
-    assert "Its snapshot goes too." in driver.texts(question)
-    assert "3 packages" in driver.texts(question)
-    driver.click(driver.button("Delete", question))
-    driver.qtbot.waitUntil(lambda: not driver.mine.prefix.exists(), timeout=PATIENCE_MS)
-    driver.qtbot.waitUntil(lambda: not driver.details.deletes(driver.mine.prefix), timeout=PATIENCE_MS)
-    assert not (driver.folders.snapshots / driver.mine.prefix.name).exists()
 
 
 @pytest.mark.slow

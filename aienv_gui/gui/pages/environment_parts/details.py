@@ -378,6 +378,7 @@ class EnvironmentDetails(Card):
             return
         if environment.prefix == changed:
             self.show_environment(environment)
+            self.snapshots.look()
             self._look_closer()
             self.tabs.setCurrentIndex(HEALTH)
         else:

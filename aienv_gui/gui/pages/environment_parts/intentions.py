@@ -179,7 +179,7 @@ class ToCopy:
 
 @dataclass(frozen=True, slots=True)
 class ToGoBack:
-    """Return to a snapshot; without one to the newest, which undoes the last change."""
+    """Return to a snapshot; without one to the state before the last change, which undoes it."""
 
     environment: Environment
     snapshot: Snapshot | None = None
