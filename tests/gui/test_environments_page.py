@@ -135,8 +135,9 @@ def test_a_deletion_that_takes_long_is_not_taken_for_one_from_outside(
             assert swept.wait(60)
         original(folder)
 
-    monkeypatch.setattr(transaction, "remove", slowly)
     driver.session.services.navigator.open("environments", mine)
+    driver.settle()  # else the look that the page begins may be the one that sweeps
+    monkeypatch.setattr(transaction, "remove", slowly)
     driver.page.details.more.delete.trigger()
     question = next(q for q in driver.page.findChildren(Question) if q.isVisible())
     driver.click(next(b for b in question.findChildren(QPushButton) if b.text() == "Delete"))

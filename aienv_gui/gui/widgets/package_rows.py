@@ -20,7 +20,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -39,6 +39,8 @@ Index = QModelIndex | QPersistentModelIndex
 
 SORT_ROLE: Final = Qt.ItemDataRole.UserRole
 PROGRESS_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+_SIZE: Final = 2  # the column of a build's sizes
+_SIZE_FROM: Final = 460  # pixels of the view from which it is shown
 _REPAINT_MS: Final = 80  # a build reports hundreds of changes a second
 
 STATE_WORDS: Final[dict[PackageState, Text]] = {
@@ -265,7 +267,7 @@ class ProgressDelegate(QStyledItemDelegate):
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return super().sizeHint(option, index).expandedTo(QSize(220, 28))
+        return super().sizeHint(option, index).expandedTo(QSize(190, 28))
 
 
 class PackageRows(RowsTable):
@@ -289,6 +291,10 @@ class PackageRows(RowsTable):
         self._timer.setInterval(_REPAINT_MS)
         self._timer.timeout.connect(self.flush)
         services.theme.changed.connect(self._on_theme)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setColumnHidden(_SIZE, self.viewport().width() < _SIZE_FROM)  # the names need the room more
 
     def set_files(self, files: Sequence[PlannedFile]) -> None:
         """Start anew with these packages, all waiting."""

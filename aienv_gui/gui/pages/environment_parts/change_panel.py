@@ -21,6 +21,7 @@ from aienv_gui.gui.pages.environment_parts.proposal_view import ProposalView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.build_progress import BuildProgress
 from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.fitted import Fitted
 from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
@@ -38,7 +39,7 @@ class Stage(Enum):
     STOPPED = auto()  # there is no plan; the problem says why
 
 
-class ChangePanel(QWidget):
+class ChangePanel(Fitted):
     """`done` is emitted after success with the environment and what was done in words; `closed` when it was given up.
 
     `hindrance` says why the work cannot be done now; it is asked before the plan and again before the work.

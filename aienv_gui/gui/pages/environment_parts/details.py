@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr, verbatim
@@ -30,6 +29,7 @@ from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.environment_rows import MAKER_WORDS, health_words
+from aienv_gui.gui.widgets.fitted import Fitted, Tabs
 from aienv_gui.gui.widgets.flow import FlowRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.one_of import OneOf
@@ -60,16 +60,6 @@ class EnvironmentDetails(Card):
         self.title.show()
         self.badge = StateBadge(self)
         self.header.addWidget(self.badge)
-        self._maker = Label(role="caption", parent=self)
-        self._maker.setWordWrap(False)
-        self._place = Label(role="caption", parent=self)
-        self._place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._place.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        origin = QHBoxLayout()
-        origin.setSpacing(4)
-        origin.addWidget(self._maker, 0, Qt.AlignmentFlag.AlignTop)
-        origin.addWidget(self._place, 1)
-        self.body.addLayout(origin)
         self._pages = OneOf(self)
         self.body.addWidget(self._pages, 1)
         self.removal = Removal(services, self)
@@ -83,10 +73,20 @@ class EnvironmentDetails(Card):
         services.language.changed.connect(self._show_again)
 
     def _make_overview(self) -> QWidget:
-        overview = QWidget(self._pages)
+        overview = Fitted(self._pages)
         column = QVBoxLayout(overview)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        self._maker = Label(role="caption", parent=overview)
+        self._maker.setWordWrap(False)
+        self._place = Label(role="caption", parent=overview)
+        self._place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._place.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        origin = QHBoxLayout()
+        origin.setSpacing(4)
+        origin.addWidget(self._maker, 0, Qt.AlignmentFlag.AlignTop)
+        origin.addWidget(self._place, 1)
+        column.addLayout(origin)
         self._problem = ProblemView(self.services, overview)
         self._problem.action.connect(self._on_action)
         column.addWidget(self._problem)
@@ -136,8 +136,8 @@ class EnvironmentDetails(Card):
             row.add(button)
         return row
 
-    def _make_tabs(self, overview: QWidget) -> QTabWidget:
-        self.tabs = QTabWidget(overview)
+    def _make_tabs(self, overview: QWidget) -> Tabs:
+        self.tabs = Tabs(overview)
         self.tabs.setDocumentMode(True)
         say(self.tabs, "setAccessibleName", tr("Packages, health and snapshots"))
         self.packages = PackagesTab(self.services, self.tabs)
@@ -159,22 +159,6 @@ class EnvironmentDetails(Card):
         return self.tabs
 
     # What is shown
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def event(self, event: QEvent) -> bool:
-        done = super().event(event)
-        if event.type() is QEvent.Type.LayoutRequest:
-            self._fit()
-        return done
-
-    def _fit(self) -> None:
-        """Ask for the height that the wrapped words take at this width: the splitter and the page do not."""
-        layout = self.layout()
-        if layout is not None:
-            self.setMinimumHeight(layout.minimumHeightForWidth(self.width()))
 
     def show_environment(self, environment: Environment) -> None:
         """Show an environment, or the same one read again."""
