@@ -21,6 +21,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import recipes
 from aienv_gui.environments.change_request import changed_request, copied_request, name_of, of_accelerator
+from aienv_gui.environments.conda.backend import archive_stem
 from aienv_gui.environments.health import conda_integrity, integrity
 from aienv_gui.environments.installed import Installed, conda_records, installed_packages
 from aienv_gui.environments.manifest import Manifest
@@ -36,6 +37,7 @@ from aienv_gui.environments.records import (
     Former,
     Package,
     Plan,
+    PlannedFile,
     Request,
     Sources,
 )
@@ -67,7 +69,7 @@ def plan_change(
         request = changed_request(_with(manifest.request, by_hand), change, environment.prefix)
         plan = make_plan(request, sources, folders, reporter, _former(environment, installed, change))
         _check_removed(environment, change, plan, reporter)
-    differences = _differences(installed, plan)
+    differences = _differences(installed, plan, manifest.files)
     if not differences and not change.repair:
         raise _nothing(change)
     plan = replace(plan, notes=(*plan.notes, *_left_behind(by_hand)))
@@ -126,8 +128,8 @@ def _former(environment: Environment, installed: Sequence[Installed], change: Ch
         return Former()
     free = {name_of(text) for text in (*change.add, *change.update, *change.remove)}
 
-    def stays(name: str) -> bool:
-        return canonicalize_name(name) not in free and not (change.accelerator and of_accelerator(name))
+    def stays(name: str, build: str = "") -> bool:
+        return canonicalize_name(name) not in free and not (change.accelerator and of_accelerator(name, build))
 
     return Former(
         packages=tuple(
@@ -136,7 +138,7 @@ def _former(environment: Environment, installed: Sequence[Installed], change: Ch
         records=tuple(
             {key: value for key, value in record.items() if key not in _OF_THE_PREFIX}
             for record in conda_records(environment.prefix)
-            if stays(str(record["name"])) and record.get("url")
+            if stays(str(record["name"]), str(record.get("build"))) and record.get("url")
         ),
     )
 
@@ -209,15 +211,33 @@ def _check_removed(environment: Environment, change: Change, plan: Plan, reporte
     )
 
 
-def _differences(installed: Iterable[Installed], plan: Plan) -> tuple[Difference, ...]:
-    """What becomes other, by name; the packages that every Python brings along count only where a plan names them."""
+def _differences(
+    installed: Iterable[Installed], plan: Plan, built: Sequence[PlannedFile] = ()
+) -> tuple[Difference, ...]:
+    """What becomes other, by name; the packages that every Python brings along count only where a plan names them.
+
+    `built` are the files that the environment was made from: another build of the same version is a difference too.
+    """
     before = {canonicalize_name(one.name): one.version for one in installed}
     after = {canonicalize_name(file.package): file.version for file in plan.files}
+    builds = {canonicalize_name(file.package): _build(file) for file in built}
+    for file in plan.files:
+        name = canonicalize_name(file.package)
+        if before.get(name) == file.version and builds.get(name, "") != _build(file) and name in builds:
+            before[name] += f" ({builds[name]})"
+            after[name] += f" ({_build(file)})"
     return tuple(
         Difference(name, before.get(name, ""), after.get(name, ""))
         for name in sorted(before.keys() | after.keys())
         if not _same(before.get(name, ""), after.get(name, "")) and (name in after or name not in _EVERYONES)
     )
+
+
+def _build(file: PlannedFile) -> str:
+    """The build in the name of a conda archive; a wheel's version tells its own."""
+    if file.filename.endswith(".whl"):
+        return ""
+    return archive_stem(file.filename).removeprefix(f"{file.package}-{file.version}").removeprefix("-")
 
 
 def _same(one: str, other: str) -> bool:

@@ -28,9 +28,10 @@ def name_of(text: str) -> str:
         return canonicalize_name(re.split(r"[\s=<>!~\[]", text.rpartition("::")[2].strip(), maxsplit=1)[0])
 
 
-def of_accelerator(name: str) -> bool:
-    """Whether a package is another file for each accelerator, or comes with one that is."""
-    return _OF_ACCELERATOR.match(canonicalize_name(name)) is not None
+def of_accelerator(name: str, build: str = "") -> bool:
+    """Whether a package is another file for each accelerator, or comes with one that is. `build` is conda's."""
+    named = _OF_ACCELERATOR.match(canonicalize_name(name)) is not None
+    return named or re.search(r"cpu|gpu|cuda|rocm", build) is not None
 
 
 def changed_request(request: Request, change: Change, prefix: Path) -> Request:

@@ -124,3 +124,14 @@ def test_a_foreign_conda_environment_is_copied(sources: Sources, folders: Folder
     copy = transaction.build(plan_copy(environment, "mine", sources, folders, Silent()), sources, folders, Silent())
     assert versions(copy) == versions(environment)
     assert_works(copy)
+
+
+def test_another_build_of_the_same_version_is_a_change(sources: Sources, folders: Folders) -> None:
+    before = built(sources, folders, "glow", "colours")
+    assert (before.prefix / "share" / "glow.txt").read_text(encoding="utf-8") == "cpu"
+    planned = plan_change(before, Change(add=("glow=*=cuda*",), accelerator="cu128"), sources, folders, Silent())
+    assert planned.differences == (Difference("glow", "1.0 (cpu_0)", "1.0 (cuda_0)"),)
+    after = transaction.change(planned, sources, folders, Silent())
+    assert (after.prefix / "share" / "glow.txt").read_text(encoding="utf-8") == "cuda"
+    with pytest.raises(Problem, match="nothing to change"):
+        plan_change(after, Change(add=("glow=*=cuda*",), accelerator="cu128"), sources, folders, Silent())
