@@ -357,6 +357,11 @@ def test_the_changes_can_be_used_by_keyboard_and_have_names(driver: ChangeDriver
     driver.session.window.activateWindow()  # the offscreen platform forgets it after a menu
     panel = driver.plan(Change(add=("brush",)))
     driver.qtbot.waitUntil(panel.consent.hasFocus)
+    driver.qtbot.keyClick(panel.consent, Qt.Key.Key_Escape)
+    assert driver.details.changes == {}
+    assert packages.list.hasFocus()
+    panel = driver.plan(Change(add=("brush",)))
+    driver.qtbot.waitUntil(panel.consent.hasFocus)
     for widget in panel.findChildren(QWidget):
         if widget.focusPolicy() != Qt.FocusPolicy.NoFocus and widget.isVisible():
             assert widget.accessibleName() or getattr(widget, "text", str)(), widget

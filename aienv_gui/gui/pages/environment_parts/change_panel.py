@@ -93,6 +93,7 @@ class ChangePanel(Fitted):
         self._column.addStretch(0)
         self._column.addLayout(self._make_footer())
         QShortcut(QKeySequence("Ctrl+Return"), self, self._on_consent)
+        QShortcut(QKeySequence("Escape"), self, self._on_escape)
         self.words.hide()
         self._enter(Stage.ASKING)
 
@@ -159,6 +160,7 @@ class ChangePanel(Fitted):
         self._job.failed.connect(self._on_no_plan)
         self._job.cancelled.connect(self._on_plan_cancelled)
         self._enter(Stage.PLANNING)
+        self.cancel.setFocus()
 
     @Slot(object)
     def _on_planned(self, planned: object) -> None:
@@ -191,6 +193,10 @@ class ChangePanel(Fitted):
         else:
             self._problem.show_problem(problem if problem.code in _FINAL else environment_work.with_retry(problem))
         self._enter(Stage.STOPPED)
+        if self.field is not None:
+            self.field.setFocus()
+        else:
+            self.cancel.setFocus()
 
     # The work
 
@@ -217,6 +223,8 @@ class ChangePanel(Fitted):
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_given_up)
         self._enter(Stage.WORKING)
+        # Not the button that cancels: whoever presses Return twice does not mean it.
+        (self.progress.packages if self.proposal.plan is not None else self.view.table).setFocus()
 
     @Slot(object)
     def _on_done(self, environment: Environment) -> None:
@@ -303,6 +311,11 @@ class ChangePanel(Fitted):
             return
         self.drop()
         self.closed.emit()
+
+    @Slot()
+    def _on_escape(self) -> None:
+        if self.stage is not Stage.WORKING:
+            self._on_cancel()
 
     def drop(self) -> None:
         """Stop planning; its late answer is dropped. Work goes on."""
