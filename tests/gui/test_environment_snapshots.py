@@ -71,7 +71,7 @@ def test_what_others_made_is_copied_instead(driver: ChangeDriver) -> None:
     driver.page.rows.select(built_in.prefix)
     packages = driver.details.packages
     assert not packages.add.isVisible()
-    assert "Make a copy" in driver.texts(packages)
+    assert "change the copy" in driver.texts(packages)
     packages.list.selectRow(0)
     packages.list.setFocus()
     driver.qtbot.keyClick(packages.list, Qt.Key.Key_Delete)

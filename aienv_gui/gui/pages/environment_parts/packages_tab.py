@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidge
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr, tr_count
-from aienv_gui.environments.records import Change, Environment
+from aienv_gui.environments.records import Change, Environment, Maker
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.environment_parts.package_list import PackageList
@@ -104,14 +104,8 @@ class PackagesTab(QWidget):
         row = QHBoxLayout(self._not_ours)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(
-            Label(
-                tr("AIEnv does not change environments that others made. Make a copy, and change that."),
-                role="caption",
-                parent=self._not_ours,
-            ),
-            1,
-        )
+        self._why = Label(role="caption", parent=self._not_ours)
+        row.addWidget(self._why, 1)
         self.copy = Button(tr("Duplicate..."), icon="copy", parent=self._not_ours)
         self.copy.clicked.connect(self.copy_asked)
         row.addWidget(self.copy)
@@ -148,6 +142,12 @@ class PackagesTab(QWidget):
         self._changes.setVisible(environment.removable)
         self._not_ours.setVisible(not environment.removable)
         self._changes.setEnabled(not busy)
+        if environment.maker is Maker.BUILT_IN:
+            self._why.say(
+                tr("AIEnv itself runs on this environment and does not change it. Copy it, and change the copy.")
+            )
+        else:
+            self._why.say(tr("AIEnv does not change environments that others made. Make a copy, and change that."))
         self.look.setEnabled(environment.broken is None and bool(environment.packages) and self._newest_job is None)
         self._on_picked()
 
