@@ -20,7 +20,13 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import recipes
-from aienv_gui.environments.change_request import changed_request, copied_request, name_of, of_accelerator
+from aienv_gui.environments.change_request import (
+    changed_request,
+    copied_request,
+    name_of,
+    of_accelerator,
+    unlocked_request,
+)
 from aienv_gui.environments.conda.backend import archive_stem
 from aienv_gui.environments.health import conda_integrity, integrity
 from aienv_gui.environments.installed import Installed, conda_records, installed_packages
@@ -66,7 +72,10 @@ def plan_change(
         plan = _plan_repair(environment, manifest, by_hand, sources, folders, reporter)
     else:
         recipes.check_extra(change.add, manifest.request.engine)
-        request = changed_request(_with(manifest.request, by_hand), change, environment.prefix)
+        request = manifest.request
+        if request.lock:  # exact files cannot be changed; what they were chosen for can
+            request = unlocked_request(request, environment, _nobody_needs(environment, installed, reporter))
+        request = changed_request(_with(request, by_hand), change, environment.prefix)
         plan = make_plan(request, sources, folders, reporter, _former(environment, installed, change))
         _check_removed(environment, change, plan, reporter)
     differences = _differences(installed, plan, manifest.files)
@@ -90,9 +99,7 @@ def plan_copy(environment: Environment, name: str, sources: Sources, folders: Fo
     except Problem as problem:
         if problem.code not in ("not_ours", "no_manifest"):
             raise
-        facts = package_facts(environment, reporter)
-        needed = {fact.name for fact in facts if fact.required_by}
-        asked = [one for one in installed if one.name not in needed and one.name not in _EVERYONES]
+        asked = _nobody_needs(environment, installed, reporter)
         request = copied_request(environment, name.strip(), asked, tuple(conda_records(environment.prefix)))
         plan = make_plan(request, sources, folders, reporter, _former(environment, installed, Change()))
         notes = (*_left_behind(installed), *_other_versions(_differences(installed, plan)))
@@ -101,6 +108,14 @@ def plan_copy(environment: Environment, name: str, sources: Sources, folders: Fo
     by_hand = _by_hand(manifest, installed)
     plan = _plan_again(environment, manifest, by_hand, sources, folders, reporter)
     return replace(plan, notes=(*plan.notes, *_left_behind(by_hand)))
+
+
+def _nobody_needs(
+    environment: Environment, installed: Iterable[Installed], reporter: Reporter
+) -> tuple[Installed, ...]:
+    """The packages that no other one needs: what the environment is for, as far as that can be told."""
+    needed = {fact.name for fact in package_facts(environment, reporter) if fact.required_by}
+    return tuple(one for one in installed if one.name not in needed | _EVERYONES)
 
 
 def _by_hand(manifest: Manifest, installed: Iterable[Installed]) -> tuple[Installed, ...]:

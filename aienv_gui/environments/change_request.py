@@ -83,6 +83,16 @@ def _with_accelerator(request: Request, accelerator: str) -> Request:
     return replace(request, accelerator=accelerator, requirements=requirements)
 
 
+def unlocked_request(request: Request, environment: Environment, asked: Sequence[Installed]) -> Request:
+    """What to ask for in place of the exact files of a lock: the packages that nobody else needs."""
+    anew = copied_request(environment, request.name, asked, ())
+    if request.engine is Engine.UV:
+        named: tuple[str, ...] = anew.requirements
+        return replace(request, lock="", source_file="", requirements=named)
+    by_conda = tuple(one.name for one in asked if one.conda and one.name != "python")
+    return replace(request, lock="", source_file="", requirements=by_conda, pip_requirements=anew.requirements)
+
+
 def copied_request(
     environment: Environment, name: str, asked: Sequence[Installed], records: Sequence[Mapping[str, Any]]
 ) -> Request:

@@ -191,7 +191,7 @@ class _Fetching:
         except OSError as error:
             raise _gone(file, str(source)) from error
         if file.sha256 and digest != file.sha256:
-            raise _damaged(file)
+            raise _altered(file, source)
         part = self.folder / ".parts" / f"{target.parent.name}.part"
         try:
             part.unlink(missing_ok=True)
@@ -416,6 +416,15 @@ def _refused(file: PlannedFile) -> Problem:
         cure=tr("Check the address and the password of the package sources in the settings."),
         actions=(Action("open_settings", tr("Open settings")),),
         code="refused_access",
+    )
+
+
+def _altered(file: PlannedFile, place: Path) -> Problem:
+    return Problem(
+        tr("{file} is damaged.", file=file.filename),
+        cause=tr("{path} is not the file that was planned: its SHA-256 differs.", path=place),
+        cure=tr("Copy the file, or the folder it lies in, there again; nothing of it was installed."),
+        code="damaged_download",
     )
 
 

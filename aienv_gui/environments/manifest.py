@@ -70,6 +70,10 @@ def request_from_json(data: Mapping[str, Any]) -> Request:
         index_urls=tuple(data.get("index_urls", ())),
         find_links=tuple(data.get("find_links", ())),
         no_index=data.get("no_index", False),
+        prereleases=data.get("prereleases", False),
+        only_binary=tuple(data.get("only_binary", ())),
+        no_binary=tuple(data.get("no_binary", ())),
+        lock=data.get("lock", ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""What an environment is made from: templates, requirements.txt and environment.yml; and what it may be called."""
+"""What an environment is made from: templates and files; and what it may be called."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from packaging.specifiers import SpecifierSet
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, check_writable, resource
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.files.conda_environment import read_conda_file
-from aienv_gui.environments.files.python_specs import chosen, is_python
-from aienv_gui.environments.files.requirements import read_requirements
+from aienv_gui.environments.file_reading import read_file
+from aienv_gui.environments.files.python_specs import default_python as default_python
 from aienv_gui.environments.manifest import NAME as MANIFEST
 from aienv_gui.environments.manifest import read_manifest
 from aienv_gui.environments.records import BUILT_IN_NAME, Engine, Request
@@ -28,8 +27,6 @@ from aienv_gui.environments.records import BUILT_IN_NAME, Engine, Request
 LONGEST_NAME: Final = 60
 LONGEST_PACKAGE: Final = 200  # with its extras and versions
 _LONGEST_PREFIX: Final = 96 if sys.platform == "win32" else 220  # Windows: 260 with what lies inside; conda: 255
-# Known kinds of files that name packages in another way, or are packages; anything else is read as requirements.txt.
-_OTHER_FILES: Final = {".toml", ".lock", ".py", ".cfg", ".json", ".ipynb", ".whl", ".zip", ".gz", ".bz2", ".conda"}
 _RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -88,11 +85,6 @@ def _template(identity: str, data: dict[str, Any]) -> Template:
     )
 
 
-def default_python() -> str:
-    """The Python version offered first: the application's own, for which there is an interpreter for certain."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
 def request_of_template(
     template: Template,
     *,
@@ -144,74 +136,8 @@ def _is_package(text: str, engine: Engine) -> bool:
 
 
 def request_of_file(path: Path, *, name: str, engine: Engine | None = None, python: str | None = None) -> Request:
-    """What a requirements.txt or environment.yml asks for. Raises `Problem` naming file, line and cure.
-
-    Without `engine`, environment.yml goes to conda and everything else to uv. Without `python`, the application's own
-    version where the file allows it, else the newest that fits. An environment.yml's own name is used where `name` is
-    empty.
-    """
-    if path.suffix.lower() in (".yml", ".yaml"):
-        return _request_of_conda_file(path, name, engine, python)
-    if path.suffix.lower() in _OTHER_FILES or path.name == "Pipfile":
-        raise Problem(
-            tr("{file} is no list of packages that AIEnv reads.", file=path.name),
-            cause=tr("AIEnv reads requirements.txt (for pip packages) and environment.yml (for conda packages)."),
-            cure=tr("Choose such a file, or write the names of the packages into a text file, one a line."),
-            code="bad_file",
-        )
-    read = read_requirements(path)
-    if not read.requirements:
-        raise Problem(
-            tr("{file} names no packages.", file=path.name),
-            cause=tr("All of its lines are empty or comments."),
-            cure=tr("Choose another file, or the template “Empty”."),
-            code="bad_file",
-        )
-    asked = tuple(read.requirements)
-    as_conda = engine is Engine.CONDA
-    version = python or default_python()
-    return Request(
-        name=name.strip() or path.stem,
-        engine=engine or Engine.UV,
-        python=version,
-        requirements=("pip",) if as_conda else asked,
-        source_file=str(path),
-        pip_requirements=asked if as_conda else (),
-        constraints=tuple(read.constraints),
-        hashes=tuple(read.hashes),
-        index_url=read.index_url,
-        index_urls=tuple(read.index_urls),
-        find_links=tuple(read.find_links),
-        no_index=read.no_index,
-    )
-
-
-def _request_of_conda_file(path: Path, name: str, engine: Engine | None, python: str | None) -> Request:
-    read = read_conda_file(path)
-    of_python = tuple(spec for spec in read.dependencies if is_python(spec))
-    if engine is Engine.UV:
-        raise Problem(
-            tr("{file} needs the conda engine.", file=path.name),
-            cause=tr("It names conda packages, which pip does not have."),
-            cure=tr("Choose conda as the engine, or a requirements.txt file."),
-            code="wrong_engine",
-        )
-    return Request(
-        name=name.strip() or read.name or path.stem,
-        engine=Engine.CONDA,
-        python=python or chosen(of_python, default_python()),
-        requirements=tuple(spec for spec in read.dependencies if spec not in of_python),
-        python_specs=of_python,
-        source_file=str(path),
-        channels=tuple(read.channels),
-        pip_requirements=tuple(read.pip.requirements),
-        constraints=tuple(read.pip.constraints),
-        hashes=tuple(read.pip.hashes),
-        index_url=read.pip.index_url,
-        index_urls=tuple(read.pip.index_urls),
-        find_links=tuple(read.pip.find_links),
-        no_index=read.pip.no_index,
-    )
+    """What a file asks for, without the remarks on it; see `file_reading.read_file`."""
+    return read_file(path, name=name, engine=engine, python=python).request
 
 
 def folder_name(name: str) -> str:

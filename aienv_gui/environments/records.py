@@ -39,6 +39,18 @@ class Form(StrEnum):
     ENVIRONMENT = "environment.yml"
     PYLOCK = "pylock.toml"
     EXPLICIT = "conda-explicit.txt"
+    CONDA_LOCK = "conda-lock.yml"
+    KIT = "kit"  # a folder with the lock and every file
+
+
+class Lock(StrEnum):
+    """A kind of file that names exact files, from which an environment is built without looking for packages."""
+
+    PYLOCK = "pylock"  # PEP 751
+    EXPLICIT = "explicit"  # conda's own list of addresses
+    CONDA_LOCK = "conda_lock"
+    PIXI = "pixi"
+    KIT = "kit"  # a folder of ours, for a computer without network
 
 
 class VerdictState(StrEnum):
@@ -115,11 +127,26 @@ class Request:
     pip_requirements: tuple[str, ...] = ()  # the pip: part of an environment.yml
     constraints: tuple[str, ...] = ()  # PEP 508; limit versions without asking for the package (-c files)
     hashes: tuple[tuple[str, str], ...] = ()  # (normalised package, "sha256:...") a requirements file insists on
-    python_specs: tuple[str, ...] = ()  # what an environment.yml says of Python, match specs
+    python_specs: tuple[str, ...] = ()  # what a file says of Python, match specs
     index_url: str = ""  # the package index a requirements file takes in place of the user's
     index_urls: tuple[str, ...] = ()  # further package indexes a requirements file names
     find_links: tuple[str, ...] = ()  # further folders or pages with wheels a requirements file names
     no_index: bool = False  # a requirements file wants no package index to be asked
+    prereleases: bool = False  # a requirements file wants versions that are not finished too
+    only_binary: tuple[str, ...] = ()  # packages to take as wheels only, or ":all:"
+    no_binary: tuple[str, ...] = ()  # packages to build from their source code, or ":all:"
+    lock: str = ""  # a `Lock`: `source_file` names the exact files, nothing is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A line of a file that is not followed as it stands: why, and what is done instead."""
+
+    file: str  # its name
+    line: int  # the first is 1
+    text: str  # the line, shortened, without passwords
+    reason: Text
+    instead: Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, recipes
-from aienv_gui.environments.files.python_specs import offered
+from aienv_gui.environments.files.python_specs import offered, suits
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
-from aienv_gui.environments.records import Engine, Environment, Plan, Request, Sources, Unfinished, Verdict
+from aienv_gui.environments.records import Engine, Environment, Plan, Remark, Request, Sources, Unfinished, Verdict
 
 # A line of 40 Mbit/s and an ordinary disk, for the estimate before anything is measured.
 _DOWNLOAD_BYTES_S: Final = 5e6
@@ -70,6 +70,7 @@ class Draft:
     template: str = ""
     file: Path | None = None
     asked: Request | None = None
+    remarks: tuple[Remark, ...] = ()  # on the lines of the file that are not followed as they stand
     name: str = ""
     engine: Engine = Engine.UV
     python: str = ""
@@ -102,6 +103,8 @@ def request_of(draft: Draft, offer: Offer) -> Request:
         )
     recipes.check_extra(extra, Engine.UV if draft.engine is Engine.UV else Engine.CONDA)
     request = recipes.request_of_file(draft.file, name=draft.name, engine=draft.engine, python=draft.python)
+    if request.lock:
+        return request
     return replace(request, accelerator=draft.accelerator, requirements=request.requirements + extra)
 
 
@@ -181,12 +184,14 @@ class Wizard:
 
     def use_template(self, identity: str) -> None:
         """Choose a template; what was chosen before stays where it fits."""
-        self._change(template=identity, file=None, asked=None)
+        self._change(template=identity, file=None, asked=None, remarks=())
         self._settle(identity)
 
-    def use_file(self, file: Path, asked: Request) -> None:
-        """Choose a file; `asked` is what it asks for."""
-        self._change(template="", file=file, asked=asked, engine=asked.engine)
+    def use_file(self, file: Path, asked: Request, remarks: tuple[Remark, ...] = ()) -> None:
+        """Choose a file; `asked` is what it asks for, `remarks` what of it is not followed as it stands."""
+        self._change(template="", file=file, asked=asked, remarks=remarks, engine=asked.engine)
+        if asked.lock:
+            self._change(extra="")
         self._settle(asked.name, python=asked.python)
 
     def change_name(self, name: str) -> None:
@@ -222,18 +227,25 @@ class Wizard:
 
     @property
     def engines(self) -> tuple[Engine, ...]:
-        """The engines to choose from: an environment.yml is for conda only."""
+        """The engines to choose from: an environment.yml is for conda only, a lock for the one it was made for."""
         asked = self.draft.asked
-        return (Engine.CONDA,) if asked is not None and asked.engine is Engine.CONDA else tuple(Engine)
+        if asked is not None and (asked.engine is Engine.CONDA or asked.lock):
+            return (asked.engine,)
+        return tuple(Engine)
+
+    @property
+    def locked(self) -> bool:
+        """Whether the file names exact files, so that nothing can be added."""
+        return self.draft.asked is not None and bool(self.draft.asked.lock)
 
     @property
     def pythons(self) -> tuple[str, ...]:
         """The Python versions to choose from, the newest first."""
-        asked = self.draft.asked
+        specs = self.draft.asked.python_specs if self.draft.asked is not None else ()
         if self.draft.engine is Engine.CONDA:
-            found = set(offered(asked.python_specs if asked is not None else (), recipes.default_python()))
+            found = set(offered(specs, recipes.default_python()))
         else:
-            found = {base.minor for base in self.offer.interpreters}
+            found = {base.minor for base in self.offer.interpreters if suits(base.version, specs)}
         template = self.template
         if template is not None:
             found = {version for version in found if template.suits(version)}
@@ -242,7 +254,7 @@ class Wizard:
     @property
     def uses_accelerator(self) -> bool:
         """Whether the choice of an accelerator changes what would be installed."""
-        if len(self.offer.builds) < 2:
+        if len(self.offer.builds) < 2 or self.locked:
             return False
         asked = self.draft.asked
         if self.template is not None:

@@ -15,10 +15,11 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.records import Engine, Environment, Form, Plan, Request, Sources, Unfinished, Verdict
+from aienv_gui.environments.records import Engine, Environment, Form, Plan, Sources, Unfinished, Verdict
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
+    from aienv_gui.environments.file_reading import FileReading
     from aienv_gui.environments.packages import PackageFacts
     from aienv_gui.environments.wizard import Draft, Offer
     from aienv_gui.hardware.readings import Snapshot
@@ -97,12 +98,12 @@ def offer(cards: Cards, reporter: Reporter) -> Offer:
     return wizard.make_offer(cards.driver_version, cards.gpus, reporter)
 
 
-def read_file(path: Path, reporter: Reporter) -> Request:
-    """What a requirements.txt or environment.yml asks for; `Problem` names the line that is wrong."""
-    from aienv_gui.environments import recipes
+def read_file(path: Path, reporter: Reporter) -> FileReading:
+    """What a file asks for, and what of it is not followed as it stands; `Problem` names the line that is wrong."""
+    from aienv_gui.environments import file_reading
 
     reporter.checkpoint()
-    return recipes.request_of_file(path, name="")
+    return file_reading.read_file(path, name="")
 
 
 def check_name(name: str, folders: Folders, reporter: Reporter) -> None:
@@ -237,8 +238,17 @@ def forms_of(environment: Environment, reporter: Reporter) -> tuple[Form, ...]:
     return sharing.forms_of(environment, reporter)
 
 
-def export(environment: Environment, form: Form, target: Path, reporter: Reporter) -> Path:
+def export(environment: Environment, form: Form, target: Path, folders: Folders, reporter: Reporter) -> Path:
     """Write an environment down for another computer."""
     from aienv_gui.environments.files import sharing
 
-    return sharing.export(environment, form, target, reporter)
+    return sharing.export(environment, form, target, reporter, folders)
+
+
+def write_kit(
+    environment: Environment, parent: Path, settings: SourceSettings, folders: Folders, reporter: Reporter
+) -> Path:
+    """Make an offline kit of an environment in a folder."""
+    from aienv_gui.environments import kit
+
+    return kit.write_kit(environment, parent, settings.sources(), folders, reporter)

@@ -139,7 +139,7 @@ def test_a_requirements_file_is_built(driver: WizardDriver, folders: Folders, tm
 
 @pytest.mark.parametrize(
     ("content", "line", "cure"),
-    [("numpy\npandas=2.1\n", "Line 2", "=="), ("colours\n\n-e .\n", "Line 3", "Take the line away")],
+    [("numpy\npandas=2.1\n", "Line 2", "=="), ("colours\n\n-r nothing.txt\n", "Line 3", "take the line away")],
 )
 def test_a_bad_file_is_told_at_once_with_its_line_and_cure(
     driver: WizardDriver, tmp_path: Path, content: str, line: str, cure: str
@@ -162,8 +162,8 @@ def test_a_bad_file_is_told_at_once_with_its_line_and_cure(
 
 
 def test_a_file_of_another_kind_that_is_dropped_is_refused_with_words(driver: WizardDriver, tmp_path: Path) -> None:
-    file = tmp_path / "pyproject.toml"
-    file.write_text("[project]\n", encoding="utf-8")
+    file = tmp_path / "setup.py"
+    file.write_text("import setuptools\n", encoding="utf-8")
     driver.open()
     purpose, data = driver.wizard.purpose, QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(file))])
@@ -174,7 +174,7 @@ def test_a_file_of_another_kind_that_is_dropped_is_refused_with_words(driver: Wi
     purpose.dropEvent(QDropEvent(QPointF(5, 5), copy, data, left, none))
     driver.qtbot.waitUntil(lambda: purpose.problem is not None)
     assert purpose.problem is not None
-    assert "requirements.txt" in str(purpose.problem.cause)
+    assert "requirements.txt" in str(purpose.problem.cure)
 
 
 def test_a_name_is_checked_while_it_is_typed(driver: WizardDriver, folders: Folders) -> None:

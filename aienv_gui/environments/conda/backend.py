@@ -23,22 +23,19 @@ import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import Folders, free_bytes
+from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.core.wording import Text, tr
+from aienv_gui.core.wording import tr
 from aienv_gui.environments import download
+from aienv_gui.environments.conda.locked import check_md5, plan_locked, plan_of_files
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.health.integrity import Fault, site_packages
 from aienv_gui.environments.manifest import Manifest, folders_to_json, plan_from_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Former, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
 from aienv_gui.environments.uv.command import joined
-from aienv_gui.environments.uv.pylock import unpacked_bytes
-
-_UNPACKED: Final = 4  # a package's bytes on disk for each byte of its archive; indexes do not tell
 
 
 class CondaBackend:
@@ -49,6 +46,8 @@ class CondaBackend:
     ) -> Plan:
         from aienv_gui.environments.worker_call import call
 
+        if request.lock:
+            return plan_locked(request, sources, folders, reporter)
         task = {
             "request": request_to_json(request),
             "sources": sources_to_json(sources),
@@ -64,6 +63,7 @@ class CondaBackend:
 
     def fetch(self, plan: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> None:
         download.fetch(plan.files, joined(sources, plan.request), folders, reporter)
+        check_md5(plan, folders)
 
     def install(self, plan: Plan, staging: Path, final: Path, folders: Folders, reporter: Reporter) -> None:
         from aienv_gui.environments.conda.link import link  # py-rattler: in a worker process only
@@ -84,26 +84,6 @@ class CondaBackend:
                 download.check_again(file, folders)
                 for unpacked in unpacked_store(folders).glob(f"{glob.escape(archive_stem(file.filename))}*"):
                     shutil.rmtree(unpacked, ignore_errors=True)
-
-
-def plan_of_files(
-    request: Request, files: tuple[PlannedFile, ...], notes: tuple[Text, ...], lock: dict[str, Any], folders: Folders
-) -> Plan:
-    """The plan for these files, with what they take."""
-    return Plan(
-        request=request,
-        files=files,
-        interpreter=None,
-        download_bytes=sum(file.size_bytes or 0 for file in files if not file.cached),
-        installed_bytes=sum(_installed(file, folders) for file in files),
-        free_bytes=free_bytes(folders.environments),
-        notes=notes,
-        lock=lock,
-    )
-
-
-def _installed(file: PlannedFile, folders: Folders) -> int:
-    return unpacked_bytes(file, folders) if _by_pip(file) else (file.size_bytes or 0) * _UNPACKED
 
 
 def unpacked_store(folders: Folders) -> Path:

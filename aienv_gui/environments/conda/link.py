@@ -14,11 +14,13 @@ from rattler import MatchSpec, PackageRecord, RepoDataRecord
 from rattler import install as rattler_install
 from rattler.exceptions import ExtractError, InstallerError, IoError, LinkError, TransactionError
 from rattler.install import InstallerReporter
+from rattler.package import IndexJson
 
 from aienv_gui.core.explain import explain
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr, tr_count
+from aienv_gui.environments.download import noted_hash
 from aienv_gui.environments.records import PackageProgress, PackageState
 
 _TICK_S: Final = 0.1
@@ -54,7 +56,10 @@ async def _link(
     reporter: Reporter,
 ) -> None:
     steps = _Steps()  # type: ignore[abstract]  # what it leaves out does nothing
-    records = records_of(lock["records"], {url: place.as_uri() for url, place in archives.items()})
+    data = lock["records"]
+    if lock.get("from_archives"):
+        data = [_completed(entry, archives[entry["url"]]) for entry in data]
+    records = records_of(data, {url: place.as_uri() for url, place in archives.items()})
     work = asyncio.ensure_future(
         rattler_install(
             records,
@@ -106,6 +111,28 @@ class _Steps(InstallerReporter):
         self.seen.put(self._names[index])
 
 
+def _completed(entry: Mapping[str, Any], archive: Path) -> dict[str, Any]:
+    """A record with what only the package itself tells: what it needs, and whether it is for any system."""
+    told = IndexJson.from_package_archive(archive)
+    noarch = told.noarch
+    return {
+        **entry,
+        "name": told.name.normalized,
+        "version": str(told.version),
+        "build": str(told.build),
+        "build_number": told.build_number,
+        "subdir": told.subdir or "noarch",
+        "depends": told.depends,
+        "constrains": told.constrains,
+        "track_features": told.track_features,
+        "noarch": "python" if noarch.python else "generic" if noarch.generic else None,
+        "license": told.license,
+        "python_site_packages_path": told.python_site_packages_path,
+        "sha256": entry.get("sha256") or noted_hash(archive),
+        "size": archive.stat().st_size,
+    }
+
+
 def records_of(data: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) -> list[RepoDataRecord]:
     """The records as py-rattler has them, each with the address for its own; it checks their SHA-256 again."""
     records: list[RepoDataRecord] = []
@@ -113,7 +140,8 @@ def records_of(data: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) 
         index = Path(folder) / "index.json"  # the only way to make a record with all its fields
         for entry in data:
             index.write_text(json.dumps(entry), encoding="utf-8")
-            record = PackageRecord.from_index_json(index, entry.get("size"), entry.get("sha256"), entry.get("md5"))
+            hashes = entry.get("sha256") or None, entry.get("md5") or None
+            record = PackageRecord.from_index_json(index, entry.get("size"), *hashes)
             address = addresses.get(entry["url"], entry["url"])
             records.append(RepoDataRecord(record, entry["fn"], address, entry.get("channel") or ""))
     return records
@@ -121,7 +149,7 @@ def records_of(data: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) 
 
 def _name_origins(prefix: Path, data: Sequence[Mapping[str, Any]]) -> None:
     """Say in conda-meta where packages come from; py-rattler noted the place of our download."""
-    origins = {str(entry["name"]): str(entry["url"]) for entry in data}
+    origins = {str(entry["name"]): str(entry.get("origin") or entry["url"]) for entry in data}
     for path in (prefix / "conda-meta").glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         record["url"] = origins[record["name"]]

@@ -31,9 +31,10 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
-from aienv_gui.environments.conda.backend import plan_of_files
 from aienv_gui.environments.conda.link import records_of
+from aienv_gui.environments.conda.locked import plan_of_files
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
+from aienv_gui.environments.files.text import expanded
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Former, Package, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv import backend as uv_backend
@@ -107,13 +108,13 @@ def channels_of(request: Request, sources: Sources) -> tuple[tuple[str, ...], tu
 def _beside(file: str, name: str) -> str:
     """A channel that is a folder beside the file, as an absolute path; anything else as it is."""
     if name.startswith((".", "~")) or os.path.isabs(name):  # noqa: PTH117 (a name such as conda-forge is no path)
-        return str((Path(file).parent / Path(name).expanduser()).resolve())
+        return str((Path(file).parent / expanded(name)).resolve())
     return name
 
 
 def channel_of(name: str) -> Channel:
     """A channel by name, address or folder."""
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     return Channel(folder.as_uri() if folder.is_absolute() else name)
 
 

@@ -1,8 +1,9 @@
-"""Which Python versions fit what an environment.yml says of Python. The solver has the last word: this one offers."""
+"""Which Python versions fit what a file says of Python. The solver has the last word: this one offers."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -10,7 +11,12 @@ CONDA_PYTHONS: Final = ("3.14", "3.13", "3.12", "3.11", "3.10")  # conda brings 
 _OLDER: Final = ("3.9", "3.8", "3.7", "3.6", "2.7")  # offered only where nothing newer fits
 _PATCHES: Final = 40  # more than any version has had
 _PYTHON: Final = re.compile(r"(?:[^\s:]+::)?python(?![\w.-])\s*(.*)")
-_TERM: Final = re.compile(r"(~=|[=!<>]?=|[<>]|)(\d+(?:\.\d+)*)(\.?\*)?")
+_TERM: Final = re.compile(r"(~=|[=!<>]?=|[<>]|)(\d{1,9}(?:\.\d{1,9})*)(\.?\*)?")
+
+
+def default_python() -> str:
+    """The Python version offered first: the application's own, for which there is an interpreter for certain."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def is_python(spec: str) -> bool:
@@ -19,21 +25,21 @@ def is_python(spec: str) -> bool:
 
 
 def suits(version: str, specs: Iterable[str]) -> bool:
-    """Whether some release of a Python version (``3.11``) fits all of the match specs.
+    """Whether some release of a Python version (``3.11``), or the release ``3.11.7``, fits all of the match specs.
 
     What cannot be read counts as fitting.
     """
-    major, minor = (int(number) for number in version.split(".")[:2])
+    major, minor, *exact = (int(number) for number in version.split(".")[:3])
     wanted = [_alternatives(spec) for spec in specs]
     return any(
         all(any(all(_fits((major, minor, patch), term) for term in terms) for terms in spec) for spec in wanted)
-        for patch in range(_PATCHES)
+        for patch in exact or range(_PATCHES)
     )
 
 
 def offered(specs: Sequence[str], own: str) -> tuple[str, ...]:
     """The Python versions of conda, and the application's `own`, that fit the match specs; none where none does."""
-    named = [match for spec in specs for match in re.findall(r"(?<![\d.])\d+\.\d+", spec)]
+    named = [match for spec in specs for match in re.findall(r"(?<![\d.])[23]\.\d{1,2}(?!\d)", spec)]
     found = [version for version in dict.fromkeys((*CONDA_PYTHONS, own, *named)) if suits(version, specs)]
     return tuple(found or [version for version in _OLDER if suits(version, specs)])
 

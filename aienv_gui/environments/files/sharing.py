@@ -1,13 +1,16 @@
-"""Writes what an environment holds as a file for another computer: the same packages, by version and by hash."""
+"""Writes what an environment holds as a file for another computer: the same packages, by version and by hash.
+
+No password or token of a private server gets into such a file.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,54 +18,43 @@ import yaml
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.storage import write_atomic
+from aienv_gui.core.storage import Folders, write_atomic
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.health.integrity import site_packages
-from aienv_gui.environments.manifest import Manifest, read_manifest
+from aienv_gui.environments.files.exact_files import (
+    NOT_SHARED,
+    ExactFiles,
+    exact_files,
+    manifest_of,
+    pip_names,
+)
+from aienv_gui.environments.files.platforms import this_subdir
+from aienv_gui.environments.files.text import public
+from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import Engine, Environment, Form
-
-_NOT_SHARED = frozenset({"pip", "setuptools", "wheel"})  # every environment has its own
-
-
-@dataclass(frozen=True, slots=True)
-class _CondaPackage:
-    name: str
-    version: str
-    url: str
-    md5: str
 
 
 def forms_of(environment: Environment, reporter: Reporter) -> tuple[Form, ...]:
     """The forms that suit an environment. Reads its ``aienv.json``; never raises."""
     reporter.checkpoint()
     if _is_conda(environment.prefix):
-        return (Form.ENVIRONMENT, Form.EXPLICIT)
-    if _pylock(environment):
-        return (Form.REQUIREMENTS, Form.PYLOCK, Form.ENVIRONMENT)
+        return (Form.ENVIRONMENT, Form.EXPLICIT, Form.CONDA_LOCK, Form.KIT)
+    if _lock_text(environment):
+        return (Form.REQUIREMENTS, Form.PYLOCK, Form.ENVIRONMENT, Form.KIT)
     return (Form.REQUIREMENTS, Form.ENVIRONMENT)
 
 
-def export(environment: Environment, form: Form, target: Path, reporter: Reporter) -> Path:
+def export(
+    environment: Environment, form: Form, target: Path, reporter: Reporter, folders: Folders | None = None
+) -> Path:
     """Write the file and return where it is. Reads the environment's metadata: well under a second.
 
-    Raises `Problem` where the form does not suit the environment or the disk does not let us write.
+    With `folders` the hashes that no index told are taken from the downloads. `kit.write_kit` writes the kit. Raises
+    `Problem` where the form does not suit the environment or the disk does not let us write.
     """
     reporter.checkpoint()
-    if not environment.prefix.is_dir():
-        raise Problem(
-            tr("{name} is no longer there.", name=environment.name),
-            cause=tr("Its folder {folder} was deleted or moved.", folder=environment.prefix),
-            cure=tr("Choose another environment."),
-            code="gone",
-        )
-    writers = {
-        Form.REQUIREMENTS: _requirements,
-        Form.ENVIRONMENT: _environment_yml,
-        Form.PYLOCK: _pylock,
-        Form.EXPLICIT: _explicit,
-    }
-    text = writers[form](environment)
+    check_there(environment)
+    text = text_of(environment, form, folders)
     if not text:
         raise Problem(
             tr("{name} cannot be written as {form}.", name=environment.name, form=form.value),
@@ -74,70 +66,206 @@ def export(environment: Environment, form: Form, target: Path, reporter: Reporte
     return target
 
 
-def _requirements(environment: Environment) -> str:
+def text_of(environment: Environment, form: Form, folders: Folders | None = None) -> str:
+    """What the file of a form holds; empty where there is nothing to write."""
+    writers: Mapping[Form, Callable[[Environment, ExactFiles], str]] = {
+        Form.REQUIREMENTS: _requirements,
+        Form.ENVIRONMENT: _environment_yml,
+        Form.PYLOCK: _pylock,
+        Form.EXPLICIT: _explicit,
+        Form.CONDA_LOCK: _conda_lock,
+    }
+    writer = writers.get(form)
+    return writer(environment, exact_files(environment, folders)) if writer is not None else ""
+
+
+def check_there(environment: Environment) -> None:
+    """Raise `Problem` where the environment was taken away meanwhile."""
+    if not environment.prefix.is_dir():
+        raise Problem(
+            tr("{name} is no longer there.", name=environment.name),
+            cause=tr("Its folder {folder} was deleted or moved.", folder=environment.prefix),
+            cure=tr("Choose another environment."),
+            code="gone",
+        )
+
+
+def _requirements(environment: Environment, exact: ExactFiles) -> str:
     """Versions and, where it is known what was installed, the hashes of every file published for that version."""
-    hashes = _hashes(_manifest(environment))
+    hashes = _hashes(manifest_of(environment), exact)
     lines = [_head(environment)]
     if not hashes:
         lines.append("# The hashes are not known: AIEnv did not build this environment.\n")
+    lines += _not_listed(exact) if hashes else []
     for package in sorted(environment.packages, key=lambda package: package.name):
         if hashes and package.name not in hashes:
-            continue  # the environment's own pip; a file with hashes must have them for every line
-        if not hashes and package.name in _NOT_SHARED:
+            continue  # a file with hashes must have them for every line
+        if not hashes and package.name in NOT_SHARED:
             continue
         parts = [f"{package.name}=={package.version}", *(f"--hash={digest}" for digest in hashes.get(package.name, ()))]
         lines.append(" \\\n    ".join(parts) + "\n")
     return "".join(lines)
 
 
-def _hashes(manifest: Manifest | None) -> dict[str, tuple[str, ...]]:
+def _hashes(manifest: Manifest | None, exact: ExactFiles) -> dict[str, tuple[str, ...]]:
     """Normalised package -> hashes: all that its lock names, so that the file serves other systems too."""
     if manifest is None or manifest.request.engine is not Engine.UV:
         return {}
     found: dict[str, tuple[str, ...]] = {
-        canonicalize_name(file.package): (f"sha256:{file.sha256}",) for file in manifest.files if file.sha256
+        canonicalize_name(file.package): (f"sha256:{file.sha256}",) for file in exact.by_pip if file.sha256
     }
-    for package in tomllib.loads(str((manifest.lock or {}).get("pylock", ""))).get("packages", ()):
-        entries = [*package.get("wheels", ()), *filter(None, (package.get("sdist"), package.get("archive")))]
-        digests = sorted({entry["hashes"]["sha256"] for entry in entries if entry.get("hashes", {}).get("sha256")})
+    for package in _parsed(str((manifest.lock or {}).get("pylock", ""))).get("packages", ()):
+        digests = sorted({entry["hashes"]["sha256"] for entry in _entries(package) if _has_hash(entry)})
         name = canonicalize_name(package["name"])
         if name in found and digests:
             found[name] = tuple(dict.fromkeys((*found[name], *(f"sha256:{digest}" for digest in digests))))
     return found
 
 
-def _environment_yml(environment: Environment) -> str:
+def _parsed(lock: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(lock)
+    except ValueError:  # written over by hand
+        return {}
+
+
+def _entries(package: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [*package.get("wheels", ()), *filter(None, (package.get("sdist"), package.get("archive")))]
+
+
+def _has_hash(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("hashes", {}).get("sha256"))
+
+
+def _environment_yml(environment: Environment, exact: ExactFiles) -> str:
     python = f"python={'.'.join(environment.python_version.split('.')[:2])}"
-    conda = _conda_packages(environment.prefix)
-    if conda:
-        by_conda = {canonicalize_name(package.name) for package in conda}
-        by_pip = [p for p in environment.packages if p.name in _pip_names(environment.prefix) - by_conda]
-        dependencies: list[Any] = [f"{package.name}={package.version}" for package in conda]
-        manifest = _manifest(environment)
+    if exact.conda:
+        by_conda = {canonicalize_name(package.name) for package in exact.conda}
+        by_pip = [p for p in environment.packages if p.name in pip_names(environment.prefix) - by_conda]
+        dependencies: list[Any] = [f"{package.name}={package.version}" for package in exact.conda]
+        manifest = manifest_of(environment)
         channels = list(manifest.request.channels) if manifest is not None else []
     else:
-        by_pip = [package for package in environment.packages if package.name not in _NOT_SHARED]
+        by_pip = [package for package in environment.packages if package.name not in NOT_SHARED]
         dependencies, channels = [python], []
     pins = [f"{package.name}=={package.version}" for package in by_pip]
     if pins:
         dependencies += [*(() if any(d.startswith("pip=") for d in dependencies) else ("pip",)), {"pip": pins}]
+    channels = [public(channel) for channel in channels]
     data = {"name": environment.name, "channels": channels or ["conda-forge"], "dependencies": dependencies}
     return _head(environment) + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
-def _pylock(environment: Environment) -> str:
-    """The lock that the environment was built from, or nothing where there is none."""
-    manifest = _manifest(environment)
+def _lock_text(environment: Environment) -> str:
+    """The lock that a pip environment was built from, or nothing where there is none."""
+    manifest = manifest_of(environment)
     return str((manifest.lock or {}).get("pylock", "")) if manifest is not None else ""
 
 
-def _explicit(environment: Environment) -> str:
-    """conda's own form of a lock: every file by address and hash; for the same system only."""
-    packages = _conda_packages(environment.prefix)
-    if not packages:
+def _pylock(environment: Environment, exact: ExactFiles) -> str:
+    """The lock it was built from, with the hash of every file that was installed."""
+    text = _lock_text(environment)
+    data = _parsed(text)
+    if not data:
         return ""
-    lines = [f"{_public(package.url)}#{package.md5}".rstrip("#") for package in packages]
-    return _head(environment) + "\n".join(["@EXPLICIT", *lines]) + "\n"
+    known = {file.filename: file.sha256 for file in exact.by_pip if file.sha256}
+    bare = False
+    for package in data.get("packages", ()):
+        for entry in _entries(package):
+            digest = known.get(re.split(r"[/\\]", str(entry.get("name") or entry.get("url") or entry.get("path")))[-1])
+            if not _has_hash(entry) and digest:
+                entry["hashes"], bare = {"sha256": digest}, True
+        if "wheels" in package and any(map(_has_hash, package["wheels"])):  # none may be without
+            package["wheels"] = [entry for entry in package["wheels"] if _has_hash(entry)]
+    body = _toml(data) if bare else text
+    return _head(environment) + "".join(_not_listed(exact)) + "".join(_only_here(exact)) + public(body)
+
+
+def _toml(data: Mapping[str, Any]) -> str:
+    """A lock as TOML: single values first, then a table a package."""
+    lines = [f"{key} = {_value(value)}" for key, value in data.items() if key != "packages"]
+    for package in data.get("packages", ()):
+        lines += ["", "[[packages]]", *(f"{key} = {_value(value)}" for key, value in package.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_value(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, bool | int | float | str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value.isoformat())  # a date
+
+
+def _explicit(environment: Environment, exact: ExactFiles) -> str:
+    """conda's own form of a lock: every file by address and hash; for the same system only."""
+    if not exact.conda:
+        return ""
+    lines = [f"# platform: {this_subdir()}", "@EXPLICIT"]
+    for package in exact.conda:
+        if package.url:
+            digest = f"sha256:{package.sha256}" if package.sha256 else package.md5
+            lines.append(f"{public(package.url)}#{digest}".rstrip("#"))
+    for file in exact.by_pip:  # as conda-lock writes it; conda itself takes it for a remark
+        digest = f" --hash=sha256:{file.sha256}" if file.sha256 else ""
+        lines.append(f"# pip {file.package} @ {public(file.url)}{digest}")
+    return _head(environment) + "".join(_not_listed(exact)) + "\n".join(lines) + "\n"
+
+
+def _conda_lock(environment: Environment, exact: ExactFiles) -> str:
+    """The lock of conda-lock (version 1), which mamba and micromamba install too; for this system."""
+    if not exact.conda:
+        return ""
+    platform = this_subdir()
+    packages = [
+        _locked(
+            package.name, package.version, "conda", package.url, package.md5, package.sha256, _needs(package.depends)
+        )
+        for package in exact.conda
+        if package.url
+    ]
+    packages += [_locked(file.package, file.version, "pip", file.url, "", file.sha256, {}) for file in exact.by_pip]
+    manifest = manifest_of(environment)
+    channels = [public(channel) for channel in manifest.request.channels] if manifest is not None else []
+    channels = channels or list(
+        dict.fromkeys(public(package.url).rsplit("/", 2)[0] for package in exact.conda if package.url)
+    )
+    digest = hashlib.sha256(json.dumps(packages, sort_keys=True).encode()).hexdigest()
+    data = {
+        "version": 1,
+        "metadata": {
+            "content_hash": {platform: digest},
+            "channels": [{"url": channel, "used_env_vars": []} for channel in channels],
+            "platforms": [platform],
+            "sources": ["environment.yml"],
+        },
+        "package": packages,
+    }
+    return _head(environment) + "".join(_not_listed(exact)) + yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def _locked(
+    name: str, version: str, manager: str, url: str, md5: str, sha256: str, needs: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "manager": manager,
+        "platform": this_subdir(),
+        "dependencies": needs,
+        "url": public(url),
+        "hash": {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value},
+        "category": "main",
+        "optional": False,
+    }
+
+
+def _needs(depends: tuple[str, ...]) -> dict[str, str]:
+    """What a package needs, name to version; without what the system brings (``__glibc``)."""
+    parts = [need.split(None, 1) for need in depends]
+    return {part[0]: part[1] if len(part) > 1 else "" for part in parts if part and not part[0].startswith("__")}
 
 
 def _head(environment: Environment) -> str:
@@ -146,49 +274,17 @@ def _head(environment: Environment) -> str:
     return f"# {name}: Python {environment.python_version}, written by AIEnv on {made}\n"
 
 
-def _manifest(environment: Environment) -> Manifest | None:
-    try:
-        return read_manifest(environment.prefix)
-    except (Problem, OSError, KeyError, TypeError, ValueError):
-        return None  # damaged: what is installed can be read all the same
+def _not_listed(exact: ExactFiles) -> list[str]:
+    """A line on what was installed by another program, of whose files nothing is known."""
+    unknown = ", ".join(exact.unknown)
+    return [f"# Not in this list, because another program installed it: {unknown}\n"] if unknown else []
+
+
+def _only_here(exact: ExactFiles) -> list[str]:
+    """A line on files that another computer does not have."""
+    local = ", ".join(file.package for file in exact.by_pip if file.url.startswith("file:"))
+    return [f"# From files of this computer, which an offline kit takes along: {local}\n"] if local else []
 
 
 def _is_conda(prefix: Path) -> bool:
     return (prefix / "conda-meta").is_dir()
-
-
-def _conda_packages(prefix: Path) -> tuple[_CondaPackage, ...]:
-    """What conda installed, by name; records that cannot be read are left out."""
-    found: list[_CondaPackage] = []
-    for file in sorted((prefix / "conda-meta").glob("*.json")):
-        record = _record(file)
-        if isinstance(record.get("name"), str) and isinstance(record.get("version"), str):
-            url, md5 = str(record.get("url") or ""), str(record.get("md5") or "")
-            found.append(_CondaPackage(record["name"], record["version"], url, md5))
-    return tuple(sorted(found, key=lambda package: package.name))
-
-
-def _public(url: str) -> str:
-    """An address without the password or token of a private channel."""
-    return re.sub(r"/t/[^/]+/", "/", re.sub(r"(?<=://)[^/\s]*@", "", url))
-
-
-def _record(file: Path) -> Mapping[str, Any]:
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _pip_names(prefix: Path) -> set[str]:
-    """Normalised names of what pip or uv installed into a conda environment."""
-    infos: Iterable[Path] = (info for site in site_packages(prefix) for info in site.glob("*.dist-info"))
-    return {canonicalize_name(info.name.split("-")[0]) for info in infos if _installer(info) != "conda"}
-
-
-def _installer(info: Path) -> str:
-    try:
-        return (info / "INSTALLER").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

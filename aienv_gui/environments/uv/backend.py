@@ -28,6 +28,7 @@ from aienv_gui.environments.interpreters import BaseInterpreter, full_version, i
 from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import Former, PackageProgress, PackageState, Plan, PlannedFile, Request, Sources
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
+from aienv_gui.environments.uv.locked import locked
 from aienv_gui.environments.uv.pylock import unpacked_bytes
 from aienv_gui.environments.uv.resolve import Resolution, choose_interpreter, measured, remarks, resolve
 
@@ -45,15 +46,13 @@ class UvBackend:
         self, request: Request, sources: Sources, folders: Folders, reporter: Reporter, former: Former | None = None
     ) -> Plan:
         interpreter = choose_interpreter(request.python)
-        resolution = resolve(
-            request,
-            request.requirements,
-            interpreter,
-            sources,
-            folders,
-            reporter,
-            preferred=former.packages if former is not None else (),
-        )
+        if request.lock:
+            resolution = locked(request, interpreter)
+        else:
+            preferred = former.packages if former is not None else ()
+            resolution = resolve(
+                request, request.requirements, interpreter, sources, folders, reporter, preferred=preferred
+            )
         reporter.status(tr("Adding up sizes"))
         files = measured(resolution.files, sources, folders)
         notes = (*resolution.notes, *remarks(request, files))

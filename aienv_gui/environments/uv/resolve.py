@@ -159,7 +159,7 @@ class _Resolver:
         try:
             found = self._run(variant, only_wheels=True)
         except Problem as problem:
-            if problem.code != "source_only":
+            if problem.code != "source_only" or ":all:" in self.request.only_binary:
                 raise
             found = self._run(variant, only_wheels=False)
         return replace(found, notes=note)
@@ -177,11 +177,16 @@ class _Resolver:
                 excludes = Path(folder) / "excludes.txt"
                 excludes.write_text("\n".join(self.excluded) + "\n", encoding="utf-8")
                 command += ["--excludes", excludes]
+            only_wheels = only_wheels and ":all:" not in self.request.no_binary
             command += ["--only-binary", ":all:"] if only_wheels else []
             if self.preferred:  # uv keeps to the versions in the file that it is about to write
                 found = Path(folder) / "pylock.toml"
                 found.write_text(_as_lock(self.preferred), encoding="utf-8")
                 command += ["--output-file", found]
+            command += ["--prerelease", "allow"] if self.request.prereleases else []
+            for option, names in (("--only-binary", self.request.only_binary), ("--no-binary", self.request.no_binary)):
+                for name in names:
+                    command += [option, name]
             command += [*variant.arguments, *source_arguments(self.sources), asked]
             outcome = run_uv(
                 command,
@@ -261,7 +266,7 @@ def _hosts(urls: Sequence[str]) -> str:
 def remarks(request: Request, files: Sequence[PlannedFile]) -> Iterator[Text]:
     """What the user should know about the files."""
     file_name = Path(request.source_file).name
-    if request.no_index:
+    if request.no_index and not request.lock:
         yield tr("{file} wants no package index: only folders and pages with packages are used.", file=file_name)
     elif request.index_url:
         yield tr(

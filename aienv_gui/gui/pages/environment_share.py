@@ -21,6 +21,8 @@ _WORDS: Final = {
     Form.ENVIRONMENT: tr("List for conda and AIEnv (environment.yml)"),
     Form.PYLOCK: tr("Exact lock for pip and uv (pylock.toml)"),
     Form.EXPLICIT: tr("Exact lock for conda (explicit list)"),
+    Form.CONDA_LOCK: tr("Exact lock for conda-lock, mamba and AIEnv (conda-lock.yml)"),
+    Form.KIT: tr("Offline kit: a folder with the lock and every file"),
 }
 
 
@@ -68,26 +70,46 @@ class ShareButton(Button):
         for form in self.forms:
             action = menu.addAction(str(_WORDS[form]))
             action.triggered.connect(partial(self._ask_where, form))
+        if Form.KIT not in self.forms:
+            menu.addAction(str(tr("Offline kit (of environments that AIEnv built)"))).setEnabled(False)
         menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
     def _ask_where(self, form: Form) -> None:
-        dialog = QFileDialog(self.window(), str(tr("Save as")))
+        kit = form is Form.KIT
+        dialog = QFileDialog(self.window(), str(tr("Choose the folder for the kit") if kit else tr("Save as")))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.selectFile(form.value)
+        if kit:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+            dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        else:
+            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+            dialog.selectFile(form.value)
         dialog.fileSelected.connect(partial(self.save, form))
         dialog.open()
 
     def save(self, form: Form, file: str) -> None:
-        """Write the environment that is shown to `file`, in the background."""
+        """Write the environment that is shown to `file` (a kit: as a new folder in it), in the background."""
         environment = self._environment
         if environment is None:
             return
-        title = tr("Share {name}", name=environment.name)
-        job = self._services.jobs.start(title, environment_work.export, environment, form, Path(file), quiet=True)
+        start, folders = self._services.jobs.start, self._services.folders
+        if form is Form.KIT:  # long: it shows among the activities
+            settings = environment_work.SourceSettings.of(self._services.settings)
+            title = tr("Offline kit of {name}", name=environment.name)
+            job = start(title, environment_work.write_kit, environment, Path(file), settings, folders)
+        else:
+            title = tr("Share {name}", name=environment.name)
+            job = start(title, environment_work.export, environment, form, Path(file), folders, quiet=True)
         self._exports[job] = environment.prefix
         job.succeeded.connect(self._on_written)
         job.failed.connect(self._on_failed)
+        job.cancelled.connect(self._on_cancelled)
+
+    @Slot()
+    def _on_cancelled(self) -> None:
+        job = self.sender()
+        assert isinstance(job, Job)
+        self._exports.pop(job, None)
 
     @Slot(object)
     def _on_written(self, file: object) -> None:

@@ -15,11 +15,13 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import snapshots, transaction
 from aienv_gui.environments.change import plan_change, plan_copy
 from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.file_reading import read_file
+from aienv_gui.environments.files.sharing import export
 from aienv_gui.environments.health.integrity import site_packages, verify
 from aienv_gui.environments.manifest import read_manifest
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import default_python
-from aienv_gui.environments.records import Change, Difference, Engine, Environment, Maker, Request, Sources
+from aienv_gui.environments.records import Change, Difference, Engine, Environment, Form, Maker, Request, Sources
 from aienv_gui.environments.uv.command import uv_program
 from tests.fakes.damages import Damage, plant
 from tests.fakes.index.server import LocalIndex
@@ -282,3 +284,17 @@ def test_what_is_in_use_is_left_alone(sources: Sources, folders: Folders) -> Non
     finally:
         program.communicate(b"\n")
     assert versions(environment) == versions(read_environment(environment.prefix, Maker.AIENV))
+
+
+def test_what_was_built_from_a_lock_can_be_changed(sources: Sources, folders: Folders, tmp_path: Path) -> None:
+    first = built(sources, folders, "colours")
+    lock = export(first, Form.PYLOCK, tmp_path / "pylock.toml", Silent())
+    request = read_file(lock, name="second").request
+    second = transaction.build(make_plan(request, sources, folders, Silent()), sources, folders, Silent())
+    make_wheel(tmp_path / "served", "paint", "2.9")
+    planned = plan_change(second, Change(add=("brush",)), sources, folders, Silent())
+    assert planned.differences == (Difference("brush", "", "7.0"),)
+    assert planned.plan.request.lock == ""
+    assert planned.plan.request.requirements == ("colours", "brush")
+    third = transaction.change(planned, sources, folders, Silent())
+    assert versions(third) == {**versions(first), "brush": "7.0"}

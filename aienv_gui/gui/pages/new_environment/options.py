@@ -132,6 +132,9 @@ class OptionsStep(StepView):
         self.engine_words.setVisible(only_conda)
         if only_conda and asked is not None and draft.file is not None:
             self.engine_words.say(tr("{file} names conda packages.", file=draft.file.name))
+        elif len(wizard.engines) == 1 and draft.file is not None:
+            self.engine_words.setVisible(True)
+            self.engine_words.say(tr("{file} names exact files for pip.", file=draft.file.name))
         self.python.clear()
         for version in wizard.pythons:
             self.python.addItem(f"Python {version}", version)
@@ -186,7 +189,10 @@ class OptionsStep(StepView):
         assert self.wizard is not None
         fault = self.wizard.extra_fault
         self._mark(self.extra, self.extra_words, fault)
-        if fault is None:
+        self.extra.setEnabled(not self.wizard.locked)
+        if self.wizard.locked:
+            self.extra_words.say(tr("The file names exact files and is built exactly so; add packages afterwards."))
+        elif fault is None:
             self.extra_words.say(tr("Separate several with commas."))
 
     def _mark(self, field: QLineEdit, words: Label, fault: Problem | None) -> None:

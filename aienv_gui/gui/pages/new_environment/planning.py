@@ -20,6 +20,7 @@ from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.package_rows import Column, RowsTable, planned_size
 from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.gui.widgets.remarks_view import RemarksView
 
 CHANGE: Final = "change_options"  # the name of the action that leads back to step 2
 
@@ -70,6 +71,8 @@ class PlanStep(StepView):
         column.addWidget(figures)
         self._notes = Label(parent=self._result)
         column.addWidget(self._notes)
+        self.remarks = RemarksView(services, self._result)
+        column.addWidget(self.remarks)
         self.table = RowsTable(
             services,
             (
@@ -141,6 +144,7 @@ class PlanStep(StepView):
         else:
             self._fits.set_state("bad", tr("Does not fit"))
         self._show_notes(plan)
+        self.remarks.show_remarks(self.wizard.draft.remarks if self.wizard is not None else ())
         self.table.set_rows(plan.files)
         self._result.show()
         self.changed.emit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -11,17 +11,22 @@ from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFileDialog, QGridL
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr, tr_count
-from aienv_gui.environments.records import Request
+from aienv_gui.environments.records import Lock
 from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import Scroller, StepView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.gui.widgets.remarks_view import RemarksView
 from aienv_gui.gui.words import say
+
+if TYPE_CHECKING:
+    from aienv_gui.environments.file_reading import FileReading
 
 _COLUMNS: Final = 2
 _FILE: Final = "file"
+_PATTERNS: Final = "*.txt *.in *.yml *.yaml *.toml *.lock kit.json"
 
 
 class PurposeStep(StepView):
@@ -37,6 +42,8 @@ class PurposeStep(StepView):
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._choose_file)
         self.column.addWidget(self._problem)
+        self.remarks = RemarksView(services, self)
+        self.column.addWidget(self.remarks)
         scroller = Scroller(self)
         self._grid = QGridLayout()
         self._grid.setSpacing(8)
@@ -97,8 +104,18 @@ class PurposeStep(StepView):
         assert self.wizard is not None
         asked, file = self.wizard.draft.asked, self.wizard.draft.file
         if asked is None or file is None:
-            return tr("A requirements.txt or an environment.yml. Choose it, or drop it here.")
+            return tr(
+                "A requirements.txt, environment.yml, pyproject.toml, a lock (pylock.toml, conda-lock.yml, pixi.lock) "
+                "or an offline kit. Choose it, or drop it here."
+            )
         count = len(asked.requirements) + len(asked.pip_requirements)
+        if asked.lock == Lock.KIT:
+            return tr_count(
+                "The kit {name} holds {count} package.",
+                "The kit {name} holds {count} packages.",
+                count=count,
+                name=asked.name,
+            )
         return tr_count("{file} names {count} package.", "{file} names {count} packages.", count=count, file=file.name)
 
     def _show_choice(self) -> None:
@@ -110,6 +127,7 @@ class PurposeStep(StepView):
             card.setChecked(identity == chosen)
         self._group.setExclusive(True)
         self._cards[_FILE].describe(self._file_words())
+        self.remarks.show_remarks(draft.remarks)
 
     @Slot(QAbstractButton)
     def _on_clicked(self, card: QAbstractButton) -> None:
@@ -131,7 +149,7 @@ class PurposeStep(StepView):
             self._dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
             self._dialog.fileSelected.connect(self._on_file)
         say(self._dialog, "setWindowTitle", tr("Choose a file that lists packages"))
-        self._dialog.setNameFilters([f"{tr('Lists of packages')} (*.txt *.in *.yml *.yaml)", f"{tr('All files')} (*)"])
+        self._dialog.setNameFilters([f"{tr('Lists of packages')} ({_PATTERNS})", f"{tr('All files')} (*)"])
         self._dialog.open()
 
     @Slot(str)
@@ -139,11 +157,11 @@ class PurposeStep(StepView):
         self.use_file(Path(file))
 
     @Slot(object)
-    def _on_read(self, asked: Request) -> None:
+    def _on_read(self, reading: FileReading) -> None:
         if not self.is_current() or self.wizard is None or self._path is None:
             return
         self._job = None
-        self.wizard.use_file(self._path, asked)
+        self.wizard.use_file(self._path, reading.request, reading.remarks)
         self._show_choice()
         self.changed.emit()
 

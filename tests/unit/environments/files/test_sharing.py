@@ -99,14 +99,14 @@ def test_a_conda_environment_is_shared_as_list_and_as_exact_lock(folders: Folder
         sources = Sources(channels=(server.url,))
         request = Request("first", Engine.CONDA, MINOR, ("colours",), channels=(server.url,))
         built = transaction.build(make_plan(request, sources, folders, Silent()), sources, folders, Silent())
-        assert sharing.forms_of(built, Silent()) == (Form.ENVIRONMENT, Form.EXPLICIT)
+        assert sharing.forms_of(built, Silent()) == (Form.ENVIRONMENT, Form.EXPLICIT, Form.CONDA_LOCK, Form.KIT)
         file = sharing.export(built, Form.ENVIRONMENT, tmp_path / "environment.yml", Silent())
         again = make_plan(request_of_file(file, name="again"), sources, folders, Silent())
         explicit = sharing.export(built, Form.EXPLICIT, tmp_path / "list.txt", Silent()).read_text().splitlines()
     installed = {(package.name, package.version) for package in built.packages}
     assert {(file.package, file.version) for file in again.files} == installed
-    assert explicit[1] == "@EXPLICIT"
-    assert {line.split("#")[0] for line in explicit[2:]} == {file.url for file in again.files}
+    assert explicit[2] == "@EXPLICIT"
+    assert {line.split("#")[0] for line in explicit[3:]} == {file.url for file in again.files}
 
 
 def test_secrets_of_a_channel_are_not_shared(tmp_path: Path) -> None:
@@ -122,4 +122,8 @@ def test_secrets_of_a_channel_are_not_shared(tmp_path: Path) -> None:
     (prefix / "conda-meta" / "broken.json").write_text("{", encoding="utf-8")
     environment = read_environment(prefix)
     text = sharing.export(environment, Form.EXPLICIT, tmp_path / "list.txt", Silent()).read_text()
-    assert text.splitlines()[2:] == ["https://c.example/ch/colours-3.1.conda#ab"]
+    assert text.splitlines()[3:] == ["https://c.example/ch/colours-3.1.conda#ab"]
+    locked = sharing.export(environment, Form.CONDA_LOCK, tmp_path / "conda-lock.yml", Silent()).read_text()
+    assert "https://c.example/ch/colours-3.1.conda" in locked
+    assert "word" not in locked
+    assert "tk-123" not in locked
