@@ -14,7 +14,7 @@ from typing import Final
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from aienv_gui.core.errors import Problem
+from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import UNREACHABLE
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
@@ -32,7 +32,7 @@ from aienv_gui.environments.health import conda_integrity, integrity
 from aienv_gui.environments.installed import Installed, conda_records, installed_packages
 from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.ownership import check_ours, manifest_of
-from aienv_gui.environments.packages import package_facts
+from aienv_gui.environments.packages import PackageFacts, package_facts
 from aienv_gui.environments.plan import make_plan, plan_of_lock
 from aienv_gui.environments.records import (
     Change,
@@ -203,16 +203,27 @@ def _check_removed(environment: Environment, change: Change, plan: Plan, reporte
     kept = {name_of(name) for name in change.remove} & planned
     if not kept:
         return
-    for fact in package_facts(environment, reporter):
-        if canonicalize_name(fact.name) in kept:
-            going = {name_of(name) for name in change.remove}
-            needing = [name for name in fact.required_by if canonicalize_name(name) not in going]
-            raise Problem(
-                tr("{package} cannot be removed.", package=fact.name),
-                cause=tr("It is needed by {packages}.", packages=", ".join(needing) or fact.name),
-                cure=tr("Remove these too, or leave it where it is."),
-                code="needed",
-            )
+    facts: dict[str, PackageFacts] = {
+        canonicalize_name(fact.name): fact for fact in package_facts(environment, reporter)
+    }
+    going = {name_of(name) for name in change.remove}
+    first = min(kept & facts.keys(), default=None)
+    if first is None:
+        return
+    needing = {canonicalize_name(name) for name in facts[first].required_by} - going
+    everything, waiting = set(going), list(going)
+    while waiting:  # and what needs what needs it
+        fact = facts.get(waiting.pop())
+        more = {canonicalize_name(name) for name in fact.required_by} - everything if fact is not None else set()
+        everything |= more
+        waiting += more
+    raise Problem(
+        tr("{package} cannot be removed.", package=facts[first].name),
+        cause=tr("It is needed by {packages}.", packages=", ".join(sorted(needing)) or first),
+        cure=tr("Remove these too, or leave it where it is."),
+        actions=(Action("remove_packages", tr("Remove these too"), ",".join(sorted(everything))),) if needing else (),
+        code="needed",
+    )
 
 
 def _differences(

@@ -15,6 +15,7 @@ from aienv_gui.core.storage import Folders, free_bytes
 from aienv_gui.core.wording import Text, size, tr
 from aienv_gui.environments.download import cached, local_path
 from aienv_gui.environments.records import DiskNeed, Plan, PlannedFile
+from aienv_gui.environments.uv import python_builds
 
 # What an environment takes that shares all its packages' files with the store: folders, commands, lists of files.
 _OWN_SHARE: Final = 0.02
@@ -35,9 +36,14 @@ def disk_needs(
     """
     device = device or _device
     sources = sum(file.size_bytes or 0 for file in plan.files if _is_source(file))
+    python = python_builds.unpacked_bytes(plan.python_build) if plan.python_build is not None else 0
     copied = 0 if shares_files(folders, device=device) else plan.installed_bytes
     parts = (
-        (folders.environments, tr("the environment"), _OWN_BYTES + round(_OWN_SHARE * plan.installed_bytes) + copied),
+        (
+            folders.environments,
+            tr("the environment"),
+            _OWN_BYTES + round(_OWN_SHARE * plan.installed_bytes) + copied + python,
+        ),
         (
             folders.cache,
             tr("the store of downloads"),

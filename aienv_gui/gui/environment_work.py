@@ -35,7 +35,6 @@ from aienv_gui.hardware.readings import NvidiaState
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
-    from aienv_gui.environments.disk_use import DiskUse
     from aienv_gui.environments.file_reading import FileReading
     from aienv_gui.environments.kernels import Kernel, RemovedKernel
     from aienv_gui.environments.launchers.opening import Opened
@@ -276,6 +275,13 @@ def with_actions(problem: Problem, actions: tuple[Action, ...]) -> Problem:
     )
 
 
+def with_retry(problem: Problem) -> Problem:
+    """The same problem with a button to try again, where it has none."""
+    if any(action.name == "retry" for action in problem.actions):
+        return problem
+    return with_actions(problem, (*problem.actions, Action("retry", tr("Try again"))))
+
+
 def build(planned: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> Environment:
     """Build what was planned."""
     from aienv_gui.environments import transaction
@@ -320,13 +326,6 @@ def check_every_byte(
     from aienv_gui.environments.health import validation
 
     return validation.validate(environment, folders, reporter, machine=cards.machine, every_byte=True)
-
-
-def measure(prefix: Path, reporter: Reporter) -> DiskUse:
-    """Add up what an environment takes on the disk."""
-    from aienv_gui.environments import disk_use
-
-    return disk_use.measure(prefix, reporter)
 
 
 def package_facts(environment: Environment, reporter: Reporter) -> tuple[PackageFacts, ...]:

@@ -75,7 +75,7 @@ def test_the_list_holds_our_own_environment_and_those_we_made(driver: WizardDriv
     assert names(driver)[:2] == ["AIEnv", "mine"]
     assert driver.page.rows.current == environments.built_in  # something is selected at once
     assert driver.page.details.environment == environments.built_in
-    assert not driver.page.details.delete.isVisible()  # never the application's own
+    assert not driver.page.details.more.delete.isVisible()  # never the application's own
 
 
 def test_the_filter_looks_at_names_packages_and_places(driver: WizardDriver) -> None:
@@ -95,9 +95,9 @@ def test_details_say_what_is_in_an_environment(driver: WizardDriver, mine: Path)
     assert details.environment.prefix == mine
     words = {label.text() for label in details.findChildren(QLabel)}
     assert {"mine", str(mine), "PyTorch 2.13.0", "CPU only", "never"} <= words
-    assert details.packages.shown_rows == 2
-    driver.write(details.search, "num")
-    assert details.packages.shown_rows == 1
+    assert details.packages.list.shown_rows == 2
+    driver.write(details.packages.search, "num")
+    assert details.packages.list.shown_rows == 1
     pattern = re.compile(r"^[\d.]+ [kMG]?B")
     driver.qtbot.waitUntil(
         lambda: any(pattern.match(label.text()) for label in details.findChildren(QLabel)), timeout=PATIENCE_MS
@@ -106,14 +106,14 @@ def test_details_say_what_is_in_an_environment(driver: WizardDriver, mine: Path)
 
 def test_an_environment_is_deleted_after_a_question(driver: WizardDriver, mine: Path, folders: Folders) -> None:
     driver.session.services.navigator.open("environments", mine)
-    driver.click(driver.page.details.delete)
+    driver.page.details.more.delete.trigger()
     question = driver.page.findChild(Question)
     assert question is not None
     assert "2 packages" in "".join(label.text() for label in question.findChildren(QLabel))
     assert mine.exists()  # nothing happens before the answer
     question.reject()
     assert mine.exists()
-    driver.click(driver.page.details.delete)
+    driver.page.details.more.delete.trigger()
     question = next(q for q in driver.page.findChildren(Question) if q.isVisible())
     yes = next(b for b in question.findChildren(QPushButton) if b.text() == "Delete")
     driver.click(yes)
@@ -135,9 +135,10 @@ def test_a_deletion_that_takes_long_is_not_taken_for_one_from_outside(
             assert swept.wait(60)
         original(folder)
 
-    monkeypatch.setattr(transaction, "remove", slowly)
     driver.session.services.navigator.open("environments", mine)
-    driver.click(driver.page.details.delete)
+    driver.settle()  # else the look that the page begins may be the one that sweeps
+    monkeypatch.setattr(transaction, "remove", slowly)
+    driver.page.details.more.delete.trigger()
     question = next(q for q in driver.page.findChildren(Question) if q.isVisible())
     driver.click(next(b for b in question.findChildren(QPushButton) if b.text() == "Delete"))
     try:
@@ -173,7 +174,7 @@ def test_a_deletion_that_fails_is_told_where_it_was_asked(
     monkeypatch.setattr(environment_work, "delete", refuse)
     driver.session.services.navigator.open("environments", mine)
     details = driver.page.details
-    driver.click(details.delete)
+    details.more.delete.trigger()
     question = driver.page.findChild(Question)
     assert question is not None
     driver.click(next(b for b in question.findChildren(QPushButton) if b.text() == "Delete"))
@@ -184,7 +185,7 @@ def test_a_deletion_that_fails_is_told_where_it_was_asked(
         timeout=PATIENCE_MS,
     )
     driver.settle()
-    assert details.delete.isEnabled()
+    assert details.more.delete.isEnabled()
     assert mine.exists()
 
 
@@ -196,7 +197,7 @@ def test_a_broken_environment_says_why(driver: WizardDriver, mine: Path) -> None
     driver.session.services.navigator.open("environments", mine)
     driver.qtbot.waitUntil(lambda: driver.page.details.badge.text() == "Broken", timeout=PATIENCE_MS)
     assert not driver.page.details.validate.isEnabled()
-    assert driver.page.details.delete.isEnabled()  # the way out stays
+    assert driver.page.details.more.delete.isEnabled()  # the way out stays
 
 
 def test_kept_verdicts_are_shown_with_their_date(driver: WizardDriver, mine: Path, folders: Folders) -> None:
@@ -208,7 +209,7 @@ def test_kept_verdicts_are_shown_with_their_date(driver: WizardDriver, mine: Pat
     driver.session.services.navigator.open("environments", mine)
     details = driver.page.details
     driver.qtbot.waitUntil(lambda: details.badge.text() == "Problems", timeout=PATIENCE_MS)
-    assert details.verdicts.verdicts == (good, verdict)
+    assert details.health.verdicts.verdicts == (good, verdict)
     assert any(label.text().startswith(time.strftime("%Y-")) for label in details.findChildren(QLabel))
 
 
@@ -247,12 +248,12 @@ def test_validation_of_one_does_not_mix_with_another(
     services.navigator.open("environments", mine)
     details = driver.page.details
     driver.click(details.validate)
-    driver.qtbot.waitUntil(lambda: details.verdicts.verdicts == (first,), timeout=PATIENCE_MS)
+    driver.qtbot.waitUntil(lambda: details.health.verdicts.verdicts == (first,), timeout=PATIENCE_MS)
     assert not details.validate.isEnabled()
-    assert not details.delete.isEnabled()
+    assert not details.more.delete.isEnabled()
     assert services.environments.built_in is not None
     driver.page.rows.select(services.environments.built_in.prefix)
-    assert details.verdicts.verdicts == ()
+    assert details.health.verdicts.verdicts == ()
     assert details.validate.isEnabled()
     released.write_text("", encoding="utf-8")
     driver.page.rows.select(mine)
@@ -395,7 +396,7 @@ def test_an_environment_with_a_training_in_it_is_not_deleted(
     monkeypatch.setattr(runs, "items", (live,))
     driver.session.services.navigator.open("environments", mine)
     details = driver.page.details
-    driver.click(details.delete)
+    details.more.delete.trigger()
     assert driver.page.findChild(Question) is None
     shown = " ".join(label.text() for label in details.findChildren(QLabel) if label.isVisible())
     assert "“digits” runs in it" in shown

@@ -17,8 +17,9 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.storage import Folders
+from aienv_gui.environments.manifest import Manifest, write_manifest
 from aienv_gui.environments.recipes import default_python
-from aienv_gui.environments.records import Environment, Maker, PackageState
+from aienv_gui.environments.records import Engine, Environment, Maker, PackageState, Request
 from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.planning import CHANGE
@@ -117,7 +118,7 @@ def test_whole_way_from_a_template_to_a_validated_environment(driver: WizardDriv
 
     driver.qtbot.waitUntil(selected, timeout=PATIENCE_MS)
     assert driver.page.details.badge.text() == "Healthy"
-    assert driver.page.details.delete.isVisible()
+    assert driver.page.details.more.delete.isVisible()
 
 
 @pytest.mark.slow
@@ -177,7 +178,9 @@ def test_a_file_of_another_kind_that_is_dropped_is_refused_with_words(driver: Wi
 
 
 def test_a_name_is_checked_while_it_is_typed(driver: WizardDriver, folders: Folders) -> None:
-    (folders.environments / "taken").mkdir(parents=True)
+    taken = folders.environments / "some-folder"
+    taken.mkdir(parents=True)
+    write_manifest(taken, Manifest(Request("taken", Engine.UV, default_python(), ()), built=0.0, build="test"))
     driver.open()
     driver.choose("empty")
     driver.wait_for_next()

@@ -13,7 +13,7 @@ from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments.records import Environment, Unfinished
 from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
-from aienv_gui.gui.pages.environment_details import EnvironmentDetails
+from aienv_gui.gui.pages.environment_parts.details import EnvironmentDetails
 from aienv_gui.gui.pages.lost_kernels import LostKernels
 from aienv_gui.gui.pages.new_environment.frame import NewEnvironment
 from aienv_gui.gui.services import Services
@@ -48,17 +48,24 @@ class Banner(Card):
 
 
 class UnfinishedBanner(Banner):
-    """An interrupted build, with what can be done about it."""
+    """An interrupted build or change, with what can be done about it."""
 
     def __init__(self, unfinished: Unfinished, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.unfinished = unfinished
         name = unfinished.request.name
-        self.words.say(tr("The build of “{name}” was interrupted. What was downloaded is still there.", name=name))
         self.resume = self.add(Button(tr("Resume"), icon="play", parent=self))
         self.discard = self.add(Button(tr("Discard"), parent=self))
-        say(self.resume, "setAccessibleName", tr("Resume the build of {name}", name=name))
-        say(self.discard, "setAccessibleName", tr("Discard the build of {name}", name=name))
+        if unfinished.replacing is None:
+            self.words.say(tr("The build of “{name}” was interrupted. What was downloaded is still there.", name=name))
+            say(self.resume, "setAccessibleName", tr("Resume the build of {name}", name=name))
+            say(self.discard, "setAccessibleName", tr("Discard the build of {name}", name=name))
+        else:
+            self.words.say(
+                tr("The change of “{name}” was interrupted; the environment is as it was before.", name=name)
+            )
+            say(self.resume, "setAccessibleName", tr("Resume the change of {name}", name=name))
+            say(self.discard, "setAccessibleName", tr("Discard the change of {name}", name=name))
 
 
 class EnvironmentsPage(Page):
@@ -246,6 +253,8 @@ class EnvironmentsPage(Page):
             return
         if current is not None:
             self._show(current)
+        elif before is not None and self.details.works_on(before.prefix):
+            self._wanted = before.prefix  # it is away for the moment in which another takes its place
         elif before is not None and not self._is_our_doing(before.prefix) and environments.get(before.prefix) is None:
             self.details.forget()
             self._say_gone(before)
@@ -344,8 +353,11 @@ class EnvironmentsPage(Page):
         banner = self._banner_of(self.sender())
         banner.setEnabled(False)
         unfinished = banner.unfinished
+        name = unfinished.request.name
         job = self.services.jobs.start(
-            tr("Discard the build of {name}", name=unfinished.request.name),
+            tr("Discard the build of {name}", name=name)
+            if unfinished.replacing is None
+            else tr("Discard the change of {name}", name=name),
             environment_work.discard,
             unfinished,
             self.services.folders,

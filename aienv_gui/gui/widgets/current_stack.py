@@ -19,7 +19,7 @@ class CurrentStack(QStackedWidget):
 
     def minimumSizeHint(self) -> QSize:
         page = self.currentWidget()
-        return page.minimumSizeHint() if page is not None else super().minimumSizeHint()
+        return page.minimumSizeHint().expandedTo(page.minimumSize()) if page is not None else super().minimumSizeHint()
 
     def hasHeightForWidth(self) -> bool:
         # Else a scroll area around it gives each page its preferred height, not the least it can do with.

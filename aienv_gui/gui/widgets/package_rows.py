@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
     QRectF,
@@ -15,9 +17,10 @@ from PySide6.QtCore import (
     QSortFilterProxyModel,
     Qt,
     QTimer,
+    Signal,
     Slot,
 )
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -36,6 +39,8 @@ Index = QModelIndex | QPersistentModelIndex
 
 SORT_ROLE: Final = Qt.ItemDataRole.UserRole
 PROGRESS_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+_SIZE: Final = 2  # the column of a build's sizes
+_SIZE_FROM: Final = 460  # pixels of the view from which it is shown
 _REPAINT_MS: Final = 80  # a build reports hundreds of changes a second
 
 STATE_WORDS: Final[dict[PackageState, Text]] = {
@@ -127,10 +132,21 @@ class RowsModel(QAbstractTableModel):
 
 
 class RowsTable(QTableView):
-    """A read-only table of `columns`; sorted by a click on a header, filtered with `set_filter` on the first column."""
+    """A read-only table of `columns`; sorted by a click on a header, filtered with `set_filter` on the first column.
+
+    With `several` more than one row can be selected. `picked` is emitted whenever the selection changes.
+    """
+
+    picked = Signal()
 
     def __init__(
-        self, services: Services, columns: Sequence[Column], name: Text, parent: QWidget | None = None
+        self,
+        services: Services,
+        columns: Sequence[Column],
+        name: Text,
+        parent: QWidget | None = None,
+        *,
+        several: bool = False,
     ) -> None:
         super().__init__(parent)
         self.rows_model = RowsModel(columns, services, self)
@@ -143,7 +159,9 @@ class RowsTable(QTableView):
         say(self, "setAccessibleName", name)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        modes = QAbstractItemView.SelectionMode
+        self.setSelectionMode(modes.ExtendedSelection if several else modes.SingleSelection)
+        self.selectionModel().selectionChanged.connect(self._on_selected)
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -162,6 +180,39 @@ class RowsTable(QTableView):
 
     def set_rows(self, rows: Iterable[Any]) -> None:
         self.rows_model.set_rows(rows)
+
+    def replace_rows(self, rows: Iterable[Any], key: Callable[[Any], object]) -> None:
+        """As `set_rows`; what was selected stays so where a row of the same key is there, and the view where it is."""
+        selected = {key(row) for row in self.selected_rows()}
+        at = self.verticalScrollBar().value()
+        current = self.currentIndex().row()
+        self.rows_model.set_rows(rows)
+        self.select(lambda row: key(row) in selected, current)
+        self.verticalScrollBar().setValue(at)
+
+    def select(self, wanted: Callable[[Any], bool], current: int = -1) -> None:
+        """Select exactly the rows that are wanted; the keyboard goes to the row number `current` as shown."""
+        model, flags = self.model(), QItemSelectionModel.SelectionFlag
+        chosen = QItemSelection()
+        last = model.columnCount() - 1
+        for number in range(model.rowCount()):
+            if wanted(self._row(number)):
+                chosen.select(model.index(number, 0), model.index(number, last))
+        if 0 <= current < model.rowCount():
+            self.selectionModel().setCurrentIndex(model.index(current, 0), flags.NoUpdate)
+        self.selectionModel().select(chosen, flags.ClearAndSelect)
+        self.picked.emit()
+
+    def selected_rows(self) -> tuple[Any, ...]:
+        """The rows that are selected, in the order shown."""
+        return tuple(self._row(number) for number in sorted({i.row() for i in self.selectionModel().selectedRows()}))
+
+    def _row(self, number: int) -> Any:
+        return self.rows_model.rows[self._filter.mapToSource(self._filter.index(number, 0)).row()]
+
+    @Slot(QItemSelection, QItemSelection)
+    def _on_selected(self, _selected: QItemSelection, _deselected: QItemSelection) -> None:
+        self.picked.emit()
 
     def set_filter(self, text: str) -> None:
         """Show only rows whose first column holds `text`."""
@@ -244,7 +295,7 @@ class ProgressDelegate(QStyledItemDelegate):
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return super().sizeHint(option, index).expandedTo(QSize(220, 28))
+        return super().sizeHint(option, index).expandedTo(QSize(190, 28))
 
 
 class PackageRows(RowsTable):
@@ -268,6 +319,10 @@ class PackageRows(RowsTable):
         self._timer.setInterval(_REPAINT_MS)
         self._timer.timeout.connect(self.flush)
         services.theme.changed.connect(self._on_theme)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setColumnHidden(_SIZE, self.viewport().width() < _SIZE_FROM)  # the names need the room more
 
     def set_files(self, files: Sequence[PlannedFile]) -> None:
         """Start anew with these packages, all waiting."""

@@ -119,6 +119,21 @@ def test_removing_what_is_needed_is_refused_by_name(sources: Sources, folders: F
     with pytest.raises(Problem, match="paint cannot be removed") as raised:
         plan_change(before, Change(remove=("paint",)), sources, folders, Silent())
     assert "needed by colours" in str(raised.value.cause)
+    (action,) = raised.value.actions
+    assert (action.name, action.argument) == ("remove_packages", "colours,paint")
+    everything = Change(remove=tuple(action.argument.split(",")))
+    planned = plan_change(before, everything, sources, folders, Silent())
+    assert {d.package for d in planned.differences} == {"colours", "paint"}
+
+
+def test_all_that_hangs_on_what_is_removed_is_offered_to_go_too(
+    sources: Sources, folders: Folders, tmp_path: Path
+) -> None:
+    make_wheel(tmp_path / "served", "gallery", "1.0", requires=["colours"])
+    before = built(sources, folders, "gallery", "lamp")
+    with pytest.raises(Problem, match="paint cannot be removed") as raised:
+        plan_change(before, Change(remove=("paint",)), sources, folders, Silent())
+    assert raised.value.actions[0].argument == "colours,gallery,paint"
 
 
 def test_nothing_to_change(sources: Sources, folders: Folders) -> None:

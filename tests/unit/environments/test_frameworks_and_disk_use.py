@@ -11,7 +11,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import verbatim
-from aienv_gui.environments.disk_use import measure
+from aienv_gui.environments.disk_use import measure, measure_together
 from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of, lacks_cuda, overall
 from aienv_gui.environments.records import Environment, Maker, Package, Verdict, VerdictState
 
@@ -109,6 +109,20 @@ def test_shared_files_are_told_from_own_ones(tmp_path: Path) -> None:
     os.link(folder / "twice", folder / "deep" / "er" / "again")  # both names lie inside: counted once, and its own
     use = measure(folder, Silent())
     assert (use.total_bytes, use.shared_bytes, use.own_bytes) == (1800, 500, 1300)
+
+
+def test_what_only_an_environment_and_its_snapshot_share_is_freed_with_both(tmp_path: Path) -> None:
+    environment, snapshot, cache = tmp_path / "environment", tmp_path / "snapshot", tmp_path / "cache"
+    for folder in (environment, snapshot, cache):
+        folder.mkdir()
+    (environment / "between").write_bytes(b"x" * 700)
+    os.link(environment / "between", snapshot / "between")
+    (cache / "everywhere").write_bytes(b"x" * 50)
+    for folder in (environment, snapshot):
+        os.link(cache / "everywhere", folder / "everywhere")
+    assert measure(environment, Silent()).own_bytes == measure(snapshot, Silent()).own_bytes == 0
+    both = measure_together((environment, snapshot), Silent())
+    assert (both.total_bytes, both.own_bytes) == (750, 700)
 
 
 def test_a_folder_that_is_gone_takes_no_room(tmp_path: Path) -> None:

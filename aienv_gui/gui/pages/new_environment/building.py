@@ -6,16 +6,16 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.wording import Text, tr, tr_count
-from aienv_gui.environments.records import Environment, PackageProgress, PackageState
+from aienv_gui.core.wording import tr
+from aienv_gui.environments.records import Environment
 from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.new_environment.step import StepView
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.build_progress import BuildProgress
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.widgets.log_view import LogView
 from aienv_gui.gui.widgets.package_rows import PackageRows
 from aienv_gui.gui.widgets.problem_view import ProblemView
 
@@ -33,7 +33,6 @@ class BuildStep(StepView):
             tr("You may leave this page: the build goes on and Activity shows it. Cancel leaves everything as it was."),
             parent,
         )
-        self._logged = ""
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._on_action)
         self.column.addWidget(self._problem)
@@ -44,18 +43,13 @@ class BuildStep(StepView):
         self.again.clicked.connect(self.start)
         self.again.hide()
         self.column.addWidget(self.again, 0, Qt.AlignmentFlag.AlignLeft)
-        self._count = Label(role="caption", parent=self)
-        self.column.addWidget(self._count)
-        self.packages = PackageRows(services, self)
-        self.column.addWidget(self.packages, 1)
-        self._fold = Button(tr("Log"), kind="link", icon="chevron", parent=self)
-        self._fold.setCheckable(True)
-        self._fold.toggled.connect(self._on_fold)
-        self.column.addWidget(self._fold, 0, Qt.AlignmentFlag.AlignLeft)
-        self.log = LogView(self)
-        self.log.setMinimumHeight(120)
-        self.log.hide()
-        self.column.addWidget(self.log, 1)
+        self.progress = BuildProgress(services, self)
+        self.column.addWidget(self.progress, 1)
+
+    @property
+    def packages(self) -> PackageRows:
+        """A row per package."""
+        return self.progress.packages
 
     @property
     def job(self) -> Job | None:
@@ -84,10 +78,6 @@ class BuildStep(StepView):
         self._outcome.hide()
         self.again.hide()
         self.drop_row()
-        self.log.set_lines(())
-        self._logged = ""
-        self.packages.set_files(wizard.plan.files if wizard.plan is not None else ())
-        self._say_count()
         settings = environment_work.SourceSettings.of(self.services.settings)
         folders = self.services.folders
         title = tr("Build {name}", name=wizard.draft.name)
@@ -99,39 +89,11 @@ class BuildStep(StepView):
             plan, sources = wizard.plan, wizard.sources
             self._job = self.services.jobs.start(title, environment_work.build, plan, sources, folders)
         self.show_row().cancel.hide()  # the frame's button does it
-        self._job.status_changed.connect(self._on_status)
-        self._job.partial.connect(self._on_partial)
-        self._job.logged.connect(self.log.append_line)
+        self.progress.follow(self._job, wizard.plan.files if wizard.plan is not None else ())
         self._job.succeeded.connect(self._on_built)
         self._job.failed.connect(self._on_failed)
         self._job.cancelled.connect(self._on_cancelled)
         self.changed.emit()
-
-    def _say_count(self) -> None:
-        total = len(self.packages.rows_model.rows)
-        here = self.packages.count(PackageState.READY, PackageState.INSTALLED)
-        self._count.say(
-            tr_count(
-                "{here} of {count} package is on this computer.",
-                "{here} of {count} packages are on this computer.",
-                count=total,
-                here=here,
-            )
-        )
-        self._count.setVisible(total > 0)
-
-    @Slot(object)
-    def _on_status(self, status: Text) -> None:
-        """Put each new kind of work into the log; its numbers change too often for that."""
-        if self.is_current() and status.message != self._logged:
-            self._logged = status.message
-            self.log.append_line(str(status))
-
-    @Slot(object)
-    def _on_partial(self, progress: object) -> None:
-        if self.is_current() and isinstance(progress, PackageProgress):
-            self.packages.follow(progress)
-            self._say_count()
 
     @Slot(object)
     def _on_built(self, environment: Environment) -> None:
@@ -170,9 +132,3 @@ class BuildStep(StepView):
     def _on_action(self, action: Action) -> None:
         if action.name == "retry" and self._job is None:
             self.start()
-
-    @Slot(bool)
-    def _on_fold(self, unfolded: bool) -> None:
-        self._fold.set_icon("chevron_down" if unfolded else "chevron")
-        self.packages.setVisible(not unfolded)  # there is no room for both in a small window
-        self.log.setVisible(unfolded)

@@ -1,0 +1,121 @@
+"""The health of an environment: the verdicts of its last validation, or of the one under way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from aienv_gui.core.wording import tr
+from aienv_gui.environments.records import Environment, Verdict
+from aienv_gui.gui import environment_work
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.new_environment.step import Scroller
+from aienv_gui.gui.pages.new_environment.validating import summary_of
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.job_row import JobRow
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.verdict_list import VerdictList
+
+
+class HealthTab(QWidget):
+    """Shows one environment; validations of several may run at once.
+
+    `ended` and `failed` follow a validation, with its environment's prefix; `action` is what a verdict's button asks.
+    """
+
+    ended = Signal(object)  # Path
+    failed = Signal(object, object)  # Path, Problem
+    action = Signal(object)  # Action
+
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.services = services
+        self.environment: Environment | None = None
+        self._validations: dict[Path, Job] = {}
+        self._found: dict[Path, list[Verdict]] = {}  # verdicts so far of a validation under way
+        self._row: JobRow | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 8, 0, 0)
+        self._column.setSpacing(8)
+        self._summary = Label(role="strong", parent=self)
+        self._column.addWidget(self._summary)
+        scroller = Scroller(self)
+        self.verdicts = VerdictList(services, self)
+        self.verdicts.action.connect(self.action)
+        scroller.column.addWidget(self.verdicts)
+        scroller.column.addStretch(1)
+        self._column.addWidget(scroller, 1)
+
+    def runs(self, prefix: Path) -> bool:
+        """Whether an environment is being validated now."""
+        return prefix in self._validations
+
+    def start(self, environment: Environment) -> None:
+        """Validate an environment in the background; does nothing while it is being validated."""
+        prefix = environment.prefix
+        if prefix in self._validations:
+            return
+        self._found[prefix] = []
+        job = self.services.jobs.start(
+            tr("Validate {name}", name=environment.name), environment_work.validate, environment, self.services.folders
+        )
+        self._validations[prefix] = job
+        job.partial.connect(self._on_verdict)
+        job.failed.connect(self._on_failed)
+        job.finished.connect(self._on_finished)
+
+    def show_environment(self, environment: Environment) -> None:
+        """Show an environment, or the same one read again."""
+        self.environment = environment
+        job = self._validations.get(environment.prefix)
+        if self._row is not None and self._row.job is not job:
+            self._column.removeWidget(self._row)
+            self._row.hide()
+            self._row.deleteLater()
+            self._row = None
+        if job is not None:
+            if self._row is None:
+                self._row = JobRow(self.services, job, self)
+                self._column.insertWidget(0, self._row)
+            self._summary.hide()
+            self.verdicts.show_all(self._found[environment.prefix])
+            return
+        self._summary.show()
+        if environment.health:
+            self._summary.say(summary_of(environment.health))
+        elif environment.validated is not None:
+            self._summary.say(tr("Its packages have changed since it was validated. Validate it again."))
+        else:
+            self._summary.say(tr("It has not been validated yet."))
+        self.verdicts.show_all(environment.health)
+
+    def forget(self) -> None:
+        """Nothing is shown."""
+        self.environment = None
+
+    def _prefix_of(self, job: QObject) -> Path | None:
+        return next((prefix for prefix, known in self._validations.items() if known is job), None)
+
+    @Slot(object)
+    def _on_verdict(self, verdict: object) -> None:
+        prefix = self._prefix_of(self.sender())
+        if prefix is None or not isinstance(verdict, Verdict):
+            return
+        self._found[prefix].append(verdict)
+        if self.environment is not None and self.environment.prefix == prefix:
+            self.verdicts.add(verdict)
+
+    @Slot(object)
+    def _on_failed(self, problem: object) -> None:
+        prefix = self._prefix_of(self.sender())
+        if prefix is not None:
+            self.failed.emit(prefix, problem)
+
+    @Slot()
+    def _on_finished(self) -> None:
+        prefix = self._prefix_of(self.sender())
+        if prefix is not None:
+            del self._validations[prefix]
+            self.ended.emit(prefix)
