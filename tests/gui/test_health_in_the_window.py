@@ -122,7 +122,7 @@ def test_the_change_is_said_in_the_details_and_every_byte_can_be_checked(
     assert isinstance(page, EnvironmentsPage)
     page.details.tabs.setCurrentIndex(1)
     assert any("driver was updated since “pictures”" in words for words in words_in(page.details))
-    qtbot.mouseClick(page.details.every_byte, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(page.details.health.every_byte, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: asked == ["pictures"], timeout=10_000)
     qtbot.waitUntil(lambda: not session.services.jobs.running(), timeout=10_000)
 

@@ -146,6 +146,7 @@ class EnvironmentDetails(Card):
         self.packages.list.rows_model.modelReset.connect(self._say_counts)
         self.tabs.addTab(self.packages, "")
         self.health = HealthTab(self.services, self.tabs)
+        self.health.every_byte.clicked.connect(self.start_check_of_every_byte)
         self.health.action.connect(self._on_action)
         self.health.failed.connect(self._on_work_failed)
         self.health.ended.connect(self._on_work_ended)
@@ -181,6 +182,7 @@ class EnvironmentDetails(Card):
         self.share.show_environment(environment)
         self.more.show_environment(environment, busy=busy)
         self.validate.setEnabled(environment.broken is None and not busy)
+        self.health.every_byte.setEnabled(self.validate.isEnabled())
         self.train.setVisible(environment.can_train)
         self.train.setEnabled(not self.works_on(environment.prefix))
         self.packages.show_environment(environment, busy=busy)
@@ -270,11 +272,19 @@ class EnvironmentDetails(Card):
     @Slot()
     def start_validation(self) -> None:
         """Validate what is shown, in the background."""
+        self._validate()
+
+    @Slot()
+    def start_check_of_every_byte(self) -> None:
+        """Validate what is shown and read all its files, in the background."""
+        self._validate(every_byte=True)
+
+    def _validate(self, *, every_byte: bool = False) -> None:
         environment = self.environment
         if environment is None or self._is_busy(environment):
             return
         self._problems.pop(environment.prefix, None)
-        self.health.start(environment)
+        self.health.start(environment, every_byte=every_byte)
         self.tabs.setCurrentIndex(HEALTH)
         self.show_environment(environment)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.health.changes import change_since
 from aienv_gui.environments.records import Environment, Verdict
 from aienv_gui.gui import environment_work
+from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.new_environment.step import Scroller
 from aienv_gui.gui.pages.new_environment.validating import summary_of
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.verdict_list import VerdictList
@@ -39,8 +42,14 @@ class HealthTab(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 8, 0, 0)
         self._column.setSpacing(8)
+        top = QHBoxLayout()
+        top.setSpacing(8)
         self._summary = Label(role="strong", parent=self)
-        self._column.addWidget(self._summary)
+        top.addWidget(self._summary, 1)
+        self.every_byte = Button(tr("Check every byte"), parent=self)
+        self.every_byte.hint(tr("Validates and reads all files: finds what was changed without a change of size."))
+        top.addWidget(self.every_byte, 0, Qt.AlignmentFlag.AlignTop)
+        self._column.addLayout(top)
         scroller = Scroller(self)
         self.verdicts = VerdictList(services, self)
         self.verdicts.action.connect(self.action)
@@ -52,14 +61,21 @@ class HealthTab(QWidget):
         """Whether an environment is being validated now."""
         return prefix in self._validations
 
-    def start(self, environment: Environment) -> None:
-        """Validate an environment in the background; does nothing while it is being validated."""
+    def start(self, environment: Environment, *, every_byte: bool = False) -> None:
+        """Validate an environment in the background; does nothing while it is being validated.
+
+        With `every_byte` the contents of all its files are read too.
+        """
         prefix = environment.prefix
         if prefix in self._validations:
             return
         self._found[prefix] = []
         job = self.services.jobs.start(
-            tr("Validate {name}", name=environment.name), environment_work.validate, environment, self.services.folders
+            tr("Validate {name}", name=environment.name),
+            environment_work.check_every_byte if every_byte else environment_work.validate,
+            environment,
+            self.services.folders,
+            Cards.of(self.services.hardware.latest),
         )
         self._validations[prefix] = job
         job.partial.connect(self._on_verdict)
@@ -83,7 +99,10 @@ class HealthTab(QWidget):
             self.verdicts.show_all(self._found[environment.prefix])
             return
         self._summary.show()
-        if environment.health:
+        change = change_since(environment, Cards.of(self.services.hardware.latest).machine)
+        if change is not None:
+            self._summary.say(tr("{change} Validate it again.", change=change))
+        elif environment.health:
             self._summary.say(summary_of(environment.health))
         elif environment.validated is not None:
             self._summary.say(tr("Its packages have changed since it was validated. Validate it again."))
