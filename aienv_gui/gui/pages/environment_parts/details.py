@@ -12,6 +12,7 @@ from aienv_gui.core.wording import Text, tr, verbatim
 from aienv_gui.environments.records import Change, Environment, Snapshot
 from aienv_gui.gui import change_work, environment_work
 from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.environment_open import OpenInButton
 from aienv_gui.gui.pages.environment_parts import hindrances
 from aienv_gui.gui.pages.environment_parts.change_panel import ChangePanel
 from aienv_gui.gui.pages.environment_parts.facts import Facts
@@ -122,6 +123,9 @@ class EnvironmentDetails(Card):
         self.share = ShareButton(self.services, overview)
         self.share.written.connect(self._on_shared)
         self.share.failed.connect(self._on_share_failed)
+        self.open_in = OpenInButton(self.services, overview)
+        self.open_in.told.connect(self._on_told)
+        self.open_in.failed.connect(self._on_share_failed)
         self.more = MoreButton(overview)
         for action, slot in (
             (self.more.duplicate, self._on_duplicate),
@@ -132,7 +136,7 @@ class EnvironmentDetails(Card):
         ):
             action.triggered.connect(slot)
         self.more.build_chosen.connect(self._on_build_chosen)
-        for button in (self.validate, self.train, self.share, self.more):
+        for button in (self.validate, self.train, self.open_in, self.share, self.more):
             row.add(button)
         return row
 
@@ -180,6 +184,7 @@ class EnvironmentDetails(Card):
         self.facts.show_environment(environment)
         self.facts.show_size(self.measured.get(environment.prefix))
         self.share.show_environment(environment)
+        self.open_in.show_environment(environment)
         self.more.show_environment(environment, busy=busy)
         self.validate.setEnabled(environment.broken is None and not busy)
         self.health.every_byte.setEnabled(self.validate.isEnabled())
@@ -209,6 +214,7 @@ class EnvironmentDetails(Card):
         """Nothing is selected."""
         self.environment = None
         self.share.show_environment(None)
+        self.open_in.show_environment(None)
         self.packages.forget()
         self.health.forget()
         self.snapshots.forget()
@@ -504,9 +510,13 @@ class EnvironmentDetails(Card):
 
     @Slot(object, object)
     def _on_shared(self, prefix: Path, file: Path) -> None:
+        self._on_told(prefix, tr("Written to {path}", path=file))
+
+    @Slot(object, object)
+    def _on_told(self, prefix: Path, text: Text) -> None:
         self._problems.pop(prefix, None)
         if self.environment is not None and self.environment.prefix == prefix:
-            self.shared.say(tr("Written to {path}", path=file))
+            self.shared.say(text)
             self.shared.show()
             self._show_problem()
 
