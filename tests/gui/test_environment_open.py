@@ -142,7 +142,7 @@ def test_an_environment_whose_jupyter_runs_is_not_deleted_and_its_kernel_goes_wi
     driver.page.details.open_in.start_jupyter(Path.home())
     driver.qtbot.waitUntil(lambda: len(browser.addresses) == 1, timeout=PATIENCE_MS)
     (job,) = driver.session.services.jobs.running()
-    driver.click(driver.page.details.delete)
+    driver.page.details.more.delete.trigger()
     question = driver.page.findChild(Question)
     assert question is not None
     driver.click(next(b for b in question.findChildren(QPushButton) if b.text() == "Delete"))
@@ -152,7 +152,7 @@ def test_an_environment_whose_jupyter_runs_is_not_deleted_and_its_kernel_goes_wi
     driver.qtbot.waitUntil(lambda: job.state.final, timeout=PATIENCE_MS)
     kernel = tmp_path / "users jupyter" / "kernels" / "aienv-mine"
     assert kernel.is_dir()
-    driver.click(driver.page.details.delete)
+    driver.page.details.more.delete.trigger()
     question = next(q for q in driver.page.findChildren(Question) if q.isVisible())
     driver.click(next(b for b in question.findChildren(QPushButton) if b.text() == "Delete"))
     driver.qtbot.waitUntil(lambda: not kernel.exists(), timeout=PATIENCE_MS)
