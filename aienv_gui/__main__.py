@@ -73,6 +73,9 @@ class Session(QObject):
         )
         self.window = MainWindow(self.services)
         self._begun = not look
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._begin)
         if look:
             self.window.installEventFilter(self)
 
@@ -80,7 +83,7 @@ class Session(QObject):
         # The looks at the machine begin when the window is there: they share the processor with its first picture.
         if watched is self.window and event.type() == QEvent.Type.Paint and not self._begun:
             self._begun = True
-            QTimer.singleShot(0, self._begin)
+            self._soon.start(0)
         return False
 
     @Slot()
@@ -97,6 +100,7 @@ class Session(QObject):
 
     def end(self) -> bool:
         """Stop every thread. Blocks until the last one has ended; False where one did not in time."""
+        self._soon.stop()
         quiet = self.services.hardware.stop()
         ended = self.services.jobs.shut_down() and quiet
         self.window.deleteLater()

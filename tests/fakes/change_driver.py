@@ -125,10 +125,10 @@ class ChangeDriver(WizardDriver):
 
 
 def everything(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and date of each file, for what must not change; Python's own compiled files aside."""
+    """Size and date of each file, for what must not change; Python's own compiled files and the verdicts aside."""
     found = {}
     for path in folder.rglob("*"):
-        if "__pycache__" not in path.parts and not path.is_dir():
+        if "__pycache__" not in path.parts and not path.is_dir() and path.name != "aienv-health.json":
             status = path.lstat()
             found[str(path.relative_to(folder))] = (status.st_size, status.st_mtime_ns)
     return found
