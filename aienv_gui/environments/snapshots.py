@@ -24,7 +24,7 @@ from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.manifest import health_file
 from aienv_gui.environments.ownership import check_ours
 from aienv_gui.environments.records import Environment, Maker, Snapshot
-from aienv_gui.environments.staging import VERSION, locked, new_trash, open_place, remove, swap, sweep
+from aienv_gui.environments.staging import VERSION, close, locked, new_trash, open_place, remove, swap, sweep
 from aienv_gui.environments.usage import check_unused
 
 _NOTE: Final = "snapshot.json"
@@ -60,6 +60,12 @@ def new_place(slug: str, reason: Text, folders: Folders, *, kept: bool = False) 
     folder = folders.snapshots / slug / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     write_json(folder / _NOTE, {"taken": time.time(), "reason": reason.to_json(), "kept": kept}, version=VERSION)
     return folder / _INSIDE
+
+
+def forget(place: Path) -> None:
+    """Take back what `new_place` made, where no environment has come there."""
+    if not place.exists():
+        remove(place.parent)
 
 
 def take(environment: Environment, folders: Folders, reporter: Reporter) -> Snapshot:
@@ -119,17 +125,18 @@ def restore(environment: Environment, snapshot: Snapshot, folders: Folders, repo
     with locked(prefix.name, folders):
         check_unused(environment)
         place = open_place(prefix.name, None, folders)
+        outgoing = None
         try:
             outgoing = new_place(prefix.name, tr("Before going back to an earlier state"), folders)
-            try:
-                swap(place, prefix, snapshot.folder / _INSIDE, outgoing, folders)
-            except OSError as error:
-                remove(outgoing.parent)
-                raise writing_failed(error, prefix) from error
-            health_file(prefix, folders).unlink(missing_ok=True)
-            remove(snapshot.folder)  # what is left of it is its note
+            swap(place, prefix, snapshot.folder / _INSIDE, outgoing, folders)
+        except OSError as error:
+            raise writing_failed(error, prefix) from error
         finally:
-            sweep(place, folders)
+            close(place, folders)
+            if outgoing is not None:
+                forget(outgoing)
+        health_file(prefix, folders).unlink(missing_ok=True)
+        remove(snapshot.folder)  # what is left of it is its note
     return read_environment(prefix, Maker.AIENV, folders)
 
 

@@ -89,6 +89,15 @@ def settle(place: Path, folders: Folders) -> None:
             remove(emptied.parent)
 
 
+def close(place: Path, folders: Folders) -> None:
+    """End a piece of work: its folder is swept, unless a swap of it could not be finished; a later look tries again."""
+    try:
+        settle(place, folders)
+    except OSError:
+        return
+    sweep(place, folders)
+
+
 def _named(final: Path, incoming: Path, outgoing: Path) -> dict[str, Path]:
     return {"final": final, "incoming": incoming, "outgoing": outgoing}
 

@@ -46,6 +46,7 @@ from aienv_gui.environments.staging import (
     TEMPORARY,
     TRASH,
     VERSION,
+    close,
     lock_file,
     locked,
     new_trash,
@@ -146,10 +147,10 @@ def _build(
             _commit_change(plan, identity, replacing, place, final, folders)
     except BaseException as error:
         if not (isinstance(error, Problem) and error.code == DIED):
-            sweep(place, folders)
+            close(place, folders)
         sweep_pythons(folders)
         raise
-    sweep(place, folders)
+    close(place, folders)
     return read_environment(final, Maker.AIENV, folders)
 
 
@@ -181,7 +182,7 @@ def _commit_change(plan: Plan, identity: str, reason: Text, place: Path, final: 
     try:
         swap(place, final, staging, outgoing, folders)
     except OSError as error:
-        remove(outgoing.parent)
+        snapshots.forget(outgoing)
         raise _renaming_failed(error, environment) from error
     health_file(final, folders).unlink(missing_ok=True)
     snapshots.trim(environment, folders)

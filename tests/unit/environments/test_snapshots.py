@@ -137,7 +137,7 @@ def test_a_swap_that_was_killed_is_finished(
     with monkeypatch.context() as patch:
         patch.setattr(staging, "rename", failing)
         for module in (snapshots, transaction):
-            patch.setattr(module, "sweep", lambda place, folders: None)
+            patch.setattr(module, "close", lambda place, folders: None)
             patch.setattr(module, "remove", lambda folder: None)
         if renames == 2:
             patch.setattr(staging, "sync_folder", _killed)
@@ -173,3 +173,35 @@ def test_a_note_that_leads_elsewhere_is_not_followed(folders: Folders, tmp_path:
 def test_reasons_are_told(environment: Environment, sources: Sources, folders: Folders) -> None:
     planned = plan_change(environment, Change(add=("extra0", "extra1")), sources, folders, Silent())
     assert str(transaction.reason_of(planned)) == "Before 2 packages changed"
+
+
+@pytest.mark.parametrize("refusals", [1, 2, 3])
+def test_a_disk_that_refuses_renames_loses_nothing(
+    refusals: int,
+    environment: Environment,
+    sources: Sources,
+    folders: Folders,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second rename of a swap fails, then also the one back, then also what finishes it at once."""
+    planned = plan_change(environment, Change(add=("extra0",)), sources, folders, Silent())
+    left = refusals
+    original = storage.replace
+
+    def refusing(source: Path, target: Path) -> None:
+        nonlocal left
+        if target == environment.prefix and left:
+            left -= 1
+            raise PermissionError(13, "refused")
+        original(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "rename", refusing)
+        with pytest.raises(Problem):
+            transaction.change(planned, sources, folders, Silent())
+    assert left == 0
+    assert transaction.unfinished(folders) == ()
+    (found,) = ours(folders)
+    assert names(found) in (names(environment), {*names(environment), "extra0"})
+    assert [path.name for path in folders.staging.iterdir()] == [".locks"]
+    assert len(snapshots.snapshots_of(found, folders)) == (names(found) != names(environment))
