@@ -66,11 +66,9 @@ class Killing:
         self.standing = {engine: digest(self._prefix(engine, "standing")) for engine in Engine}
 
     def one_round(self) -> harness.Run:
-        engine, verb, victim = (
-            self.chance.choice(list(Engine)),
-            self.chance.choice(_VERBS),
-            self.chance.choice(_VICTIMS),
-        )
+        engine = self.chance.choice(list(Engine))
+        verb, victim = self.chance.choice(_VERBS), self.chance.choice(_VICTIMS)
+        resuming = self.chance.random() < 0.5
         target = self._prepare(engine, verb)
         before = digest(target) if target.exists() else ""
         had = _names(target) if target.exists() else set()
@@ -82,7 +80,7 @@ class Killing:
         found["half_visible"] += sum(not _is_described(prefix) for prefix in self._visible())
         left = transaction.unfinished(self.folders)  # as each start of the application
         ended = self._judge(engine, verb, target, before, had, wanted, found)
-        way = self._settle(left, target, before, wanted, found)
+        way = self._settle(left, resuming, target, before, wanted, found)
         for name, count in found.items():
             self.counts[name] += count
         self._reset(engine)
@@ -174,6 +172,7 @@ class Killing:
     def _settle(
         self,
         left: tuple[Unfinished, ...],
+        resuming: bool,
         target: Path,
         before: str,
         wanted: set[str] | None,
@@ -182,7 +181,6 @@ class Killing:
         """Resume or discard what was interrupted, and count what is wrong then."""
         if not left:
             return "nothing left"
-        resuming = self.chance.random() < 0.5
         try:
             for one in left:
                 if resuming:
