@@ -46,6 +46,7 @@ from aienv_gui.environments.staging import (
     TEMPORARY,
     TRASH,
     VERSION,
+    close_place,
     lock_file,
     locked,
     new_trash,
@@ -146,7 +147,7 @@ def _build(
             _commit_change(plan, identity, replacing, place, final, folders)
     except BaseException as error:
         if not (isinstance(error, Problem) and error.code == DIED):
-            sweep(place, folders)
+            close_place(place, folders)
         sweep_pythons(folders)
         raise
     sweep(place, folders)
@@ -181,8 +182,9 @@ def _commit_change(plan: Plan, identity: str, reason: Text, place: Path, final: 
     try:
         swap(place, final, staging, outgoing, folders)
     except OSError as error:
-        remove(outgoing.parent)
         raise _renaming_failed(error, environment) from error
+    finally:
+        snapshots.forget_empty(outgoing)
     health_file(final, folders).unlink(missing_ok=True)
     snapshots.trim(environment, folders)
 
@@ -330,8 +332,9 @@ def delete(environment: Environment, folders: Folders, reporter: Reporter) -> No
         trash = new_trash(folders)
         try:
             folders.staging.mkdir(parents=True, exist_ok=True)
-            former = snapshots.purge(prefix.name, folders)
             prefix.rename(trash)
+            # Only now: where the environment stays because it is in use, its former states stay too.
+            former = snapshots.purge(prefix.name, folders)
             sync_folder(folders.environments)
         except FileNotFoundError:
             return
