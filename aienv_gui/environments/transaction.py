@@ -22,6 +22,7 @@ from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import snapshots
+from aienv_gui.environments.addresses import public_data
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import (
@@ -32,7 +33,6 @@ from aienv_gui.environments.manifest import (
     plan_to_json,
     read_manifest,
     sources_to_json,
-    without_passwords,
     write_manifest,
 )
 from aienv_gui.environments.ownership import check_ours, manifest_of
@@ -126,7 +126,7 @@ def _build(
     """Make the environment `final`. `replacing`: it is there, and this is what its present state is called then."""
     identity = uuid.uuid4().hex[:12]
     sweep(folders.staging / final.name, folders)  # an earlier try; a half-linked environment is never gone on with
-    journal = {"build": identity, "started": time.time(), "plan": without_passwords(plan_to_json(plan))}
+    journal = {"build": identity, "started": time.time(), "plan": public_data(plan_to_json(plan))}
     if replacing is not None:
         journal["replacing"] = replacing.to_json()
     place = open_place(final.name, journal, folders)
