@@ -15,11 +15,13 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import snapshots, transaction
 from aienv_gui.environments.change import plan_change, plan_copy
+from aienv_gui.environments.conda.backend import CondaBackend, unpacked_store
+from aienv_gui.environments.conda.locked import plan_of_files
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.manifest import NAME
 from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.records import Change, Difference, Engine, Environment, Maker, Request, Sources
+from aienv_gui.environments.records import Change, Difference, Engine, Environment, Maker, PlannedFile, Request, Sources
 from tests.fakes.channel.packing import index_channel, python_package
 from tests.fakes.channel.running_python import MINOR
 from tests.fakes.channel.samples import sample_channel
@@ -171,3 +173,17 @@ def test_a_channels_token_is_used_and_never_written_down(channel: Path, folders:
 def _texts(prefix: Path) -> list[str]:
     places = [prefix / NAME, *(prefix / "conda-meta").iterdir()]
     return [place.read_text(encoding="utf-8") for place in places if place.is_file()]
+
+
+def test_packages_are_distrusted_by_any_spelling_of_their_names(folders: Folders) -> None:
+    """Checks of files name packages as the package index does, conda as it likes."""
+    names = ("two_words-1.0-0", "two_words_more-1.0-0", "other-1.0-0")
+    for name in names:
+        (unpacked_store(folders) / name).mkdir(parents=True)
+    files = tuple(
+        PlannedFile(name.split("-")[0], "1.0", f"{name}.conda", f"https://c.example/{name}.conda", "", 1)
+        for name in names
+    )
+    plan = plan_of_files(Request("a", Engine.CONDA, MINOR, ()), files, (), {}, folders)
+    CondaBackend().distrust({"two-words"}, plan, folders, Silent())
+    assert {path.name for path in unpacked_store(folders).iterdir()} == {"two_words_more-1.0-0", "other-1.0-0"}
