@@ -33,6 +33,7 @@ _recent: deque[str] = deque(maxlen=_KEPT_LINES)
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     # A password may hold an @.
     (re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^\s/]+@", re.I), r"\1<credentials>@"),
+    (re.compile(r"(?<!/source)(/t/)(?=[a-z_.-]*\d)[\w.-]{6,}(?=/)", re.I), r"\1<secret>"),  # of a conda channel
     (
         re.compile(r"([?&](?:token|key|password|secret|signature|sig|auth|access_token)=)[^\s&#\"']+", re.I),
         r"\1<secret>",

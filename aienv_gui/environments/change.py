@@ -28,7 +28,7 @@ from aienv_gui.environments.change_request import (
     unlocked_request,
 )
 from aienv_gui.environments.conda.backend import archive_stem
-from aienv_gui.environments.health import conda_integrity, integrity
+from aienv_gui.environments.health.damage import damaged_packages
 from aienv_gui.environments.installed import Installed, conda_records, installed_packages
 from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.ownership import check_ours, manifest_of
@@ -168,10 +168,9 @@ def _plan_repair(
 ) -> Plan:
     """The same files again; what is damaged here may be so in the caches it was linked from."""
     reporter.status(tr("Checking every file"))
-    verify = conda_integrity.verify if (environment.prefix / "conda-meta").is_dir() else integrity.verify
-    faults = verify(environment.prefix, hashes=True, checkpoint=reporter.checkpoint)
+    damaged = damaged_packages(environment.prefix, hashes=True, checkpoint=reporter.checkpoint)
     plan = _plan_again(environment, manifest, by_hand, sources, folders, reporter)
-    return replace(plan, distrusted=tuple(sorted({fault.package for fault in faults})))
+    return replace(plan, distrusted=damaged)
 
 
 def _plan_again(

@@ -31,6 +31,7 @@ from aienv_gui.core.storage import Folders, replace, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, size, tr
 from aienv_gui.environments import network
+from aienv_gui.environments.addresses import completed, public
 from aienv_gui.environments.locks import waited_for
 from aienv_gui.environments.records import PackageProgress, PackageState, PlannedFile, Sources
 
@@ -110,7 +111,7 @@ def fetch(
             raise _offline([file for file in files if local_path(file.url) is None and cached(file, folders) is None])
         session = stack.enter_context(network.session(sources)) if remote else None
         pool = stack.enter_context(ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="download"))
-        fetching = _Fetching(session, folder, _passwords(sources))
+        fetching = _Fetching(session, folder, sources, _passwords(sources))
         try:
             # The largest first: they decide when all of it is here.
             for file in sorted(files, key=lambda f: -(f.size_bytes or 0)):
@@ -133,7 +134,7 @@ def remote_sizes(files: Iterable[PlannedFile], sources: Sources) -> Mapping[Plan
         def ask(file: PlannedFile) -> tuple[PlannedFile, int | None]:
             try:
                 auth = passwords.get(server_of(file.url))
-                answer = session.head(file.url, auth=auth, timeout=(5, 10), allow_redirects=True)
+                answer = session.head(completed(file.url, sources), auth=auth, timeout=(5, 10), allow_redirects=True)
                 return file, int(answer.headers["Content-Length"]) if answer.ok else None
             except (requests.RequestException, KeyError, ValueError):
                 return file, None
@@ -164,6 +165,7 @@ class _Fetching:
 
     session: requests.Session | None  # None where nothing comes from the network
     folder: Path
+    sources: Sources
     passwords: Mapping[Server | None, HTTPBasicAuth]
     stop: threading.Event = field(default_factory=threading.Event)
     events: queue.SimpleQueue[_Arrived | _Failed] = field(default_factory=queue.SimpleQueue)
@@ -205,7 +207,7 @@ class _Fetching:
         try:
             part.unlink(missing_ok=True)
             try:
-                os.link(source, part)
+                os.link(source.resolve(), part)  # not a link as such: it may lead nowhere from where we keep it
             except OSError:  # another disk, or a file system without links
                 shutil.copyfile(source, part)
             keep(part, target, digest)
@@ -230,7 +232,7 @@ class _Fetching:
                 if status in (401, 403):
                     raise _refused(file) from error
                 if status in (404, 410):
-                    raise _gone(file, without_password(file.url)) from error
+                    raise _gone(file, public(file.url)) from error
                 refused = error
             except _OtherSize as error:
                 part.unlink(missing_ok=True)
@@ -270,7 +272,8 @@ class _Fetching:
             return
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
         auth = self.passwords.get(server_of(file.url))  # requests takes it away where it is led to another server
-        with self.session.get(file.url, auth=auth, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        address = completed(file.url, self.sources)
+        with self.session.get(address, auth=auth, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             if answer.status_code == 416:
                 part.unlink()
                 raise requests.ConnectionError("the server cannot go on where the file was cut off")
@@ -402,12 +405,6 @@ def _passwords(sources: Sources) -> Mapping[Server | None, HTTPBasicAuth]:
             user, password = (urllib.parse.unquote(part or "").encode() for part in (parts.username, parts.password))
             result.setdefault(server, HTTPBasicAuth(user, password))
     return result
-
-
-def without_password(url: str) -> str:
-    """An address as it may be shown and written down."""
-    parts = urllib.parse.urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def keep(part: Path, target: Path, digest: str) -> None:

@@ -76,16 +76,19 @@ def lost_kernels(environments: Sequence[Environment], reporter: Reporter) -> tup
 
 def user_folders() -> tuple[Path, ...]:
     """Where this user's own kernels lie."""
-    home = Path.home()
-    if os.environ.get("JUPYTER_DATA_DIR"):
-        data = Path(os.environ["JUPYTER_DATA_DIR"])
-    elif sys.platform == "win32":
-        data = Path(os.environ.get("APPDATA", home)) / "jupyter"
-    elif sys.platform == "darwin":
-        data = home / "Library" / "Jupyter"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "jupyter"
-    return data / "kernels", home / ".ipython" / "kernels"
+    return jupyter_folder() / "kernels", Path.home() / ".ipython" / "kernels"
+
+
+def jupyter_folder() -> Path:
+    """The user's Jupyter data folder, as Jupyter itself finds it."""
+    named = os.environ.get("JUPYTER_DATA_DIR")
+    if named:
+        return Path(named)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Jupyter"
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming") / "jupyter"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "jupyter"
 
 
 def _shared_folders() -> Iterator[Path]:

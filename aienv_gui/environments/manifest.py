@@ -9,7 +9,6 @@ for those of others. Also here: `Request`, `Plan`, `Sources`,
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from packaging.utils import canonicalize_name
 from aienv_gui.core.errors import Action
 from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.wording import Text
+from aienv_gui.environments.addresses import public_data
 from aienv_gui.environments.records import (
     DiskNeed,
     Engine,
@@ -81,18 +81,6 @@ def request_from_json(data: Mapping[str, Any]) -> Request:
         no_binary=tuple(data.get("no_binary", ())),
         lock=data.get("lock", ""),
     )
-
-
-def without_passwords(data: Any) -> Any:
-    """JSON data as it may lie on a disk: the addresses in it without user and password.
-
-    Whoever reads it again needs them from the settings or the file that was asked for.
-    """
-    if isinstance(data, str):
-        return re.sub(r"(?<=://)[^\s/?#\"']+@", "", data)
-    if isinstance(data, Mapping):
-        return {key: without_passwords(value) for key, value in data.items()}
-    return [without_passwords(one) for one in data] if isinstance(data, list | tuple) else data
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -197,7 +185,7 @@ def write_manifest(prefix: Path, manifest: Manifest) -> None:
         "files": [asdict(file) for file in manifest.files],
         "lock": dict(manifest.lock or {}),
     }
-    write_json(prefix / NAME, without_passwords(data), version=_VERSION)
+    write_json(prefix / NAME, public_data(data), version=_VERSION)
 
 
 def read_manifest(prefix: Path) -> Manifest | None:

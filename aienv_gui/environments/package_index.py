@@ -31,6 +31,7 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import no_network_words
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
+from aienv_gui.environments import network
 from aienv_gui.environments.download import local_path
 from aienv_gui.environments.foreign_files import read_bytes
 from aienv_gui.environments.installed import Installed
@@ -66,12 +67,15 @@ def newest_versions(
     """
     choice = _Choice.of(python)
     found: dict[str, str] = {}
-    with requests.Session() as session, ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="index") as pool:
-        session.verify = sources.certificate or True
+    with network.session(sources) as session, ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="index") as pool:
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_maxsize=_AT_ONCE))
         indexes = [_Server(url, session) for url in _index_urls(sources)]
         links = [_Server(place, session) for place in sources.find_links]
+        if sources.offline:
+            indexes, links = _here(indexes), _here(links)
+            if not (indexes or links):
+                raise _offline()
         listed = [file for link in links for file in link.listed()]
 
         def newest(package: Installed) -> str:
@@ -173,6 +177,21 @@ class _Server:
             )
         cause, cure, actions = no_network_words(host)
         raise Problem(title, cause=cause, cure=cure, actions=actions, code="no_network") from failure
+
+
+def _here(servers: Sequence[_Server]) -> list[_Server]:
+    """Those that are folders of this computer."""
+    return [one for one in servers if "://" not in one.address or local_path(one.address) is not None]
+
+
+def _offline() -> Problem:
+    return Problem(
+        tr("Newer versions could not be looked up."),
+        cause=tr("AIEnv is set to work offline."),
+        cure=tr("Switch off working offline in the settings, or name a folder there that holds the packages."),
+        actions=(Action("open_settings", tr("Open settings")),),
+        code="offline",
+    )
 
 
 def _content(answer: requests.Response) -> bytes:

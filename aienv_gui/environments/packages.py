@@ -21,8 +21,9 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.addresses import public_data
 from aienv_gui.environments.installed import Installed, installed_packages
-from aienv_gui.environments.manifest import Manifest, read_manifest, sources_to_json, without_passwords
+from aienv_gui.environments.manifest import Manifest, read_manifest, sources_to_json
 from aienv_gui.environments.prefix_reading import site_packages_of
 from aienv_gui.environments.records import Engine, Environment, Request, Sources
 
@@ -88,7 +89,7 @@ def outdated(environment: Environment, sources: Sources, folders: Folders, repor
     manifest = _manifest(environment.prefix)
     kept = folders.cache / "outdated" / f"{_digest(str(environment.prefix.absolute()))[:20]}.json"
     key = _digest(
-        json.dumps([environment.python_version, without_passwords(sources_to_json(sources))])
+        json.dumps([environment.python_version, public_data(sources_to_json(sources))])
         + "".join(f"\n{package.name} {package.version} {package.installer}" for package in packages)
     )
     with suppress(Problem, OSError, KeyError, TypeError, ValueError):

@@ -19,8 +19,9 @@ from typing import Final
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.addresses import public
 from aienv_gui.environments.connection import Answer, Ended, Failure, Journey
-from aienv_gui.environments.download import local_path, without_password
+from aienv_gui.environments.download import local_path
 from aienv_gui.environments.reach import CONDA, PYPI, PYTHON, PYTORCH, Reach, Source
 from aienv_gui.environments.records import Sources
 
@@ -91,7 +92,7 @@ def index_problem(sources: Sources, reporter: Reporter) -> Problem | None:
 
 def _test(source: Source, sources: Sources, python_archive: str, journey: Journey) -> Reach:
     address = _address(source, sources, python_archive)
-    shown = without_password((sources.python_mirror or PYTHON) if source is Source.PYTHON else address)
+    shown = public((sources.python_mirror or PYTHON) if source is Source.PYTHON else address)
     local = local_path(address)
     if local is not None:
         return Reach(source, shown) if local.exists() else _missing(source, local)

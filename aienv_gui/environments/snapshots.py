@@ -24,7 +24,7 @@ from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.manifest import health_file
 from aienv_gui.environments.ownership import check_ours
 from aienv_gui.environments.records import Environment, Maker, Snapshot
-from aienv_gui.environments.staging import VERSION, close, locked, new_trash, open_place, remove, swap, sweep
+from aienv_gui.environments.staging import VERSION, close_place, locked, new_trash, open_place, remove, swap, sweep
 from aienv_gui.environments.usage import check_unused
 
 _NOTE: Final = "snapshot.json"
@@ -62,8 +62,8 @@ def new_place(slug: str, reason: Text, folders: Folders, *, kept: bool = False) 
     return folder / _INSIDE
 
 
-def forget(place: Path) -> None:
-    """Take back what `new_place` made, where no environment has come there."""
+def forget_empty(place: Path) -> None:
+    """Take back what `new_place` made, where no environment has come into it."""
     if not place.exists():
         remove(place.parent)
 
@@ -74,16 +74,19 @@ def take(environment: Environment, folders: Folders, reporter: Reporter) -> Snap
     reporter.status(tr("Taking a snapshot of {name}", name=environment.name))
     slug = environment.prefix.name
     with locked(slug, folders):
-        place = open_place(slug, None, folders)
+        place = folders.staging / slug
+        interrupted = place.is_dir()  # a change that may still be resumed
+        if not interrupted:
+            open_place(slug, None, folders)
+        copy_of = place / f"snapshot-{uuid.uuid4().hex[:12]}"
         try:
-            copy_of = place / _INSIDE
             link_tree(environment.prefix, copy_of, reporter)
             target = new_place(slug, tr("Taken by you"), folders, kept=True)
             rename(copy_of, target)
         except OSError as error:
             raise writing_failed(error, place) from error
         finally:
-            sweep(place, folders)
+            sweep(copy_of if interrupted else place, folders)
         snapshot = _read(target.parent)
         assert snapshot is not None
         return snapshot
@@ -124,19 +127,20 @@ def restore(environment: Environment, snapshot: Snapshot, folders: Folders, repo
     reporter.checkpoint()
     with locked(prefix.name, folders):
         check_unused(environment)
+        sweep(folders.staging / prefix.name, folders)  # an interrupted change: it was planned for another state
         place = open_place(prefix.name, None, folders)
-        outgoing = None
         try:
             outgoing = new_place(prefix.name, tr("Before going back to an earlier state"), folders)
-            swap(place, prefix, snapshot.folder / _INSIDE, outgoing, folders)
-        except OSError as error:
-            raise writing_failed(error, prefix) from error
+            try:
+                swap(place, prefix, snapshot.folder / _INSIDE, outgoing, folders)
+            except OSError as error:
+                raise writing_failed(error, prefix) from error
+            finally:
+                forget_empty(outgoing)
+            health_file(prefix, folders).unlink(missing_ok=True)
+            remove(snapshot.folder)  # what is left of it is its note
         finally:
-            close(place, folders)
-            if outgoing is not None:
-                forget(outgoing)
-        health_file(prefix, folders).unlink(missing_ok=True)
-        remove(snapshot.folder)  # what is left of it is its note
+            close_place(place, folders)
     return read_environment(prefix, Maker.AIENV, folders)
 
 

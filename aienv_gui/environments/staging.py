@@ -53,7 +53,8 @@ def swap(place: Path, final: Path, incoming: Path, outgoing: Path, folders: Fold
     """Let `incoming` become `final`, and what is there now `outgoing`; all on one disk, below the environments' folder.
 
     After a kill at any moment `settle` makes `final` whole: the new one, or the old one where it had not begun.
-    Raises OSError, and then `final` is what it was.
+    Raises OSError, and then `final` is what it was; or it is nowhere, where the system refuses the way back too, until
+    `close_place` or a later `settle` is let.
     """
     root = folders.environments
     names = {name: str(path.relative_to(root)) for name, path in _named(final, incoming, outgoing).items()}
@@ -64,8 +65,21 @@ def swap(place: Path, final: Path, incoming: Path, outgoing: Path, folders: Fold
     except OSError:
         rename(outgoing, final)
         raise
-    for folder in {final.parent, incoming.parent, outgoing.parent}:
-        sync_folder(folder)
+    with suppress(OSError):  # it is done: whoever heard of a failure now would take back what is in use
+        for folder in {final.parent, incoming.parent, outgoing.parent}:
+            sync_folder(folder)
+
+
+def close_place(place: Path, folders: Folders) -> None:
+    """Sweep the staging folder of a piece of work that has ended, however it did.
+
+    It stays where its swap cannot be finished now: only by it does the next look know where the environment is.
+    """
+    try:
+        settle(place, folders)
+    except OSError:
+        return
+    sweep(place, folders)
 
 
 def settle(place: Path, folders: Folders) -> None:
@@ -77,7 +91,7 @@ def settle(place: Path, folders: Folders) -> None:
         names = read_json(place / _SWAP, version=VERSION)
     except (OSError, Problem):
         return  # none had been written whole, so none had begun
-    paths = [folders.environments / str(names[name]) for name in ("final", "incoming", "outgoing")]
+    paths = [folders.environments / str(names.get(name, "..")) for name in ("final", "incoming", "outgoing")]
     final, incoming, outgoing = paths
     if any(folders.environments not in path.parents or ".." in path.parts for path in paths):
         return
@@ -87,15 +101,6 @@ def settle(place: Path, folders: Folders) -> None:
     for emptied in (incoming, outgoing):
         if emptied.parent.parent.parent == folders.snapshots and not emptied.exists():
             remove(emptied.parent)
-
-
-def close(place: Path, folders: Folders) -> None:
-    """End a piece of work: its folder is swept, unless a swap of it could not be finished; a later look tries again."""
-    try:
-        settle(place, folders)
-    except OSError:
-        return
-    sweep(place, folders)
 
 
 def _named(final: Path, incoming: Path, outgoing: Path) -> dict[str, Path]:

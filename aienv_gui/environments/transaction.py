@@ -22,6 +22,7 @@ from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import snapshots
+from aienv_gui.environments.addresses import public_data
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.locks import acquire, release
 from aienv_gui.environments.manifest import (
@@ -32,7 +33,6 @@ from aienv_gui.environments.manifest import (
     plan_to_json,
     read_manifest,
     sources_to_json,
-    without_passwords,
     write_manifest,
 )
 from aienv_gui.environments.ownership import check_ours, manifest_of
@@ -46,7 +46,7 @@ from aienv_gui.environments.staging import (
     TEMPORARY,
     TRASH,
     VERSION,
-    close,
+    close_place,
     lock_file,
     locked,
     new_trash,
@@ -126,7 +126,7 @@ def _build(
     """Make the environment `final`. `replacing`: it is there, and this is what its present state is called then."""
     identity = uuid.uuid4().hex[:12]
     sweep(folders.staging / final.name, folders)  # an earlier try; a half-linked environment is never gone on with
-    journal = {"build": identity, "started": time.time(), "plan": without_passwords(plan_to_json(plan))}
+    journal = {"build": identity, "started": time.time(), "plan": public_data(plan_to_json(plan))}
     if replacing is not None:
         journal["replacing"] = replacing.to_json()
     place = open_place(final.name, journal, folders)
@@ -147,10 +147,10 @@ def _build(
             _commit_change(plan, identity, replacing, place, final, folders)
     except BaseException as error:
         if not (isinstance(error, Problem) and error.code == DIED):
-            close(place, folders)
+            close_place(place, folders)
         sweep_pythons(folders)
         raise
-    close(place, folders)
+    close_place(place, folders)
     return read_environment(final, Maker.AIENV, folders)
 
 
@@ -182,8 +182,9 @@ def _commit_change(plan: Plan, identity: str, reason: Text, place: Path, final: 
     try:
         swap(place, final, staging, outgoing, folders)
     except OSError as error:
-        snapshots.forget(outgoing)
         raise _renaming_failed(error, environment) from error
+    finally:
+        snapshots.forget_empty(outgoing)
     health_file(final, folders).unlink(missing_ok=True)
     snapshots.trim(environment, folders)
 
@@ -331,8 +332,9 @@ def delete(environment: Environment, folders: Folders, reporter: Reporter) -> No
         trash = new_trash(folders)
         try:
             folders.staging.mkdir(parents=True, exist_ok=True)
-            former = snapshots.purge(prefix.name, folders)
             prefix.rename(trash)
+            # Only now: where the environment stays because it is in use, its former states stay too.
+            former = snapshots.purge(prefix.name, folders)
             sync_folder(folders.environments)
         except FileNotFoundError:
             return

@@ -10,26 +10,35 @@ from typing import Any, Final
 import psutil
 
 from aienv_gui.core.errors import Problem
+from aienv_gui.core.report import without_secrets
 from aienv_gui.core.wording import shortened, tr
 from aienv_gui.environments.records import Environment
 
+_ACTIVE: Final = ("VIRTUAL_ENV", "CONDA_PREFIX")
 _NAMED: Final = 3  # in the sentence; the details name all
 
 
 def running_from(prefix: Path) -> Iterator[tuple[int, str]]:
-    """Process ids and command lines of what runs from an environment; a tenth of a second for 400 processes.
+    """Process ids and command lines, without passwords, of what runs from an environment; 0.1 s for 400 processes.
 
     Processes of other users that may not be looked at are passed over.
     """
-    inside = str(prefix) + os.sep
+    # The system names programs by their real place, people and scripts by the one they know.
+    inside = tuple({_folder(prefix), _folder(os.path.realpath(prefix))})
     for process in psutil.process_iter(["name", "exe", "cmdline"]):
         if process.pid != os.getpid() and _runs_from(process, process.info, inside):
-            yield process.pid, " ".join(process.info["cmdline"] or [process.info["name"]])
+            yield process.pid, without_secrets(" ".join(process.info["cmdline"] or [str(process.info["name"])]))
 
 
-def _runs_from(process: psutil.Process, known: Mapping[str, Any], inside: str) -> bool:
+def _folder(path: str | Path) -> str:
+    """A folder as what lies in it begins; on Windows letters of either case are the same."""
+    return os.path.normcase(str(path)).rstrip(os.sep) + os.sep
+
+
+def _runs_from(process: psutil.Process, known: Mapping[str, Any], inside: tuple[str, ...]) -> bool:
     # A virtual environment's interpreter is a link: the system names the one behind it. A script's second word is it.
-    if any(str(part).startswith(inside) for part in (known["exe"] or "", *(known["cmdline"] or [])[:2])):
+    words = (known["exe"] or "", *(known["cmdline"] or [])[:2])
+    if any(os.path.normcase(str(part)).startswith(inside) for part in words):
         return True
     if not str(known["name"] or "").lower().startswith("python"):
         return False
@@ -37,7 +46,7 @@ def _runs_from(process: psutil.Process, known: Mapping[str, Any], inside: str) -
         variables = process.environ()  # found along the PATH of an activated environment
     except (psutil.Error, OSError):
         return False
-    return inside in (variables.get("VIRTUAL_ENV", "") + os.sep, variables.get("CONDA_PREFIX", "") + os.sep)
+    return any(_folder(place) in inside for name in _ACTIVE if (place := variables.get(name)))
 
 
 def check_unused(environment: Environment) -> None:

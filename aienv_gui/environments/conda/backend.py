@@ -24,6 +24,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
@@ -80,8 +82,9 @@ class CondaBackend:
 
     def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
         uv_backend.distrust(packages, [file for file in plan.files if _by_pip(file)], folders, reporter)
+        names = {canonicalize_name(package) for package in packages}
         for file in plan.files:
-            if file.package in packages and not _by_pip(file):
+            if canonicalize_name(file.package) in names and not _by_pip(file):
                 download.check_again(file, folders)
                 for unpacked in unpacked_store(folders).glob(f"{glob.escape(archive_stem(file.filename))}*"):
                     shutil.rmtree(unpacked, ignore_errors=True)

@@ -20,6 +20,7 @@ from aienv_gui.core.explain import explain
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr, tr_count
+from aienv_gui.environments.addresses import public
 from aienv_gui.environments.download import noted_hash
 from aienv_gui.environments.records import PackageProgress, PackageState
 
@@ -148,9 +149,10 @@ def records_of(data: Sequence[Mapping[str, Any]], addresses: Mapping[str, str]) 
 
 
 def _name_origins(prefix: Path, data: Sequence[Mapping[str, Any]]) -> None:
-    """Say in conda-meta where packages come from; py-rattler noted the place of our download."""
-    origins = {str(entry["name"]): str(entry.get("origin") or entry["url"]) for entry in data}
+    """Say in conda-meta where packages come from, without secrets; py-rattler noted the place of our download."""
+    origins = {str(entry["name"]): public(str(entry.get("origin") or entry["url"])) for entry in data}
     for path in (prefix / "conda-meta").glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         record["url"] = origins[record["name"]]
+        record["channel"] = public(str(record.get("channel") or ""))
         path.write_text(json.dumps(record, indent=2), encoding="utf-8")

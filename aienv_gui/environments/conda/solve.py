@@ -34,6 +34,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments import network
+from aienv_gui.environments.addresses import completed, public
 from aienv_gui.environments.conda.link import records_of
 from aienv_gui.environments.conda.locked import plan_of_files
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
@@ -102,7 +103,7 @@ def channels_of(request: Request, sources: Sources) -> tuple[tuple[str, ...], tu
                 tr(
                     "Instead of Anaconda's channel “defaults”, which organisations must pay for, this is used: "
                     "{channels}.",
-                    channels=", ".join(sources.channels),
+                    channels=public(", ".join(sources.channels)),
                 ),
             )
         else:
@@ -119,7 +120,7 @@ def _beside(file: str, name: str) -> str:
 
 def answering(names: Sequence[str], sources: Sources) -> list[Channel]:
     """The channels by their names. Raises `Problem` where a server of theirs takes the connection and says nothing."""
-    addresses = [_address(name, sources) for name in names]
+    addresses = [completed(_address(name, sources), sources) for name in names]
     _check_answers(addresses, sources)
     return [Channel(address) for address in addresses]
 

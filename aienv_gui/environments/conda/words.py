@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import explain
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.addresses import public
 
 _NO_PLAN: Final = tr("The packages could not be planned.")
 _SPOILT: Final = re.compile("failed to decode|invalid or truncated data|EOF while parsing|expected value at line")
@@ -25,6 +26,7 @@ _FATES: Final = {
 
 def channel_problem(message: str) -> Problem:
     """A channel that could not be read: no network, no such channel, anything else."""
+    message = public(message)
     missing = re.search(r"could not find subdir '[^']*' in channel '([^']*)'", message)
     refused = re.search(r"\((404|401|403|407|5\d\d)[^)]*\) for url \(([^)\s]+)\)", message)
     if missing is None and refused is not None and refused[1] == "404":
@@ -61,19 +63,18 @@ def missing_root(message: str) -> str:
 def nothing_fits(spec: str, versions: Sequence[str], channels: Iterable[str]) -> Problem:
     """No package of that name, or none of a version that was asked for; `versions` are there, newest first."""
     name = spec.split()[0]
+    places = public(", ".join(channels))
     if not versions:
         return Problem(
             _NO_PLAN,
-            cause=tr(
-                "There is no package called “{package}” in {channels}.", package=name, channels=", ".join(channels)
-            ),
+            cause=tr("There is no package called “{package}” in {channels}.", package=name, channels=places),
             cure=tr("Check the spelling of the name, or add the channel that has it."),
             code="no_such_package",
         )
     if name == "python":
         return Problem(
             _NO_PLAN,
-            cause=tr("There is no Python {version} in {channels}.", version=spec[7:], channels=", ".join(channels)),
+            cause=tr("There is no Python {version} in {channels}.", version=spec[7:], channels=places),
             cure=tr("Choose another Python version. There is {versions}.", versions=", ".join(versions[:5])),
             code="no_python",
         )

@@ -21,6 +21,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, write_atomic
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.addresses import public
 from aienv_gui.environments.files.exact_files import (
     NOT_SHARED,
     ExactFiles,
@@ -29,7 +30,6 @@ from aienv_gui.environments.files.exact_files import (
     pip_names,
 )
 from aienv_gui.environments.files.platforms import this_subdir
-from aienv_gui.environments.files.text import public
 from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import Engine, Environment, Form
 

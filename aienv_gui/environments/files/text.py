@@ -13,6 +13,7 @@ from typing import Final
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import reason as reason_of
 from aienv_gui.core.wording import Text, shortened, tr
+from aienv_gui.environments.addresses import public
 from aienv_gui.environments.records import Remark
 
 LARGEST: Final = 2_000_000  # bytes of a list written by people
@@ -123,12 +124,6 @@ def remark(path: Path, line: int, text: str, reason: Text, instead: Text = LEFT_
 def short(text: str) -> str:
     """A line as far as it fits into a sentence or a table, without passwords."""
     return shortened(" ".join(public(text).split()), _LONGEST)
-
-
-def public(text: str) -> str:
-    """A text without the password or token in the addresses in it."""
-    # …/packages/source/t/torch/… is an ordinary place of the package index.
-    return re.sub(r"(?<=://)[^/\s@\"']*@", "", re.sub(r"(?<!/source)/t/[^/\s\"']+/", "/", text))
 
 
 def expanded(place: str) -> Path:

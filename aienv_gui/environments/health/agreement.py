@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.installed import conda_records
 
 
 class DisagreementKind(StrEnum):
@@ -138,15 +138,9 @@ def _needs(
 
 def _conda(prefix: Path) -> Iterator[Disagreement]:
     """conda packages that need one that is not there. Versions were the solver's work."""
-    records: dict[str, list[str]] = {}
-    for path in sorted((prefix / "conda-meta").glob("*.json")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            records[record["name"]] = list(record.get("depends") or ())
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # integrity tells of it
+    records = {str(record["name"]): record.get("depends") for record in conda_records(prefix)}
     for package, depends in records.items():
-        for spec in depends:
-            name = spec.split()[0].split("[")[0]
-            if not name.startswith("__") and name not in records and " when " not in spec:
-                yield Disagreement(DisagreementKind.MISSING, package, spec)
+        for spec in depends if isinstance(depends, list) else ():
+            name = str(spec).partition(" ")[0].partition("[")[0]
+            if name and not name.startswith("__") and name not in records and " when " not in str(spec):
+                yield Disagreement(DisagreementKind.MISSING, package, str(spec))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from aienv_gui.environments.foreign_files import read_bytes
 from aienv_gui.environments.health import integrity
-from aienv_gui.environments.health.integrity import Claim, Fault, FaultKind, Files, digest_text
+from aienv_gui.environments.health.integrity import RECORD_LIMIT, Claim, Fault, FaultKind, Files, digest_text
 
 _REMADE: Final = {"pyc_file"}  # Python writes these anew as it likes
 
@@ -34,7 +35,7 @@ def verify(
         checkpoint()
         package = path.stem.rsplit("-", 2)[0]
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(read_bytes(path, RECORD_LIMIT))
             listed = list(_look(prefix, package, record))
             owned |= {Path(name).parts[-2].split("-")[0] for name in record.get("files", ()) if ".dist-info/" in name}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

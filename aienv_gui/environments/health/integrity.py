@@ -18,8 +18,11 @@ from typing import Final
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.foreign_files import read_bytes
 
 _CHUNK_BYTES: Final = 4 << 20
+_LINE_LIMIT: Final = 1 << 12
+RECORD_LIMIT: Final = 1 << 26  # PyTorch's RECORD has 1.5 MB
 # What careless packages put beside each other's modules; whose copy is there matters to nobody.
 _IDLE_FOLDERS: Final = {"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks"}
 _IDLE_FILES: Final = ("license", "licence", "readme", "changelog", "changes", "notice", "authors", "copying")
@@ -220,7 +223,7 @@ def _claims(site: Path, info: Path) -> tuple[list[Claim], list[Fault]]:
     if not rows:
         installer = b""
         with suppress(OSError):
-            installer = (info / "INSTALLER").read_bytes().strip()
+            installer = read_bytes(info / "INSTALLER", _LINE_LIMIT).strip()
         by_hand = not installer or installer in (b"uv", b"pip")
         return [], [Fault(package, "RECORD", FaultKind.NO_RECORD)] if by_hand else []
     claims = [
@@ -237,7 +240,7 @@ def _claims(site: Path, info: Path) -> tuple[list[Claim], list[Fault]]:
 def _rows(record: Path) -> list[tuple[str, str, int | None]]:
     """Path, hash and size of each file in a RECORD; none where it is missing, cut short or no such list."""
     try:
-        text = record.read_text(encoding="utf-8")
+        text = read_bytes(record, RECORD_LIMIT).decode("utf-8")
         # A fourth column is passed over as pip does.
         rows = [(row[0], row[1], int(row[2]) if row[2] else None) for row in csv.reader(text.splitlines()) if row]
     except (OSError, ValueError, IndexError, csv.Error):

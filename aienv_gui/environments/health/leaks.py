@@ -13,10 +13,12 @@ from typing import Final
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.foreign_files import read_text
 from aienv_gui.environments.health.runtimes import listed
 from aienv_gui.environments.records import Environment, Maker
 
 _SEARCH_PATHS: Final = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+_CONFIG_LIMIT: Final = 1 << 16
 _EVERYONES: Final = ("libstdc++.so.6",)  # a package built for a newer one fails with an older one, whoever brings it
 _LIBRARY: Final = re.compile(r"lib[\w+.-]+\.(so[.\d]*|dylib)$")
 
@@ -95,8 +97,8 @@ def _user_packages(environment: Environment, home: Path) -> Iterator[tuple[Text,
 
 def _lets_user_packages_in(prefix: Path) -> bool:
     """conda's environments do; a venv only together with the system's packages."""
-    with suppress(OSError, UnicodeDecodeError):
-        config = (prefix / "pyvenv.cfg").read_text(encoding="utf-8")
+    with suppress(OSError):
+        config = read_text(prefix / "pyvenv.cfg", _CONFIG_LIMIT)
         return re.search(r"(?im)^include-system-site-packages\s*=\s*true", config) is not None
     return (prefix / "conda-meta").is_dir()
 

@@ -12,7 +12,8 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from aienv_gui.environments.health.integrity import site_packages
+from aienv_gui.environments.foreign_files import read_bytes
+from aienv_gui.environments.health.integrity import RECORD_LIMIT, site_packages
 from aienv_gui.environments.records import Engine, Environment, Request
 
 _KNOWN: Final = {  # package -> module; what people make environments for
@@ -81,7 +82,7 @@ def modules_of(prefix: Path, package: str) -> list[str]:
 def _tops(info: Path) -> list[str]:
     found: set[str] = set()
     with suppress(OSError, UnicodeDecodeError, csv.Error):
-        for row in csv.reader((info / "RECORD").read_text(encoding="utf-8").splitlines()):
+        for row in csv.reader(read_bytes(info / "RECORD", RECORD_LIMIT).decode("utf-8").splitlines()):
             module = (
                 re.match(r"([A-Za-z]\w*)(?:/__init__\.py|\.py|\.[\w-]+\.so|\.[\w-]+\.pyd)$", row[0]) if row else None
             )

@@ -8,7 +8,6 @@ https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md
 from __future__ import annotations
 
 import csv
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,9 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
-from aienv_gui.environments.health.integrity import site_packages
+from aienv_gui.environments.foreign_files import read_bytes
+from aienv_gui.environments.health.integrity import RECORD_LIMIT, site_packages
+from aienv_gui.environments.installed import conda_records
 
 
 class Family(StrEnum):
@@ -83,16 +84,15 @@ def listed(prefix: Path) -> Iterator[tuple[str, Path, str]]:
     for site in site_packages(prefix):
         for info in sorted(site.glob("*.dist-info")):
             with suppress(OSError, UnicodeDecodeError, csv.Error):
-                text = (info / "RECORD").read_text(encoding="utf-8")
+                text = read_bytes(info / "RECORD", RECORD_LIMIT).decode("utf-8")
                 package = canonicalize_name(info.name.split("-")[0])
                 for row in csv.reader(text.splitlines()):
                     if row:
                         yield package, site, row[0]
-    for path in sorted((prefix / "conda-meta").glob("*.json")):
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            record = json.loads(path.read_text(encoding="utf-8"))
-            for name in record.get("files") or ():
-                yield path.stem.rsplit("-", 2)[0], prefix, name
+    for record in conda_records(prefix):
+        files = record.get("files")
+        for name in files if isinstance(files, list) else ():
+            yield str(record["name"]), prefix, str(name)
 
 
 def clashes(found: Sequence[Runtime], platform: str = sys.platform) -> tuple[Clash, ...]:

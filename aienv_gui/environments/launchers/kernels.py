@@ -7,12 +7,12 @@ import json
 import os
 import re
 import shutil
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from aienv_gui.core.storage import write_atomic
+from aienv_gui.environments.kernels import jupyter_folder
 from aienv_gui.environments.launchers import activation
 from aienv_gui.environments.records import Environment, Maker
 
@@ -26,18 +26,6 @@ def kernel_name(environment: Environment) -> str:
         return f"{_PREFIX}{plain}"
     digest = hashlib.sha256(str(environment.prefix).encode("utf-8", "surrogateescape")).hexdigest()[:6]
     return f"{_PREFIX}{plain}-{digest}"
-
-
-def jupyter_folder() -> Path:
-    """The user's Jupyter data folder, as Jupyter itself finds it."""
-    named = os.environ.get("JUPYTER_DATA_DIR")
-    if named:
-        return Path(named)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Jupyter"
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming") / "jupyter"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "jupyter"
 
 
 def register(environment: Environment) -> Path:

@@ -24,6 +24,7 @@ from aienv_gui.core.storage import Folders, writing_failed
 from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import download
+from aienv_gui.environments.addresses import without_password
 from aienv_gui.environments.locks import acquire, release, waited_for
 from aienv_gui.environments.records import PlannedFile, PythonBuild, Sources
 from aienv_gui.environments.uv.command import run_uv
@@ -60,7 +61,7 @@ def _build(entry: dict[str, Any]) -> PythonBuild | None:
     ordinary = entry["implementation"] == "cpython" and entry["variant"] == "default" and entry.get("url")
     if not finished or not ordinary or _numbers(version)[:2] < _OLDEST:
         return None
-    return PythonBuild(version, str(entry["key"]), download.without_password(str(entry["url"])))
+    return PythonBuild(version, str(entry["key"]), without_password(str(entry["url"])))
 
 
 def find(version: str, sources: Sources, folders: Folders, reporter: Reporter) -> PythonBuild | None:

@@ -19,6 +19,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments import accelerators, download
+from aienv_gui.environments.addresses import without_password
 from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Package, PlannedFile, Request, Sources
 from aienv_gui.environments.uv.command import TORCH_INDEX, joined, run_uv, source_arguments
@@ -245,7 +246,7 @@ class _Resolver:
         dependencies = [*self.requirements, *sorted(pinned)]
         lines = ["[project]", 'name = "aienv-plan"', 'version = "0"', 'requires-python = ">=3.9"']
         lines += [f"dependencies = {json.dumps(dependencies)}", "[[tool.uv.index]]", f'name = "{TORCH_INDEX}"']
-        lines += [f"url = {json.dumps(download.without_password(variant.torch_index))}", "explicit = true"]
+        lines += [f"url = {json.dumps(without_password(variant.torch_index))}", "explicit = true"]
         lines += ['format = "flat"'] if variant.flat else []
         lines += ["[tool.uv.sources]", *(f'{name} = {{ index = "{TORCH_INDEX}" }}' for name in sorted(pinned))]
         project.write_text("\n".join(lines) + "\n", encoding="utf-8")

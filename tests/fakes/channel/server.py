@@ -16,13 +16,15 @@ class ChannelServer:
     """``with ChannelServer(folder) as server``: serves it at `server.url`.
 
     `bytes_s`: how fast packages are sent; `wait_s`: how long each answer waits; `drop_after`: a package's connection is
-    closed after so many bytes, once for each. `log` has a line ``METHOD path range`` for each request.
+    closed after so many bytes, once for each; with a `token` nothing else is answered. `log` has a line
+    ``METHOD path range`` for each request.
     """
 
     folder: Path
     bytes_s: float | None = None
     wait_s: float = 0.0
     drop_after: dict[str, int] = field(default_factory=dict)
+    token: str = ""
     log: list[str] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
     _thread: threading.Thread | None = None
@@ -31,7 +33,11 @@ class ChannelServer:
     @property
     def url(self) -> str:
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}/channel"
+        return f"http://127.0.0.1:{self._server.server_address[1]}{self.path}"
+
+    @property
+    def path(self) -> str:
+        return f"/t/{self.token}/channel" if self.token else "/channel"
 
     def __enter__(self) -> ChannelServer:
         channel = self
@@ -81,9 +87,10 @@ class _Handler(BaseHTTPRequestHandler):
         path = urllib.parse.unquote(self.path.split("?")[0])
         self.served.log.append(f"{self.command} {path} {self.headers.get('Range', '')}".strip())
         self.served.wait(self.served.wait_s)
-        file = self.served.folder / path.removeprefix("/channel/")
-        if not file.is_file():
-            self.send_response(404)
+        file = self.served.folder / path.removeprefix(f"{self.served.path}/")
+        allowed = path.startswith(self.served.path)
+        if not allowed or not file.is_file():
+            self.send_response(404 if allowed else 403)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return

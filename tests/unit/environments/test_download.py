@@ -165,6 +165,18 @@ def test_local_file_is_taken_and_checked(index: LocalIndex, folders: Folders) ->
     assert not index.log
 
 
+def test_a_local_file_that_is_a_link_is_taken_itself(index: LocalIndex, folders: Folders) -> None:
+    real = index.folder / planned(index).filename
+    link = index.folder / "links" / real.name
+    link.parent.mkdir()
+    link.symlink_to(Path("..") / real.name)
+    file = replace(planned(index), url=link.as_uri())
+    place = download.fetch([file], Sources(), folders, Silent())[file]
+    assert not place.is_symlink()
+    assert place.read_bytes() == real.read_bytes()
+    assert download.cached(file, folders) == place
+
+
 def test_changed_cache_file_is_not_trusted(index: LocalIndex, folders: Folders) -> None:
     file = planned(index, "small")
     place = download.fetch([file], Sources(), folders, Silent())[file]

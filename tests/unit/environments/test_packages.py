@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tests.fakes.channel.running_python import MINOR, running_python
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import make_wheel, sample_packages
 from tests.fakes.reporters import Keeping
+from tests.fakes.web import Proxy
 
 
 @pytest.fixture
@@ -204,6 +206,31 @@ def test_an_index_that_refuses_is_a_problem_without_its_password(tmp_path: Path,
         assert "hunter2" not in f"{raised.value}{raised.value.cause}{raised.value.details}"
         assert outdated(environment, Sources(index_url=index.url_with_login), folders, Silent()) == {"paint": "2.4"}
     assert "right" not in "".join(file.read_text() for file in (folders.cache / "outdated").iterdir())
+
+
+def test_newer_versions_are_asked_for_the_sources_way(
+    index: LocalIndex, tmp_path: Path, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    environment = made_by_uv(tmp_path / "env", index, "paint==1.5")
+    with Proxy(int(index.url.split(":")[2].split("/")[0]), login="anna:hunter2") as proxy:
+        way = proxy.url.replace("://", "://anna:hunter2@")
+        sources = Sources(index_url="http://index.test/simple", proxy=way)
+        assert outdated(environment, sources, folders, Silent()) == {"paint": "2.4"}
+        assert any(line.startswith("GET http://index.test/simple/paint/") for line in proxy.log)
+
+
+def test_offline_no_index_is_asked(index: LocalIndex, tmp_path: Path, folders: Folders) -> None:
+    environment = made_by_uv(tmp_path / "env", index, "paint==1.5")
+    index.log.clear()
+    offline = Sources(index_url=index.url, offline=True)
+    with pytest.raises(Problem) as raised:
+        outdated(environment, offline, folders, Silent())
+    assert raised.value.code == "offline"
+    with_folder = replace(offline, find_links=(str(index.folder),))
+    assert outdated(environment, with_folder, folders, Silent()) == {"paint": "2.4"}
+    assert index.log == []
 
 
 def test_folders_of_packages_count_too(index: LocalIndex, tmp_path: Path, folders: Folders) -> None:

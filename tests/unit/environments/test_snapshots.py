@@ -137,7 +137,8 @@ def test_a_swap_that_was_killed_is_finished(
     with monkeypatch.context() as patch:
         patch.setattr(staging, "rename", failing)
         for module in (snapshots, transaction):
-            patch.setattr(module, "close", lambda place, folders: None)
+            patch.setattr(module, "sweep", lambda place, folders: None)
+            patch.setattr(module, "close_place", lambda place, folders: None)
             patch.setattr(module, "remove", lambda folder: None)
         if renames == 2:
             patch.setattr(staging, "sync_folder", _killed)
@@ -153,6 +154,96 @@ def test_a_swap_that_was_killed_is_finished(
     assert [names(one) for one in ours(folders)] == [names(found)]
     assert len(snapshots.snapshots_of(found, folders)) == (0 if renames == 0 and not restoring else 1)
     assert [path.name for path in folders.staging.iterdir()] == [".locks"]
+
+
+@pytest.mark.parametrize("restoring", [False, True])
+def test_where_even_the_way_back_is_refused_the_environment_is_not_lost(
+    restoring: bool,
+    environment: Environment,
+    sources: Sources,
+    folders: Folders,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on Windows, where a virus scanner holds the folders a little longer than we wait."""
+    prefix = environment.prefix
+    present = add(environment, "extra0", sources, folders) if restoring else environment
+    planned = plan_change(present, Change(add=("extra1",)), sources, folders, Silent())
+
+    def work() -> None:
+        if restoring:
+            snapshots.restore(present, snapshots.snapshots_of(present, folders)[0], folders, Silent())
+        else:
+            transaction.change(planned, sources, folders, Silent())
+
+    def refusing(source: Path, target: Path) -> None:
+        if target == prefix:
+            raise PermissionError(13, "held")
+        storage.replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "rename", refusing)
+        with pytest.raises(Problem):
+            work()
+        assert not prefix.exists()
+    transaction.unfinished(folders)
+    (found,) = ours(folders)
+    assert found.broken is None
+    former = [snapshot.packages for snapshot in snapshots.snapshots_of(found, folders)]
+    assert present.packages in (found.packages, *former)
+    assert [path.name for path in folders.staging.iterdir()] == [".locks"]
+
+
+def test_a_swap_is_done_even_where_the_disk_cannot_be_waited_for(
+    environment: Environment, sources: Sources, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = plan_change(environment, Change(add=("extra0",)), sources, folders, Silent())
+
+    def unable(folder: Path) -> None:
+        raise OSError(5, "no")
+
+    monkeypatch.setattr(staging, "sync_folder", unable)
+    changed = transaction.change(planned, sources, folders, Silent())
+    assert "extra0" in names(changed)
+    assert [one.packages for one in snapshots.snapshots_of(changed, folders)] == [environment.packages]
+
+
+def test_what_cannot_be_deleted_keeps_its_snapshots(
+    environment: Environment, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = snapshots.take(environment, folders, Silent())
+    original = Path.rename
+
+    def held(path: Path, target: Path) -> Path:
+        if path == environment.prefix:
+            raise PermissionError(13, "held")
+        return original(path, target)
+
+    monkeypatch.setattr(Path, "rename", held)
+    with pytest.raises(Problem):
+        transaction.delete(environment, folders, Silent())
+    assert ours(folders) == [environment]
+    assert snapshots.snapshots_of(environment, folders) == (snapshot,)
+
+
+def test_beside_an_interrupted_change(
+    environment: Environment, sources: Sources, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot can be taken, the change waits; going back ends it."""
+    planned = plan_change(environment, Change(add=("extra0",)), sources, folders, Silent())
+
+    def dying(*_: object) -> None:
+        raise Problem(planned.plan.notes[0], code="worker_died")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "call", dying)
+        with pytest.raises(Problem):
+            transaction.change(planned, sources, folders, Silent())
+    (before,) = transaction.unfinished(folders)
+    snapshot = snapshots.take(environment, folders, Silent())
+    assert transaction.unfinished(folders) == (before,)
+    assert {path.name for path in before.folder.iterdir()} <= {"journal.json", "tmp"}
+    snapshots.restore(environment, snapshot, folders, Silent())
+    assert transaction.unfinished(folders) == ()
 
 
 def _killed(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,23 @@ def test_a_command_of_it_and_a_python_of_an_active_terminal_count(folders: Folde
     refused_while(environment, [command])
     path = f"{environment.python.parent}:/usr/bin:/bin"
     refused_while(environment, ["env", "python", "-c", _WAIT], PATH=path, VIRTUAL_ENV=str(environment.prefix))
+
+
+def test_a_folder_of_two_names_is_one(folders: Folders, tmp_path: Path) -> None:
+    """As where the user keeps AIEnv's files on another disk, behind a link."""
+    environment = make_environment(folders, "first")
+    link = tmp_path / "link"
+    link.symlink_to(environment.prefix.parent, target_is_directory=True)
+    by_link = replace(environment, prefix=link / environment.prefix.name)
+    refused_while(by_link, [environment.python, "-c", _WAIT])
+    path = f"{environment.python.parent}:/usr/bin:/bin"
+    refused_while(by_link, ["env", "python", "-c", _WAIT], PATH=path, VIRTUAL_ENV=f"{environment.prefix}/")
+
+
+def test_passwords_in_a_command_line_are_not_shown(folders: Folders) -> None:
+    environment = make_environment(folders, "first")
+    problem = refused_while(environment, [environment.python, "-c", _WAIT, "--token=hunter2"])
+    assert "hunter2" not in str(problem.to_json())
 
 
 def test_others_do_not_count(folders: Folders) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,17 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import snapshots, transaction
 from aienv_gui.environments.change import plan_change, plan_copy
+from aienv_gui.environments.conda.backend import CondaBackend, unpacked_store
+from aienv_gui.environments.conda.locked import plan_of_files
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.manifest import NAME
 from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.records import Change, Difference, Engine, Environment, Maker, Request, Sources
+from aienv_gui.environments.records import Change, Difference, Engine, Environment, Maker, PlannedFile, Request, Sources
 from tests.fakes.channel.packing import index_channel, python_package
 from tests.fakes.channel.running_python import MINOR
 from tests.fakes.channel.samples import sample_channel
+from tests.fakes.channel.server import ChannelServer
 from tests.fakes.damages import Damage, plant
 
 
@@ -135,3 +139,51 @@ def test_another_build_of_the_same_version_is_a_change(sources: Sources, folders
     assert (after.prefix / "share" / "glow.txt").read_text(encoding="utf-8") == "cuda"
     with pytest.raises(Problem, match="nothing to change"):
         plan_change(after, Change(add=("glow=*=cuda*",), accelerator="cu128"), sources, folders, Silent())
+
+
+def test_a_channels_token_is_used_and_never_written_down(channel: Path, folders: Folders) -> None:
+    with ChannelServer(channel, token="tk-hunter2") as server:
+        sources = Sources(channels=(server.url,))
+        journals: list[str] = []
+
+        class Reading(Silent):
+            def status(self, text: object) -> None:
+                for journal in folders.staging.glob("first/journal.json"):
+                    journals.append(journal.read_text(encoding="utf-8"))
+
+        request = Request("first", Engine.CONDA, MINOR, ("colours", "patched"), channels=(server.url,))
+        before = transaction.build(make_plan(request, sources, folders, Silent()), sources, folders, Reading())
+        assert journals
+        for written in (*journals, *_texts(before.prefix)):
+            assert "hunter2" not in written
+        assert versions(changed(before, Change(add=("easel",)), sources, folders))["easel"] == "1.0"
+        shutil.rmtree(folders.cache)  # everything is fetched again, by addresses that were written down
+        after = changed(read_environment(before.prefix, Maker.AIENV), Change(repair=True), sources, folders)
+        assert_works(after)
+        assert any(line.startswith("GET /t/tk-hunter2/channel") for line in server.packages_sent())
+        with pytest.raises(Problem) as raised:
+            make_plan(replace(request, requirements=("nonesuch",)), sources, folders, Silent())
+        assert "hunter2" not in str(raised.value.to_json())
+        lost = replace(request, channels=(f"{server.url}2",))
+        with pytest.raises(Problem) as raised:
+            make_plan(lost, sources, folders, Silent())
+        assert "hunter2" not in str(raised.value.to_json())
+
+
+def _texts(prefix: Path) -> list[str]:
+    places = [prefix / NAME, *(prefix / "conda-meta").iterdir()]
+    return [place.read_text(encoding="utf-8") for place in places if place.is_file()]
+
+
+def test_packages_are_distrusted_by_any_spelling_of_their_names(folders: Folders) -> None:
+    """Checks of files name packages as the package index does, conda as it likes."""
+    names = ("two_words-1.0-0", "two_words_more-1.0-0", "other-1.0-0")
+    for name in names:
+        (unpacked_store(folders) / name).mkdir(parents=True)
+    files = tuple(
+        PlannedFile(name.split("-")[0], "1.0", f"{name}.conda", f"https://c.example/{name}.conda", "", 1)
+        for name in names
+    )
+    plan = plan_of_files(Request("a", Engine.CONDA, MINOR, ()), files, (), {}, folders)
+    CondaBackend().distrust({"two-words"}, plan, folders, Silent())
+    assert {path.name for path in unpacked_store(folders).iterdir()} == {"two_words_more-1.0-0", "other-1.0-0"}

@@ -21,6 +21,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.kernels import jupyter_folder
 from aienv_gui.environments.launchers import jupyter, kernels
 from aienv_gui.environments.launchers.jupyter import Address, server_for
 from aienv_gui.environments.records import Environment, Maker
@@ -257,4 +258,4 @@ def test_the_users_jupyter_folder(system: str, monkeypatch: pytest.MonkeyPatch, 
         "darwin": Path.home() / "Library" / "Jupyter",
         "win32": tmp_path / "Roaming" / "jupyter",
     }
-    assert kernels.jupyter_folder() == expected[system]
+    assert jupyter_folder() == expected[system]
