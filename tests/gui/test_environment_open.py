@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,12 +18,15 @@ from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import JobState
+from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.launchers.programs import Editor
 from aienv_gui.environments.manifest import Manifest, write_manifest
 from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Request
+from aienv_gui.gui import environment_work
 from aienv_gui.gui.widgets.confirm import Question
 from tests.fakes.notebooks import make_environment, make_program, recorded
 from tests.fakes.session import open_session
@@ -235,3 +241,41 @@ def test_nothing_runs_after_the_window_has_ended(
         assert before
     assert not any(psutil.pid_exists(pid) for pid in before)
     assert not any(os.scandir(folders.data / "opened" / "jupyter"))
+
+
+def test_what_was_looked_up_for_one_environment_is_not_offered_for_another(
+    driver: WizardDriver, mine: Environment, bare: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gate = environment_work.openers, threading.Event()
+
+    def waiting(*arguments: Any) -> Any:
+        assert gate.wait(30)
+        return real(*arguments)
+
+    monkeypatch.setattr(environment_work, "openers", waiting)
+    driver.session.services.navigator.open("environments", mine.prefix)
+    driver.qtbot.waitUntil(lambda: driver.page.details.environment == mine, timeout=PATIENCE_MS)
+    button = driver.page.details.open_in
+    driver.click(button)
+    late = button._looking
+    assert late is not None
+    ended: list[bool] = []
+    late.finished.connect(partial(ended.append, True))
+    driver.page.select(bare.prefix)
+    gate.set()
+    driver.qtbot.waitUntil(lambda: bool(ended), timeout=PATIENCE_MS)
+    assert button.menu_shown is None
+    assert "JupyterLab (why not?)" in offered(driver, bare)
+    close_menu(driver)
+
+
+def test_a_look_for_programs_that_fails_is_told(
+    driver: WizardDriver, bare: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise Problem(verbatim("The disk does not answer."), code="no_answer")
+
+    monkeypatch.setattr(environment_work, "openers", failing)
+    driver.session.services.navigator.open("environments", bare.prefix)
+    driver.click(driver.page.details.open_in)
+    driver.qtbot.waitUntil(lambda: "does not answer" in problem_words(driver), timeout=PATIENCE_MS)

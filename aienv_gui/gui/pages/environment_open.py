@@ -61,7 +61,10 @@ class OpenInButton(Button):
 
     def show_environment(self, environment: Environment | None) -> None:
         """The environment that is to be opened; a broken one is not."""
-        self._environment = environment
+        before, self._environment = self._environment, environment
+        if self._looking is not None and (environment is None or before is None or before.prefix != environment.prefix):
+            self._looking.cancel()  # its answer would be offered for another environment
+            self._looking = None
         self.setEnabled(environment is not None and environment.broken is None)
 
     @Slot()
@@ -72,14 +75,21 @@ class OpenInButton(Button):
             self._looking = self._services.jobs.start(
                 tr("Look up"), environment_work.openers, environment, others, quiet=True
             )
-            self._looking.succeeded.connect(self._offer)
-            self._looking.finished.connect(self._on_looked)
-
-    @Slot()
-    def _on_looked(self) -> None:
-        self._looking = None
+            self._looking.succeeded.connect(self._on_looked)
+            self._looking.failed.connect(self._on_not_looked)
 
     @Slot(object)
+    def _on_looked(self, found: Openers) -> None:
+        if self.sender() is self._looking:
+            self._looking = None
+            self._offer(found)
+
+    @Slot(object)
+    def _on_not_looked(self, problem: Problem) -> None:
+        if self.sender() is self._looking and self._environment is not None:
+            self._looking = None
+            self.failed.emit(self._environment.prefix, problem)
+
     def _offer(self, found: Openers) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
