@@ -145,7 +145,7 @@ def test_an_environment_whose_jupyter_runs_is_not_deleted_and_its_kernel_goes_wi
     driver: WizardDriver, mine: Environment, browser: Browser, tmp_path: Path
 ) -> None:
     driver.session.services.navigator.open("environments", mine.prefix)
-    driver.page.details.open_in.start_jupyter(Path.home())
+    driver.page.details.open_in.start_jupyter(mine, Path.home())
     driver.qtbot.waitUntil(lambda: len(browser.addresses) == 1, timeout=PATIENCE_MS)
     (job,) = driver.session.services.jobs.running()
     driver.page.details.more.delete.trigger()
@@ -211,7 +211,7 @@ def test_pycharm_is_opened_and_the_interpreter_copied(
 ) -> None:
     record = make_program(programs / "pycharm")
     driver.session.services.navigator.open("environments", bare.prefix)
-    driver.page.details.open_in.start_editor(Editor.PYCHARM, tmp_path)
+    driver.page.details.open_in.start_editor(bare, Editor.PYCHARM, tmp_path)
     driver.qtbot.waitUntil(lambda: "Select existing" in told(driver), timeout=PATIENCE_MS)
     assert recorded(record) == [str(tmp_path)]
     assert QGuiApplication.clipboard().text() == str(bare.python)
@@ -224,7 +224,7 @@ def test_a_terminal_opens_and_one_that_fails_is_told(driver: WizardDriver, bare:
     driver.qtbot.waitUntil(lambda: "A terminal opens" in told(driver), timeout=PATIENCE_MS)
     assert recorded(record)[0] == "-e"
     make_program(programs / "xterm", code=1)
-    driver.page.details.open_in.start_terminal()
+    driver.page.details.open_in.start_terminal(bare)
     driver.qtbot.waitUntil(lambda: "could not be started" in problem_words(driver), timeout=PATIENCE_MS)
 
 
@@ -235,7 +235,7 @@ def test_nothing_runs_after_the_window_has_ended(
     with open_session(qtbot, folders, look=False) as session:
         driver = WizardDriver(qtbot, session)
         driver.session.services.navigator.open("environments", mine.prefix)
-        driver.page.details.open_in.start_jupyter(Path.home())
+        driver.page.details.open_in.start_jupyter(mine, Path.home())
         qtbot.waitUntil(lambda: len(browser.addresses) == 1, timeout=PATIENCE_MS)
         before = [process.pid for process in psutil.Process().children(recursive=True)]
         assert before
@@ -279,3 +279,17 @@ def test_a_look_for_programs_that_fails_is_told(
     driver.session.services.navigator.open("environments", bare.prefix)
     driver.click(driver.page.details.open_in)
     driver.qtbot.waitUntil(lambda: "does not answer" in problem_words(driver), timeout=PATIENCE_MS)
+
+
+def test_a_folder_that_is_chosen_late_is_opened_with_the_environment_it_was_asked_for(
+    driver: WizardDriver, mine: Environment, bare: Environment, programs: Path, tmp_path: Path
+) -> None:
+    make_program(programs / "pycharm")
+    offered(driver, bare)["PyCharm..."].trigger()
+    close_menu(driver)
+    (dialog,) = driver.session.window.findChildren(QFileDialog)
+    driver.page.select(mine.prefix)  # as when its folder is deleted and the list shows another
+    dialog.fileSelected.emit(str(tmp_path))
+    dialog.reject()
+    clipboard = QGuiApplication.clipboard()
+    driver.qtbot.waitUntil(lambda: clipboard.text() == str(bare.python), timeout=PATIENCE_MS)
