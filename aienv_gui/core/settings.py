@@ -239,25 +239,29 @@ class SettingsStore:
         setting = SETTINGS[name]
         return copy.copy((self._values if setting.kept else self._forgotten).get(name, setting.default))
 
-    def set(self, name: str, value: Any, *, looked: bool = False) -> None:
-        """Store a value. Raises `Problem` where it is not allowed or cannot be written; nothing has changed then.
+    def set(self, name: str, value: Any) -> None:
+        """Store a value. Raises `Problem` where it is not allowed or cannot be written; nothing has changed then."""
+        self.set_all({name: value})
+
+    def set_all(self, values: Mapping[str, Any], *, looked: bool = False) -> None:
+        """Store several values at once, all of them or none; errors as of `set`.
 
         `looked`: whoever calls has looked at the disk already (`wrong_values`), where that may take long.
         """
-        setting = SETTINGS[name]
-        wrong = setting.check(value)
-        if wrong is None and setting.look is not None and not looked:
-            wrong = setting.look(value)
-        if wrong is not None:
-            raise Problem(tr("This setting cannot have that value."), cause=wrong, code="bad_setting")
-        if value == self.get(name):
-            return
-        if not setting.kept:
-            self._forgotten[name] = copy.copy(value)
-            return
-        values = {**self._values, name: copy.copy(value)}
-        write_json(self._path, {"settings": values}, version=VERSION)
-        self._values = values
+        changed = {name: value for name, value in values.items() if value != self.get(name)}
+        for name, value in changed.items():
+            setting = SETTINGS[name]
+            wrong = setting.check(value)
+            if wrong is None and setting.look is not None and not looked:
+                wrong = setting.look(value)
+            if wrong is not None:
+                raise Problem(tr("This setting cannot have that value."), cause=wrong, code="bad_setting")
+        kept = {name: copy.copy(value) for name, value in changed.items() if SETTINGS[name].kept}
+        if kept:
+            stored = {**self._values, **kept}
+            write_json(self._path, {"settings": stored}, version=VERSION)
+            self._values = stored
+        self._forgotten |= {name: copy.copy(value) for name, value in changed.items() if name not in kept}
 
     def _load(self) -> None:
         try:

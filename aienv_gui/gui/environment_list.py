@@ -84,6 +84,7 @@ class EnvironmentList(QObject):
     @Slot(object)
     def _on_found(self, found: Found) -> None:
         self.problem = None
+        self._watch(found.folders)
         now = Found(self.items, self.unfinished, self.lost_kernels)
         if self.loaded and found == now:
             return
@@ -101,7 +102,6 @@ class EnvironmentList(QObject):
     @Slot()
     def _on_finished(self) -> None:
         self._job = None
-        self._watch()
         if not self._swept:
             self._swept = True
             self._jobs.start(tr("Sweeping up"), sweep_leftovers, self._folders, quiet=True)
@@ -109,12 +109,10 @@ class EnvironmentList(QObject):
             self._again = False
             self.refresh()
 
-    def _watch(self) -> None:
-        folders = (self._folders.environments, self._folders.staging)
-        wanted = {str(folder) for folder in folders if folder.is_dir()}
-        watched = set(self._watcher.directories())
-        if wanted - watched:
-            self._watcher.addPaths(sorted(wanted - watched))
+    def _watch(self, folders: tuple[Path, ...]) -> None:
+        wanted = {str(folder) for folder in folders}.difference(self._watcher.directories())
+        if wanted:
+            self._watcher.addPaths(sorted(wanted))
 
     @Slot(str)
     def _on_folder_changed(self, _folder: str) -> None:

@@ -56,6 +56,7 @@ class Found:
     environments: tuple[Environment, ...]
     unfinished: tuple[Unfinished, ...]
     lost_kernels: tuple[Kernel, ...] = ()  # Jupyter's, that point nowhere
+    folders: tuple[Path, ...] = field(default=(), compare=False)  # ours that are there, to be watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,8 @@ def look(folders: Folders, reporter: Reporter) -> Found:
     environments = discovery.discover_kept(known, folders, reporter)
     # Kernels may lie on disks that do not answer, as environments may.
     lost = gathered(lambda: kernels.lost_kernels(environments, Silent()), _KERNELS_LIMIT_S, reporter)
-    return Found(environments, unfinished, tuple(lost))
+    ours = tuple(folder for folder in (folders.environments, folders.staging) if folder.is_dir())
+    return Found(environments, unfinished, tuple(lost), ours)
 
 
 def sweep_leftovers(folders: Folders, reporter: Reporter) -> None:

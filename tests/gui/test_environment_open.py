@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,12 +18,15 @@ from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
+from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import JobState
+from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.launchers.programs import Editor
 from aienv_gui.environments.manifest import Manifest, write_manifest
 from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Request
+from aienv_gui.gui import environment_work
 from aienv_gui.gui.widgets.confirm import Question
 from tests.fakes.notebooks import make_environment, make_program, recorded
 from tests.fakes.session import open_session
@@ -139,7 +145,7 @@ def test_an_environment_whose_jupyter_runs_is_not_deleted_and_its_kernel_goes_wi
     driver: WizardDriver, mine: Environment, browser: Browser, tmp_path: Path
 ) -> None:
     driver.session.services.navigator.open("environments", mine.prefix)
-    driver.page.details.open_in.start_jupyter(Path.home())
+    driver.page.details.open_in.start_jupyter(mine, Path.home())
     driver.qtbot.waitUntil(lambda: len(browser.addresses) == 1, timeout=PATIENCE_MS)
     (job,) = driver.session.services.jobs.running()
     driver.page.details.more.delete.trigger()
@@ -205,7 +211,7 @@ def test_pycharm_is_opened_and_the_interpreter_copied(
 ) -> None:
     record = make_program(programs / "pycharm")
     driver.session.services.navigator.open("environments", bare.prefix)
-    driver.page.details.open_in.start_editor(Editor.PYCHARM, tmp_path)
+    driver.page.details.open_in.start_editor(bare, Editor.PYCHARM, tmp_path)
     driver.qtbot.waitUntil(lambda: "Select existing" in told(driver), timeout=PATIENCE_MS)
     assert recorded(record) == [str(tmp_path)]
     assert QGuiApplication.clipboard().text() == str(bare.python)
@@ -218,7 +224,7 @@ def test_a_terminal_opens_and_one_that_fails_is_told(driver: WizardDriver, bare:
     driver.qtbot.waitUntil(lambda: "A terminal opens" in told(driver), timeout=PATIENCE_MS)
     assert recorded(record)[0] == "-e"
     make_program(programs / "xterm", code=1)
-    driver.page.details.open_in.start_terminal()
+    driver.page.details.open_in.start_terminal(bare)
     driver.qtbot.waitUntil(lambda: "could not be started" in problem_words(driver), timeout=PATIENCE_MS)
 
 
@@ -229,9 +235,61 @@ def test_nothing_runs_after_the_window_has_ended(
     with open_session(qtbot, folders, look=False) as session:
         driver = WizardDriver(qtbot, session)
         driver.session.services.navigator.open("environments", mine.prefix)
-        driver.page.details.open_in.start_jupyter(Path.home())
+        driver.page.details.open_in.start_jupyter(mine, Path.home())
         qtbot.waitUntil(lambda: len(browser.addresses) == 1, timeout=PATIENCE_MS)
         before = [process.pid for process in psutil.Process().children(recursive=True)]
         assert before
     assert not any(psutil.pid_exists(pid) for pid in before)
     assert not any(os.scandir(folders.data / "opened" / "jupyter"))
+
+
+def test_what_was_looked_up_for_one_environment_is_not_offered_for_another(
+    driver: WizardDriver, mine: Environment, bare: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gate = environment_work.openers, threading.Event()
+
+    def waiting(*arguments: Any) -> Any:
+        assert gate.wait(30)
+        return real(*arguments)
+
+    monkeypatch.setattr(environment_work, "openers", waiting)
+    driver.session.services.navigator.open("environments", mine.prefix)
+    driver.qtbot.waitUntil(lambda: driver.page.details.environment == mine, timeout=PATIENCE_MS)
+    button = driver.page.details.open_in
+    driver.click(button)
+    late = button._looking
+    assert late is not None
+    ended: list[bool] = []
+    late.finished.connect(partial(ended.append, True))
+    driver.page.select(bare.prefix)
+    gate.set()
+    driver.qtbot.waitUntil(lambda: bool(ended), timeout=PATIENCE_MS)
+    assert button.menu_shown is None
+    assert "JupyterLab (why not?)" in offered(driver, bare)
+    close_menu(driver)
+
+
+def test_a_look_for_programs_that_fails_is_told(
+    driver: WizardDriver, bare: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise Problem(verbatim("The disk does not answer."), code="no_answer")
+
+    monkeypatch.setattr(environment_work, "openers", failing)
+    driver.session.services.navigator.open("environments", bare.prefix)
+    driver.click(driver.page.details.open_in)
+    driver.qtbot.waitUntil(lambda: "does not answer" in problem_words(driver), timeout=PATIENCE_MS)
+
+
+def test_a_folder_that_is_chosen_late_is_opened_with_the_environment_it_was_asked_for(
+    driver: WizardDriver, mine: Environment, bare: Environment, programs: Path, tmp_path: Path
+) -> None:
+    make_program(programs / "pycharm")
+    offered(driver, bare)["PyCharm..."].trigger()
+    close_menu(driver)
+    (dialog,) = driver.session.window.findChildren(QFileDialog)
+    driver.page.select(mine.prefix)  # as when its folder is deleted and the list shows another
+    dialog.fileSelected.emit(str(tmp_path))
+    dialog.reject()
+    clipboard = QGuiApplication.clipboard()
+    driver.qtbot.waitUntil(lambda: clipboard.text() == str(bare.python), timeout=PATIENCE_MS)

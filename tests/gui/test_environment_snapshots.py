@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from aienv_gui.core.errors import Action
+from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
 from aienv_gui.environments import snapshots
 from aienv_gui.environments.records import Change
+from aienv_gui.gui import change_work
 from aienv_gui.gui.pages.environment_parts.details import SNAPSHOTS
 from aienv_gui.gui.pages.environment_parts.name_dialog import NameDialog
+from aienv_gui.gui.pages.environment_parts.snapshots_tab import SnapshotsTab
 from aienv_gui.gui.widgets.confirm import Question
 from tests.fakes.change_driver import ChangeDriver, changing, served_packages
 from tests.fakes.index.server import LocalIndex
@@ -148,3 +151,58 @@ def test_deleting_says_what_goes_with_the_snapshots(driver: ChangeDriver) -> Non
     driver.qtbot.waitUntil(lambda: not driver.mine.prefix.exists(), timeout=PATIENCE_MS)
     driver.qtbot.waitUntil(lambda: not driver.details.deletes(driver.mine.prefix), timeout=PATIENCE_MS)
     assert not (driver.folders.snapshots / driver.mine.prefix.name).exists()
+
+
+def _has(tab: SnapshotsTab, number: int) -> bool:
+    return tab.count == number and tab.take.isEnabled()
+
+
+@pytest.mark.slow
+def test_the_snapshot_that_was_asked_about_is_deleted_whatever_is_selected_by_then(driver: ChangeDriver) -> None:
+    driver.details.tabs.setCurrentIndex(SNAPSHOTS)
+    tab = driver.details.snapshots
+    for number in (1, 2):
+        driver.click(tab.take)
+        driver.qtbot.waitUntil(partial(_has, tab, number), timeout=PATIENCE_MS)
+    first, second = (row.snapshot.folder for row in tab.rows)
+    tab.table.select(lambda row: row.snapshot.folder == first)
+    driver.click(tab.delete)
+    question = next(one for one in driver.details.findChildren(Question) if one.isVisible())
+    tab.table.select(lambda row: row.snapshot.folder == second)
+    driver.click(driver.button("Delete", question))
+    driver.qtbot.waitUntil(lambda: tab.count == 1, timeout=PATIENCE_MS)
+    assert [one.folder for one in snapshots.snapshots_of(driver.mine, driver.folders)] == [second]
+
+
+@pytest.mark.slow
+def test_the_environment_that_was_asked_about_is_renamed_whichever_is_shown_by_then(driver: ChangeDriver) -> None:
+    driver.details.more.rename.trigger()
+    built_in = driver.session.services.environments.built_in
+    assert built_in is not None
+    driver.page.rows.select(built_in.prefix)  # as when the list is looked up again and has lost the other
+    driver.give_name("new")
+    environments = driver.session.services.environments
+
+    def renamed() -> None:
+        mine = environments.get(driver.mine.prefix)
+        assert mine is not None
+        assert mine.name == "new"
+
+    driver.qtbot.waitUntil(renamed, timeout=PATIENCE_MS)
+
+
+def test_snapshots_that_cannot_be_read_are_not_told_as_none(
+    driver: ChangeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise Problem(verbatim("The disk does not answer."), code="no_answer")
+
+    tab = driver.details.snapshots
+    with monkeypatch.context() as broken:
+        broken.setattr(change_work, "snapshots_of", failing)
+        tab.look()
+        driver.qtbot.waitUntil(lambda: tab.problem is not None, timeout=PATIENCE_MS)
+    assert tab.problem is not None
+    assert [action.name for action in tab.problem.actions] == ["retry"]
+    tab._on_retry()
+    assert tab.problem is None

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
-from aienv_gui.core.errors import Action
+from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import verbatim
 from aienv_gui.environments import accelerators, recipes
 from aienv_gui.environments.interpreters import base_interpreters
@@ -187,3 +188,32 @@ def test_the_user_is_asked_where_no_build_suits_all_cards(qtbot: QtBot, session:
     assert step.alternatives.question.isVisible()
     step.leave()
     qtbot.waitUntil(lambda: not session.services.jobs.running(), timeout=10_000)
+
+
+def test_verdicts_that_find_no_room_on_the_disk_are_shown_all_the_same(
+    qtbot: QtBot, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = replace(validated("mine"), health=(), validated=None)
+    found: tuple[Verdict, ...] = (
+        PASSED,
+        replace(PASSED, check="files", title=verbatim("Files"), state=VerdictState.FAILED),
+    )
+
+    def validate(_environment: Environment, _folders: Folders, _cards: Cards, reporter: Reporter) -> None:
+        for verdict in found:
+            reporter.partial(verdict)
+        raise Problem(verbatim("The disk is full."), code="disk_full")
+
+    monkeypatch.setattr(environment_work, "validate", validate)
+    monkeypatch.setattr(session.services.environments, "refresh", lambda: None)
+    session.services.navigator.open("environments")
+    page = session.window.page
+    assert isinstance(page, EnvironmentsPage)
+    know(session, mine)
+    page.details.start_validation()
+    qtbot.waitUntil(lambda: not page.details.health.runs(mine.prefix))
+    assert list(page.details.health.verdicts.verdicts) == list(found)
+    assert any("has problems" in words for words in words_in(page.details.health))
+    assert "The disk is full." in words_in(page.details)
+    know(session, replace(mine, health=(PASSED,), validated=5.0))  # validated since
+    assert list(page.details.health.verdicts.verdicts) == [PASSED]

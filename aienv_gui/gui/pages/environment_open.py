@@ -61,7 +61,10 @@ class OpenInButton(Button):
 
     def show_environment(self, environment: Environment | None) -> None:
         """The environment that is to be opened; a broken one is not."""
-        self._environment = environment
+        before, self._environment = self._environment, environment
+        if self._looking is not None and (environment is None or before is None or before.prefix != environment.prefix):
+            self._looking.cancel()  # its answer would be offered for another environment
+            self._looking = None
         self.setEnabled(environment is not None and environment.broken is None)
 
     @Slot()
@@ -72,39 +75,50 @@ class OpenInButton(Button):
             self._looking = self._services.jobs.start(
                 tr("Look up"), environment_work.openers, environment, others, quiet=True
             )
-            self._looking.succeeded.connect(self._offer)
-            self._looking.finished.connect(self._on_looked)
-
-    @Slot()
-    def _on_looked(self) -> None:
-        self._looking = None
+            self._looking.succeeded.connect(self._on_looked)
+            self._looking.failed.connect(self._on_not_looked)
 
     @Slot(object)
-    def _offer(self, found: Openers) -> None:
+    def _on_looked(self, found: Openers) -> None:
+        if self.sender() is self._looking:
+            self._looking = None
+            if self._environment is not None:
+                self._offer(self._environment, found)
+
+    @Slot(object)
+    def _on_not_looked(self, problem: Problem) -> None:
+        if self.sender() is self._looking and self._environment is not None:
+            self._looking = None
+            self.failed.emit(self._environment.prefix, problem)
+
+    def _offer(self, environment: Environment, found: Openers) -> None:
+        """Offer what was found; all of it is for this environment, also where another is shown by then."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
-        self._add(menu, tr("JupyterLab"), found.jupyter, partial(self.start_jupyter, Path.home()))
+        prefix, jupyter = environment.prefix, partial(self.start_jupyter, environment)
+        self._add(menu, prefix, tr("JupyterLab"), found.jupyter, partial(jupyter, Path.home()))
         if found.jupyter.problem is None:
-            self._add(menu, tr("JupyterLab in a folder..."), found.jupyter, partial(self._ask, self.start_jupyter))
+            self._add(menu, prefix, tr("JupyterLab in a folder..."), found.jupyter, partial(self._ask, jupyter))
         menu.addSeparator()
         for editor, opener in found.editors:
-            self._add(menu, tr("{program}...", program=editor.value), opener, partial(self._ask_editor, editor))
+            use = partial(self.start_editor, environment, editor)
+            self._add(menu, prefix, tr("{program}...", program=editor.value), opener, partial(self._ask, use))
         menu.addSeparator()
-        self._add(menu, tr("Terminal"), found.terminal, self.start_terminal)
+        self._add(menu, prefix, tr("Terminal"), found.terminal, partial(self.start_terminal, environment))
         self.menu_shown = menu
         menu.destroyed.connect(self._on_menu_gone)
         menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
-    def _add(self, menu: QMenu, text: Text, opener: Opener, use: Callable[[], None]) -> None:
+    def _add(self, menu: QMenu, prefix: Path, text: Text, opener: Opener, use: Callable[[], None]) -> None:
         if opener.problem is None:
             action = menu.addAction(str(text))
             action.setToolTip(opener.place)
             action.triggered.connect(use)
-        elif self._environment is not None:
+        else:
             action = menu.addAction(str(tr("{name} (why not?)", name=str(text).rstrip("."))))
             action.setToolTip(str(opener.problem.title))
-            action.triggered.connect(partial(self._explain, self._environment.prefix, opener.problem))
+            action.triggered.connect(partial(self._explain, prefix, opener.problem))
 
     def _explain(self, prefix: Path, problem: Problem) -> None:
         self.failed.emit(prefix, problem)
@@ -112,9 +126,6 @@ class OpenInButton(Button):
     @Slot()
     def _on_menu_gone(self) -> None:
         self.menu_shown = None
-
-    def _ask_editor(self, editor: Editor) -> None:
-        self._ask(partial(self.start_editor, editor))
 
     def _ask(self, use: Callable[[Path], None]) -> None:
         """Ask for the folder to open, and use it."""
@@ -131,11 +142,8 @@ class OpenInButton(Button):
 
     # What it starts
 
-    def start_jupyter(self, root: Path) -> None:
+    def start_jupyter(self, environment: Environment, root: Path) -> None:
         """Run JupyterLab with the files of `root`, or show the one that runs already."""
-        environment = self._environment
-        if environment is None:
-            return
         for running in self._servers.values():
             if (running.prefix, running.root) == (environment.prefix, root):
                 if running.address:
@@ -149,34 +157,30 @@ class OpenInButton(Button):
         job.partial.connect(self._on_address)
         self.told.emit(environment.prefix, tr("JupyterLab is being started; the page Activity shows it."))
 
-    def start_editor(self, editor: Editor, folder: Path) -> None:
+    def start_editor(self, environment: Environment, editor: Editor, folder: Path) -> None:
         """Open `folder` in an editor."""
-        environment = self._environment
-        if environment is not None:
-            job = self._services.jobs.start(
-                tr("Open {program}", program=editor.value),
-                environment_work.open_in_editor,
-                editor,
-                environment,
-                folder,
-                self._services.folders,
-                quiet=True,
-            )
-            self._follow(job, environment)
-            if editor is Editor.PYCHARM:
-                self._copied.add(job)
-            job.succeeded.connect(self._on_opened)
+        job = self._services.jobs.start(
+            tr("Open {program}", program=editor.value),
+            environment_work.open_in_editor,
+            editor,
+            environment,
+            folder,
+            self._services.folders,
+            quiet=True,
+        )
+        self._follow(job, environment)
+        if editor is Editor.PYCHARM:
+            self._copied.add(job)
+        job.succeeded.connect(self._on_opened)
 
-    def start_terminal(self) -> None:
+    def start_terminal(self, environment: Environment) -> None:
         """Open a terminal in which the environment is active."""
-        environment = self._environment
-        if environment is not None:
-            folders = self._services.folders
-            job = self._services.jobs.start(
-                tr("Open a terminal"), environment_work.open_terminal, environment, folders, quiet=True
-            )
-            self._follow(job, environment)
-            job.succeeded.connect(self._on_opened)
+        folders = self._services.folders
+        job = self._services.jobs.start(
+            tr("Open a terminal"), environment_work.open_terminal, environment, folders, quiet=True
+        )
+        self._follow(job, environment)
+        job.succeeded.connect(self._on_opened)
 
     def _follow(self, job: Job, environment: Environment) -> None:
         self._jobs[job] = environment

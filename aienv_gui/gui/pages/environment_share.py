@@ -65,16 +65,19 @@ class ShareButton(Button):
 
     @Slot()
     def _offer(self) -> None:
+        environment = self._environment
+        if environment is None:
+            return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for form in self.forms:
             action = menu.addAction(str(_WORDS[form]))
-            action.triggered.connect(partial(self._ask_where, form))
+            action.triggered.connect(partial(self._ask_where, environment, form))
         if Form.KIT not in self.forms:
             menu.addAction(str(tr("Offline kit (of environments that AIEnv built)"))).setEnabled(False)
         menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
-    def _ask_where(self, form: Form) -> None:
+    def _ask_where(self, environment: Environment, form: Form) -> None:
         kit = form is Form.KIT
         dialog = QFileDialog(self.window(), str(tr("Choose the folder for the kit") if kit else tr("Save as")))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -84,14 +87,15 @@ class ShareButton(Button):
         else:
             dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
             dialog.selectFile(form.value)
-        dialog.fileSelected.connect(partial(self.save, form))
+        dialog.fileSelected.connect(partial(self._save, environment, form))  # which may not be shown any more
         dialog.open()
 
     def save(self, form: Form, file: str) -> None:
         """Write the environment that is shown to `file` (a kit: as a new folder in it), in the background."""
-        environment = self._environment
-        if environment is None:
-            return
+        if self._environment is not None:
+            self._save(self._environment, form, file)
+
+    def _save(self, environment: Environment, form: Form, file: str) -> None:
         start, folders = self._services.jobs.start, self._services.folders
         if form is Form.KIT:  # long: it shows among the activities
             settings = environment_work.SourceSettings.of(self._services.settings)

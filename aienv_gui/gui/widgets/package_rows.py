@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
@@ -20,7 +21,7 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
+from PySide6.QtGui import QFont, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -37,11 +38,15 @@ from aienv_gui.gui.words import say
 
 Index = QModelIndex | QPersistentModelIndex
 
-SORT_ROLE: Final = Qt.ItemDataRole.UserRole
-PROGRESS_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+PROGRESS_ROLE: Final = Qt.ItemDataRole.UserRole
 _SIZE: Final = 2  # the column of a build's sizes
 _SIZE_FROM: Final = 460  # pixels of the view from which it is shown
 _REPAINT_MS: Final = 80  # a build reports hundreds of changes a second
+_BAR_WIDTH: Final = 190  # pixels of a column with bars
+_LEAST_WIDTH: Final = 64  # pixels of a column
+_PADDING: Final = 24  # pixels of a cell beside its text: the style sheet's and Qt's own
+_MEASURED: Final = 1000  # rows that are looked at for the width of a column
+_LONGEST: Final = 4  # texts of a column whose width is measured
 
 STATE_WORDS: Final[dict[PackageState, Text]] = {
     PackageState.WAITING: tr("Waiting"),
@@ -63,42 +68,81 @@ class Column:
     share: int = 0  # of the room that is left; 0: as wide as its content
     progress: bool = False  # drawn as a bar by `ProgressDelegate`
 
+    def sort_key(self, row: Any) -> Any:
+        return self.key(row) if self.key is not None else self.text(row).casefold()
+
 
 class RowsModel(QAbstractTableModel):
-    """Rows that are any objects, shown through columns. `set_rows` replaces all, `change_row` one."""
+    """Rows that are any objects, shown through columns. `set_rows` replaces all, `change_row` one.
+
+    It sorts by itself: a proxy's sorting asks a model in Python for each comparison. `rows` keep the order they were
+    given in, and their numbers; `row_at` is the one that is shown at a place.
+    """
 
     def __init__(self, columns: Sequence[Column], services: Services, parent: QWidget) -> None:
         super().__init__(parent)
-        self._columns = tuple(columns)
+        self.columns = tuple(columns)
         self.rows: list[Any] = []
+        self._order: list[int] = []  # the numbers of the rows as they are shown
+        self._sorted_by = -1  # a column; none
+        self._reversed = False
         services.language.changed.connect(self._on_language)
 
     def set_rows(self, rows: Iterable[Any]) -> None:
         self.beginResetModel()
         self.rows = list(rows)
+        self._order = self._sorted_order()
         self.endResetModel()
+
+    def row_at(self, place: int) -> Any:
+        """The row that is shown at a place."""
+        return self.rows[self._order[place]]
 
     def change_row(self, number: int, row: Any) -> None:
         """Replace a row; the view learns of it through `tell_changed`."""
         self.rows[number] = row
 
     def tell_changed(self, first: int, last: int) -> None:
-        self.dataChanged.emit(self.index(first, 0), self.index(last, len(self._columns) - 1))
+        """Rows of these numbers, and of those between, have changed."""
+        places = [place for place, number in enumerate(self._order) if first <= number <= last]
+        self.dataChanged.emit(self.index(min(places), 0), self.index(max(places), len(self.columns) - 1))
+        self._sort_again()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._sorted_by, self._reversed = column, order is Qt.SortOrder.DescendingOrder
+        self._sort_again()
+
+    def _sorted_order(self) -> list[int]:
+        numbers = list(range(len(self.rows)))
+        if not 0 <= self._sorted_by < len(self.columns):
+            return numbers
+        column = self.columns[self._sorted_by]
+        return sorted(numbers, key=lambda number: column.sort_key(self.rows[number]), reverse=self._reversed)
+
+    def _sort_again(self) -> None:
+        order = self._sorted_order()
+        if order == self._order:
+            return
+        self.layoutAboutToBeChanged.emit()
+        held = self.persistentIndexList()
+        place_of = {number: place for place, number in enumerate(order)}
+        moved = [self.index(place_of[self._order[index.row()]], index.column()) for index in held]
+        self._order = order
+        self.changePersistentIndexList(held, moved)
+        self.layoutChanged.emit()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self._columns)
+        return 0 if parent.isValid() else len(self.columns)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        column, row = self._columns[index.column()], self.rows[index.row()]
+        column, row = self.columns[index.column()], self.row_at(index.row())
         if role == Qt.ItemDataRole.ToolTipRole:
             return self.full_text(row, column)
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row)
-        if role == SORT_ROLE:
-            return column.key(row) if column.key is not None else column.text(row).casefold()
         if role == Qt.ItemDataRole.TextAlignmentRole and column.right:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == PROGRESS_ROLE and column.progress:
@@ -111,12 +155,12 @@ class RowsModel(QAbstractTableModel):
 
     def as_text(self, rows: Iterable[Any]) -> str:
         """Rows for the clipboard: a line each, the columns between tabs."""
-        return "\n".join("\t".join(self.full_text(row, column) for column in self._columns) for row in rows)
+        return "\n".join("\t".join(self.full_text(row, column) for column in self.columns) for row in rows)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is not Qt.Orientation.Horizontal:
             return None
-        column = self._columns[section]
+        column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
             return str(column.title)
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -126,9 +170,21 @@ class RowsModel(QAbstractTableModel):
 
     @Slot()
     def _on_language(self) -> None:
-        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._columns) - 1)
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.columns) - 1)
         if self.rows:
             self.tell_changed(0, len(self.rows) - 1)
+
+
+class _Filter(QSortFilterProxyModel):
+    """Leaves the order to the model."""
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self.sourceModel().sort(column, order)
+
+
+def _bytes(text: str) -> int:
+    """A measure of a text's width: a Chinese sign is wider than a Latin one."""
+    return len(text.encode())
 
 
 class RowsTable(QTableView):
@@ -150,9 +206,9 @@ class RowsTable(QTableView):
     ) -> None:
         super().__init__(parent)
         self.rows_model = RowsModel(columns, services, self)
-        self._filter = QSortFilterProxyModel(self)
+        self._fitted_to: QFont | None = None  # the font that the columns are as wide as they need to be for
+        self._filter = _Filter(self)
         self._filter.setSourceModel(self.rows_model)
-        self._filter.setSortRole(SORT_ROLE)
         self._filter.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._filter.setFilterKeyColumn(0)
         self.setModel(self._filter)
@@ -172,11 +228,38 @@ class RowsTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(30)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        header.setMinimumSectionSize(64)
+        header.setMinimumSectionSize(_LEAST_WIDTH)
         for number, column in enumerate(columns):
-            mode = QHeaderView.ResizeMode.Stretch if column.share else QHeaderView.ResizeMode.ResizeToContents
+            mode = QHeaderView.ResizeMode.Stretch if column.share else QHeaderView.ResizeMode.Fixed
             header.setSectionResizeMode(number, mode)
+        for signal in (self.rows_model.modelReset, self.rows_model.dataChanged, self.rows_model.headerDataChanged):
+            signal.connect(self.fit_columns)
         self.setMinimumHeight(140)
+        self.fit_columns()
+
+    @Slot()
+    def fit_columns(self) -> None:
+        """Make the columns without a share as wide as their contents.
+
+        Qt's own way asks the style for the size of each cell at each layout, which takes 60 ms for 120 packages;
+        the longest texts alone tell the same.
+        """
+        self.ensurePolished()
+        self._fitted_to = self.font()
+        metrics, header = self.fontMetrics(), self.horizontalHeader()
+        for number, column in enumerate(self.rows_model.columns):
+            if column.share:
+                continue
+            texts = {column.text(row) for row in self.rows_model.rows[:_MEASURED]}
+            longest = sorted(texts, key=_bytes, reverse=True)[:_LONGEST]
+            widths = [metrics.horizontalAdvance(text) + _PADDING for text in longest]
+            least = _BAR_WIDTH if column.progress else _LEAST_WIDTH
+            header.resizeSection(number, max(least, header.sectionSizeHint(number), *widths))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self.font() != self._fitted_to:  # not so at a change of theme
+            self.fit_columns()
 
     def set_rows(self, rows: Iterable[Any]) -> None:
         self.rows_model.set_rows(rows)
@@ -192,14 +275,16 @@ class RowsTable(QTableView):
 
     def select(self, wanted: Callable[[Any], bool], current: int = -1) -> None:
         """Select exactly the rows that are wanted; the keyboard goes to the row number `current` as shown."""
-        model, flags = self.model(), QItemSelectionModel.SelectionFlag
+        source, shown, flags = self.rows_model, self._filter, QItemSelectionModel.SelectionFlag
         chosen = QItemSelection()
-        last = model.columnCount() - 1
-        for number in range(model.rowCount()):
-            if wanted(self._row(number)):
-                chosen.select(model.index(number, 0), model.index(number, last))
-        if 0 <= current < model.rowCount():
-            self.selectionModel().setCurrentIndex(model.index(current, 0), flags.NoUpdate)
+        last = source.columnCount() - 1
+        for place in range(source.rowCount()):
+            if wanted(source.row_at(place)):
+                first = shown.mapFromSource(source.index(place, 0))
+                if first.isValid():
+                    chosen.select(first, first.siblingAtColumn(last))
+        if 0 <= current < shown.rowCount():
+            self.selectionModel().setCurrentIndex(shown.index(current, 0), flags.NoUpdate)
         self.selectionModel().select(chosen, flags.ClearAndSelect)
         self.picked.emit()
 
@@ -208,7 +293,7 @@ class RowsTable(QTableView):
         return tuple(self._row(number) for number in sorted({i.row() for i in self.selectionModel().selectedRows()}))
 
     def _row(self, number: int) -> Any:
-        return self.rows_model.rows[self._filter.mapToSource(self._filter.index(number, 0)).row()]
+        return self.rows_model.row_at(self._filter.mapToSource(self._filter.index(number, 0)).row())
 
     @Slot(QItemSelection, QItemSelection)
     def _on_selected(self, _selected: QItemSelection, _deselected: QItemSelection) -> None:
@@ -229,15 +314,15 @@ class RowsTable(QTableView):
             super().keyPressEvent(event)
 
     def copy_selected(self) -> None:
-        """Put the selected row on the clipboard, whole."""
-        chosen = [self._filter.mapToSource(index).row() for index in self.selectionModel().selectedRows()]
+        """Put the selected rows on the clipboard, whole."""
+        chosen = self.selected_rows()
         if chosen:
-            QGuiApplication.clipboard().setText(self.rows_model.as_text(self.rows_model.rows[n] for n in chosen))
+            QGuiApplication.clipboard().setText(self.rows_model.as_text(chosen))
 
     def copy_all(self) -> None:
         """Put every row on the clipboard, in the order that is shown."""
-        order = (self._filter.mapToSource(self._filter.index(n, 0)).row() for n in range(self._filter.rowCount()))
-        QGuiApplication.clipboard().setText(self.rows_model.as_text(self.rows_model.rows[n] for n in order))
+        shown = (self._row(number) for number in range(self._filter.rowCount()))
+        QGuiApplication.clipboard().setText(self.rows_model.as_text(shown))
 
 
 def planned_size(file: PlannedFile) -> str:
@@ -295,7 +380,7 @@ class ProgressDelegate(QStyledItemDelegate):
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return super().sizeHint(option, index).expandedTo(QSize(190, 28))
+        return super().sizeHint(option, index).expandedTo(QSize(_BAR_WIDTH, 28))
 
 
 class PackageRows(RowsTable):

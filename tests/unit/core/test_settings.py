@@ -132,7 +132,7 @@ def test_folders_are_looked_for_apart_from_the_form(tmp_path: Path) -> None:
     assert gone in str(wrong["find_links"])
     assert wrong_values({"find_links": [str(tmp_path), "https://x.example/"], "channels": ["conda-forge"]}) == {}
     store = SettingsStore(Folders.under(tmp_path))
-    store.set("find_links", [gone], looked=True)  # whoever looked knows better
+    store.set_all({"find_links": [gone]}, looked=True)  # whoever looked knows better
     assert store.get("find_links") == [gone]
 
 
@@ -233,3 +233,25 @@ def test_a_file_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(Problem):
         store.set("theme", "dark")
     assert store.get("theme") == "system"
+
+
+def test_several_values_are_kept_together_or_not_at_all(tmp_path: Path) -> None:
+    folders = Folders.under(tmp_path)
+    store = SettingsStore(folders)
+    with pytest.raises(Problem) as raised:
+        store.set_all({"index_url": "https://a.example/simple", "torch_index_url": "no address"})
+    assert raised.value.code == "bad_setting"
+    assert store.get("index_url") == ""
+    assert not folders.settings_file.exists()
+    store.set_all({"index_url": "https://a.example/simple", "offline": True, "proxy_password": "x"})
+    again = SettingsStore(folders)
+    assert (again.get("index_url"), again.get("offline"), again.get("proxy_password")) == (
+        "https://a.example/simple",
+        True,
+        "",
+    )
+    folders.settings_file.unlink()
+    folders.settings_file.mkdir()  # nothing can be written there
+    with pytest.raises(Problem):
+        store.set_all({"index_url": "", "proxy_password": "y"})
+    assert (store.get("index_url"), store.get("proxy_password")) == ("https://a.example/simple", "x")

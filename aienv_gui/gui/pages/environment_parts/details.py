@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -424,7 +425,7 @@ class EnvironmentDetails(Card):
             tr("Make a plan"),
             self._check_name,
         )
-        dialog.named.connect(self._on_copy_named)
+        dialog.named.connect(partial(self._on_copy_named, environment))
         dialog.open()
 
     def _free_name(self, name: str) -> str:
@@ -439,10 +440,8 @@ class EnvironmentDetails(Card):
             tr("Check a name"), environment_work.check_name, name, self.services.folders, quiet=True
         )
 
-    @Slot(str)
-    def _on_copy_named(self, name: str) -> None:
-        if self.environment is not None:
-            self._open(ToCopy(self.environment, name))
+    def _on_copy_named(self, environment: Environment, name: str) -> None:
+        self._open(ToCopy(environment, name))
 
     @Slot()
     def _on_rename(self) -> None:
@@ -455,12 +454,11 @@ class EnvironmentDetails(Card):
             tr("Its folder stays where it is, so scripts, notebooks and trainings go on working."),
             environment.name,
             tr("Rename"),
-            self._rename,
+            partial(self._rename, environment),  # this one, also where the list shows another by then
         ).open()
 
-    def _rename(self, name: str) -> Job:
-        assert self.environment is not None
-        environment, folders = self.environment, self.services.folders
+    def _rename(self, environment: Environment, name: str) -> Job:
+        folders = self.services.folders
         job = self.services.jobs.start(
             tr("Rename {name}", name=environment.name), change_work.rename, environment, name, folders, quiet=True
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.health.changes import change_since
 from aienv_gui.environments.records import Environment, Verdict
@@ -20,6 +21,8 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.verdict_list import VerdictList
+
+_NOT_KEPT = frozenset({"disk_full", "read_only", "write_failed"})  # the verdicts are whole, and could not be written
 
 
 class HealthTab(QWidget):
@@ -38,6 +41,7 @@ class HealthTab(QWidget):
         self.environment: Environment | None = None
         self._validations: dict[Path, Job] = {}
         self._found: dict[Path, list[Verdict]] = {}  # verdicts so far of a validation under way
+        self._unkept: dict[Path, tuple[Environment, tuple[Verdict, ...]]] = {}  # whole ones that were not written
         self._row: JobRow | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 8, 0, 0)
@@ -70,6 +74,7 @@ class HealthTab(QWidget):
         if prefix in self._validations:
             return
         self._found[prefix] = []
+        self._unkept.pop(prefix, None)
         job = self.services.jobs.start(
             tr("Validate {name}", name=environment.name),
             environment_work.check_every_byte if every_byte else environment_work.validate,
@@ -100,7 +105,10 @@ class HealthTab(QWidget):
             return
         self._summary.show()
         change = change_since(environment, Cards.of(self.services.hardware.latest).machine)
-        if change is not None:
+        unkept = self._unkept_of(environment)
+        if unkept is not None:
+            self._summary.say(summary_of(unkept))
+        elif change is not None:
             self._summary.say(tr("{change} Validate it again.", change=change))
         elif environment.health:
             self._summary.say(summary_of(environment.health))
@@ -108,11 +116,19 @@ class HealthTab(QWidget):
             self._summary.say(tr("Its packages have changed since it was validated. Validate it again."))
         else:
             self._summary.say(tr("It has not been validated yet."))
-        self.verdicts.show_all(environment.health)
+        self.verdicts.show_all(unkept if unkept is not None else environment.health)
 
     def forget(self) -> None:
         """Nothing is shown."""
         self.environment = None
+
+    def _unkept_of(self, environment: Environment) -> tuple[Verdict, ...] | None:
+        """The verdicts that could not be written, unless it has been validated or changed since."""
+        examined, verdicts = self._unkept.get(environment.prefix, (None, ()))
+        if examined is None:
+            return None
+        same = (examined.validated, examined.packages) == (environment.validated, environment.packages)
+        return verdicts if same else None
 
     def _prefix_of(self, job: QObject) -> Path | None:
         return next((prefix for prefix, known in self._validations.items() if known is job), None)
@@ -127,14 +143,17 @@ class HealthTab(QWidget):
             self.verdicts.add(verdict)
 
     @Slot(object)
-    def _on_failed(self, problem: object) -> None:
+    def _on_failed(self, problem: Problem) -> None:
         prefix = self._prefix_of(self.sender())
         if prefix is not None:
+            examined = self.services.environments.get(prefix)
+            if problem.code in _NOT_KEPT and examined is not None:
+                self._unkept[prefix] = (examined, tuple(self._found[prefix]))
             self.failed.emit(prefix, problem)
 
     @Slot()
     def _on_finished(self) -> None:
         prefix = self._prefix_of(self.sender())
         if prefix is not None:
-            del self._validations[prefix]
+            del self._validations[prefix], self._found[prefix]
             self.ended.emit(prefix)

@@ -90,6 +90,12 @@ class NameDialog(QDialog):
         self._mark(fault)
         self.field.setFocus()
 
+    def reject(self) -> None:
+        """Cancel, or Escape: what was begun is not to be done any more."""
+        if self._job is not None:
+            self._job.cancel()
+        super().reject()
+
     def _mark(self, fault: Problem | None) -> None:
         self.field.setProperty("state", "bad" if fault is not None else "")
         self.field.style().unpolish(self.field)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, Qt
@@ -147,6 +148,7 @@ class SnapshotsTab(QWidget):
             tr("Look for snapshots"), change_work.snapshots_of, environment, self.services.folders, quiet=True
         )
         self._looking.succeeded.connect(self._on_found)
+        self._looking.failed.connect(self._on_not_found)
 
     def _drop_jobs(self) -> None:
         for job in (self._looking, self._weighing):
@@ -168,6 +170,12 @@ class SnapshotsTab(QWidget):
         if snapshots:
             self._weighing = self.services.jobs.start(tr("Measure"), change_work.weigh_snapshots, snapshots, quiet=True)
             self._weighing.partial.connect(self._on_weighed)
+
+    @Slot(object)
+    def _on_not_found(self, problem: Problem) -> None:
+        if self.sender() is self._looking:
+            self._looking = None
+            self._problem.show_problem(environment_work.with_retry(problem))
 
     @Slot(object)
     def _on_weighed(self, kept: object) -> None:
@@ -237,7 +245,7 @@ class SnapshotsTab(QWidget):
     @Slot()
     def _on_delete(self) -> None:
         row = self.picked
-        if row is None or not self.delete.isEnabled():
+        if row is None or self.environment is None or not self.delete.isEnabled():
             return
         if row.own_bytes is None:
             text = tr("The environment stays as it is; it can no longer go back to this state.")
@@ -252,16 +260,14 @@ class SnapshotsTab(QWidget):
             text,
             tr("Delete"),
             danger=True,
-            on_yes=self._delete,
+            on_yes=partial(self._delete, self.environment, row.snapshot),  # another may be selected by then
         )
 
-    @Slot()
-    def _delete(self) -> None:
-        row = self.picked
-        if row is not None and self.environment is not None and self._work is None:
-            title = tr("Delete a snapshot of {name}", name=self.environment.name)
+    def _delete(self, environment: Environment, snapshot: Snapshot) -> None:
+        if self._work is None:
+            title = tr("Delete a snapshot of {name}", name=environment.name)
             work, folders = change_work.delete_snapshot, self.services.folders
-            self._begin(self.services.jobs.start(title, work, self.environment, row.snapshot, folders))
+            self._begin(self.services.jobs.start(title, work, environment, snapshot, folders))
 
     def _begin(self, job: Job) -> None:
         self._problem.clear()

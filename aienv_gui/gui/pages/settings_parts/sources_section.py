@@ -263,8 +263,7 @@ class SourcesCard(Card):
         self._found_wrong = {name: (values[name], words) for name, words in wrong.items()}
         if not wrong:
             try:
-                for name, value in values.items():
-                    self._services.settings.set(name, value, looked=True)
+                self._services.settings.set_all(values, looked=True)
             except Problem as problem:
                 self._services.presenter.show(problem, self)
                 self._on_edited()
