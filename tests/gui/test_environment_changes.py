@@ -269,7 +269,10 @@ def test_a_change_without_room_cannot_be_begun(driver: ChangeDriver, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1000, 990, 10))
     panel = driver.plan(Change(add=("heavy",)))
     assert not panel.consent.isEnabled()
-    assert "are needed" in panel.view.notes.text()
+    first, second = panel.view.notes.text().splitlines()[:2]
+    assert first.startswith(f"At {driver.folders.environments}, ")  # one disk; its two purposes, and what it lacks
+    assert "for the environment and the store of downloads, and 10 B are free: " in first
+    assert second == "Free some space, or choose fewer packages."
     driver.qtbot.keyClick(panel, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert panel.stage is Stage.PLANNED
 
