@@ -18,7 +18,7 @@ _NAMED: Final = 3  # in the sentence; the details name all
 
 
 def running_from(prefix: Path) -> Iterator[tuple[int, list[str]]]:
-    """Process ids and command lines, in their words, of what runs from an environment; a tenth of a second for 400 processes.
+    """Process ids and command lines (their words) of what runs from an environment; 0.1 s for 400 processes.
 
     Processes of other users that may not be looked at are passed over.
     """
