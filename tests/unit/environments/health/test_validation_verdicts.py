@@ -20,6 +20,7 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import transaction
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.health import frameworks, probe_run, validation
+from aienv_gui.environments.health.accelerator_words import Presence
 from aienv_gui.environments.health.probe_run import Fate, Step
 from aienv_gui.environments.health.repairs import Repairs
 from aienv_gui.environments.health.work import judge_libraries
@@ -528,6 +529,17 @@ def test_the_card_is_dated_with_driver_cards_and_system(environment: Environment
     assert kept.probe >= 2
     assert states_of(verdicts_of(environment, folders)) == HEALTHY  # the card in it is nobody's fault
     assert read_environment(environment.prefix, Maker.AIENV, folders).machine is None  # not known this time
+
+
+@pytest.mark.parametrize("cards", [(), (MachineCard("NVIDIA RTX 4070", "GPU-1", (8, 9)),)])
+def test_a_card_that_its_driver_has_told_of_is_not_denied(
+    environment: Environment, folders: Folders, monkeypatch: pytest.MonkeyPatch, cards: tuple[MachineCard, ...]
+) -> None:
+    seen: list[Presence] = []
+    monkeypatch.setattr(validation, "nvidia_presence", lambda: Presence(card=False, driver=False))  # as in a container
+    monkeypatch.setattr(validation, "groups", lambda _modules, nvidia, _repairs: seen.append(nvidia) or ())
+    validation.validate(environment, folders, Silent(), machine=Machine("580.65.06", cards))
+    assert [presence.card for presence in seen] == [bool(cards)]
 
 
 def test_numpy_that_is_too_new_is_read_from_what_the_import_said() -> None:
