@@ -537,7 +537,12 @@ def test_a_card_that_its_driver_has_told_of_is_not_denied(
 ) -> None:
     seen: list[Presence] = []
     monkeypatch.setattr(validation, "nvidia_presence", lambda: Presence(card=False, driver=False))  # as in a container
-    monkeypatch.setattr(validation, "groups", lambda _modules, nvidia, _repairs: seen.append(nvidia) or ())
+
+    def groups(_modules: object, nvidia: Presence, _repairs: object) -> tuple[()]:
+        seen.append(nvidia)
+        return ()
+
+    monkeypatch.setattr(validation, "groups", groups)
     validation.validate(environment, folders, Silent(), machine=Machine("580.65.06", cards))
     assert [presence.card for presence in seen] == [bool(cards)]
 
