@@ -138,7 +138,7 @@ def test_an_interrupted_build_is_said_and_leads_to_the_choice(qtbot: QtBot, sess
     banner = page.findChild(Banner)
     assert isinstance(banner, Banner)
     assert banner.isVisible()
-    assert "Building vision was interrupted. What was downloaded is kept." in [
+    assert "The build of “vision” was interrupted. What was downloaded is still there." in [
         w.text() for w in banner.findChildren(QLabel)
     ]
     button = banner.findChild(QPushButton)

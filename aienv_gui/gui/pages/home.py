@@ -343,7 +343,7 @@ def _interrupted(unfinished: tuple[Unfinished, ...]) -> Text:
     first, count = unfinished[0], len(unfinished)
     if all(found.replacing is None for found in unfinished):
         return tr_count(
-            "Building {name} was interrupted. What was downloaded is kept.",
+            "The build of “{name}” was interrupted. What was downloaded is still there.",
             "{count} builds were interrupted. What was downloaded is kept.",
             count,
             name=first.request.name,
