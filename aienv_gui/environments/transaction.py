@@ -60,6 +60,7 @@ from aienv_gui.environments.usage import check_unused
 from aienv_gui.environments.uv.python_builds import sweep as sweep_pythons
 from aienv_gui.environments.worker_call import DIED, call
 
+_NAMED: Final = 3  # packages that a snapshot's reason names
 _NEW_AGE_S: Final = 60.0  # a folder that is being made for a moment only
 
 
@@ -117,6 +118,14 @@ def reason_of(planned: ChangePlan) -> Text:
             return tr("Before {package} was removed", package=name)
         before, after = steps[0].before, steps[0].after
         return tr("Before {package} changed from {before} to {after}", package=name, before=before, after=after)
+    kinds = [names for names in (asked.add, asked.remove, asked.update) if names]
+    if len(kinds) == 1 and len(kinds[0]) <= _NAMED:  # what was asked says more than what came with it
+        packages = ", ".join(kinds[0])
+        if asked.add:
+            return tr("Before adding {packages}", packages=packages)
+        if asked.remove:
+            return tr("Before removing {packages}", packages=packages)
+        return tr("Before updating {packages}", packages=packages)
     return tr_count("Before {count} package changed", "Before {count} packages changed", len(steps))
 
 

@@ -202,6 +202,11 @@ class Wizard:
         return wizard
 
     @property
+    def changes(self) -> bool:
+        """Whether it goes on with the interrupted change of an environment, and makes none anew."""
+        return self.unfinished is not None and self.unfinished.replacing is not None
+
+    @property
     def may_offer_anew(self) -> bool:
         """Whether nothing has been planned yet, so that what is offered may change."""
         return self.unfinished is None and self.step in (Step.PURPOSE, Step.OPTIONS)

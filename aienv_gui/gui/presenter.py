@@ -96,9 +96,10 @@ class Presenter(QObject):
                 )
             )
 
-    def open_address(self, address: str) -> None:
-        """Show an address in the user's browser. It is never said or logged: it may hold a secret."""
-        if not QDesktopServices.openUrl(QUrl(address)):
+    def open_address(self, address: str) -> bool:
+        """Show an address in the browser; whether there is one. It is never said or logged: it may hold a secret."""
+        opened = QDesktopServices.openUrl(QUrl(address))
+        if not opened:
             self.show(
                 Problem(
                     tr("The browser could not be opened."),
@@ -107,6 +108,7 @@ class Presenter(QObject):
                     code="no_browser",
                 )
             )
+        return opened
 
     @Slot()
     def _on_closed(self) -> None:

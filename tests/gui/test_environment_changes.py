@@ -127,7 +127,7 @@ def test_newer_versions_are_looked_for_when_asked_and_taken(
     driver.click(packages.look)
     driver.qtbot.waitUntil(packages.look.isEnabled, timeout=PATIENCE_MS)
     assert not packages.list.isColumnHidden(NEWEST)
-    assert "newer versions of 2 packages" in packages.found.text()
+    assert packages.found.text() == "There is a newer version of lamp, paint."
     assert {row.name: row.newest for row in packages.list.rows_model.rows if row.newest} == {
         "lamp": "1.1",
         "paint": "2.9",
@@ -249,6 +249,33 @@ def test_an_interrupted_change_is_resumed(driver: ChangeDriver, index: LocalInde
 
 
 @pytest.mark.slow
+def test_a_resumed_change_that_is_cancelled_is_still_a_change(driver: ChangeDriver, index: LocalIndex) -> None:
+    before = everything(driver.mine.prefix)
+    interrupt(driver, index)
+    index.bytes_s = SLOW_BYTES_S
+    driver.click(driver.page.banners[0].resume)
+    building = driver.wizard.building
+    driver.qtbot.waitUntil(lambda: building.job is not None, timeout=PATIENCE_MS)
+    assert building.job is not None
+    assert str(building.job.title) == "Change mine"
+    assert driver.page.title.text() == "Change mine"
+    rows = building.packages
+    driver.qtbot.waitUntil(lambda: rows.count(PackageState.DOWNLOADING) > 0, timeout=PATIENCE_MS)
+    building.job.cancel()
+    driver.qtbot.waitUntil(building.again.isVisible, timeout=PATIENCE_MS)
+    assert "The change was cancelled. The environment is as it was before." in driver.texts(building)
+    assert not driver.wizard.back.isVisible()
+    assert everything(driver.mine.prefix) == before
+    index.bytes_s = None
+    driver.click(building.again)
+    driver.wait_for_step(Step.VALIDATE)
+    driver.wait_for_verdicts()
+    driver.settle()
+    assert "heavy" in driver.versions()
+    assert len(snapshots.snapshots_of(driver.mine, driver.folders)) == 1
+
+
+@pytest.mark.slow
 def test_a_plan_that_fails_can_be_made_again(driver: ChangeDriver, index: LocalIndex) -> None:
     index.stop()
     driver.details.plan_change(Change(add=("brush",)))
@@ -269,7 +296,10 @@ def test_a_change_without_room_cannot_be_begun(driver: ChangeDriver, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1000, 990, 10))
     panel = driver.plan(Change(add=("heavy",)))
     assert not panel.consent.isEnabled()
-    assert "are needed" in panel.view.notes.text()
+    first, second = panel.view.notes.text().splitlines()[:2]
+    assert first.startswith(f"At {driver.folders.environments}, ")  # one disk; its two purposes, and what it lacks
+    assert "for the environment and the store of downloads, and 10 B are free: " in first
+    assert second == "Free some space, or choose fewer packages."
     driver.qtbot.keyClick(panel, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert panel.stage is Stage.PLANNED
 

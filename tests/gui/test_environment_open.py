@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -26,7 +27,7 @@ from aienv_gui.environments.launchers.programs import Editor
 from aienv_gui.environments.manifest import Manifest, write_manifest
 from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Request
-from aienv_gui.gui import environment_work
+from aienv_gui.gui import environment_work, presenter
 from aienv_gui.gui.widgets.confirm import Question
 from tests.fakes.notebooks import make_environment, make_program, recorded
 from tests.fakes.session import open_session
@@ -139,6 +140,23 @@ def test_jupyter_runs_as_a_job_and_opens_in_the_browser(
     job.cancel()
     driver.qtbot.waitUntil(lambda: job.state is JobState.CANCELLED, timeout=PATIENCE_MS)
     assert "ended" in told(driver)
+
+
+def test_without_a_browser_the_address_is_copied(
+    driver: WizardDriver, mine: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presenter, "QDesktopServices", SimpleNamespace(openUrl=lambda _address: False))
+    QGuiApplication.clipboard().clear()
+    driver.session.services.navigator.open("environments", mine.prefix)
+    driver.page.details.open_in.start_jupyter(Path.home())
+    driver.qtbot.waitUntil(lambda: "address is copied" in told(driver), timeout=PATIENCE_MS)
+    assert QGuiApplication.clipboard().text().startswith("http://127.0.0.1:")
+    problem = driver.session.services.presenter.last
+    assert problem is not None
+    assert problem.code == "no_browser"
+    (job,) = driver.session.services.jobs.running()
+    job.cancel()
+    driver.qtbot.waitUntil(lambda: job.state.final, timeout=PATIENCE_MS)
 
 
 def test_an_environment_whose_jupyter_runs_is_not_deleted_and_its_kernel_goes_with_it(

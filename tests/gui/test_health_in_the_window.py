@@ -128,6 +128,24 @@ def test_the_change_is_said_in_the_details_and_every_byte_can_be_checked(
     qtbot.waitUntil(lambda: not session.services.jobs.running(), timeout=10_000)
 
 
+def test_what_is_wrong_comes_first_and_offers_no_build_for_cards_of_the_past(session: Session) -> None:
+    repair, build = Action("repair", verbatim("Repair")), Action("use_build", verbatim("Use CUDA 12.6"), "cu126")
+    failed = Verdict("integrity", verbatim("Files"), VerdictState.FAILED, actions=(repair,))
+    warning = Verdict("accelerator", verbatim("Card"), VerdictState.WARNING, actions=(build,))
+    session.services.hardware.latest = snapshot(CARD)  # of another driver than it was validated with
+    before = replace(validated("pictures"), health=(PASSED, warning, failed))
+    know(session, before)
+    session.services.navigator.open("environments", before.prefix)
+    page = session.window.page
+    assert isinstance(page, EnvironmentsPage)
+    shown = page.details.health.verdicts
+    assert [one.check for one in shown.verdicts] == ["integrity", "accelerator", "interpreter"]
+    assert [one.actions for one in shown.verdicts] == [(repair,), (), ()]
+    now = Cards.of(session.services.hardware.latest).machine
+    know(session, replace(before, machine=now))
+    assert [one.actions for one in shown.verdicts] == [(repair,), (build,), ()]
+
+
 def test_a_verdict_offers_what_can_be_done(qtbot: QtBot, session: Session) -> None:
     verdict = replace(
         PASSED,

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
+from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.records import Engine, Environment, Maker, Package, Request, Unfinished
 from aienv_gui.gui.pages.home import Banner, HomePage, RunRow
 from aienv_gui.training.records import RunState, RunSummary
@@ -137,7 +138,7 @@ def test_an_interrupted_build_is_said_and_leads_to_the_choice(qtbot: QtBot, sess
     banner = page.findChild(Banner)
     assert isinstance(banner, Banner)
     assert banner.isVisible()
-    assert "Building vision was interrupted. What was downloaded is kept." in [
+    assert "The build of “vision” was interrupted. What was downloaded is still there." in [
         w.text() for w in banner.findChildren(QLabel)
     ]
     button = banner.findChild(QPushButton)
@@ -147,6 +148,18 @@ def test_an_interrupted_build_is_said_and_leads_to_the_choice(qtbot: QtBot, sess
     session.services.navigator.open("home")
     _know(session)
     assert not banner.isVisible()
+
+
+def test_an_interrupted_change_is_not_called_a_build(session: Session) -> None:
+    build = Unfinished(Path("/s/1"), Request("vision", Engine.UV, "3.11", ()), 0.0)
+    change = Unfinished(Path("/s/2"), Request("sounds", Engine.UV, "3.11", ()), 0.0, None, verbatim("Before a repair"))
+    page = _know(session, unfinished=(change,))
+    banner = page.findChild(Banner)
+    assert isinstance(banner, Banner)
+    said = banner.findChildren(QLabel)
+    assert "The change of “sounds” was interrupted; the environment is as it was before." in [w.text() for w in said]
+    _know(session, unfinished=(build, change))
+    assert any(w.text().startswith("2 builds or changes were interrupted.") for w in said)
 
 
 def test_the_last_trainings_are_shown_newest_first_and_open(qtbot: QtBot, session: Session) -> None:

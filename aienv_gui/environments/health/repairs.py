@@ -16,6 +16,7 @@ from aienv_gui.core.wording import Text, shortened, tr, tr_count
 from aienv_gui.environments.accelerators import CPU, Choice
 from aienv_gui.environments.records import Environment, Maker, VerdictState
 
+_SHOWN: Final = 3  # findings that are told in full
 _NOT_COPIED: Final = (Maker.AIENV, Maker.BUILT_IN, Maker.SYSTEM)
 
 
@@ -118,10 +119,11 @@ class Repairs:
 
 
 def and_more(words: Sequence[Text]) -> Text:
-    """The first of several findings and how many more there are."""
-    if len(words) == 1:
-        return words[0]
-    return tr_count("{first} (and {count} more)", "{first} (and {count} more)", len(words) - 1, first=words[0])
+    """The first of several findings, a line each, and how many more there are."""
+    shown = {f"line{number}": line for number, line in enumerate(words[:_SHOWN])}
+    first = Text("\n".join(f"{{{name}}}" for name in shown), shown) if len(shown) > 1 else words[0]
+    more = len(words) - len(shown)
+    return tr_count("{first} (and {count} more)", "{first} (and {count} more)", more, first=first) if more else first
 
 
 def joined(words: Sequence[Text]) -> Text:

@@ -24,7 +24,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr, tr_count
 from aienv_gui.environments import accelerators
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.health.accelerator_words import nvidia_presence
+from aienv_gui.environments.health.accelerator_words import Presence, nvidia_presence
 from aienv_gui.environments.health.agreement import Disagreement, DisagreementKind, disagreements
 from aienv_gui.environments.health.damage import faults_of
 from aienv_gui.environments.health.integrity import BY_DESIGN, HARMLESS
@@ -89,6 +89,9 @@ class _Examination:
         self._environment = environment
         self._reporter = reporter
         self._every_byte = every_byte
+        # A driver that has told of its cards knows better than the system's files, which a container may not show.
+        told = machine is not None and bool(machine.cards)
+        self._nvidia = Presence(card=True, driver=True) if told else nvidia_presence()
         self._manifest = _manifest(environment.prefix)
         self._repairs = Repairs(
             environment, self._manifest.request.accelerator if self._manifest is not None else "", _advised(machine)
@@ -271,7 +274,7 @@ class _Examination:
         """Imports, graphics card, computations: one process, in which each library is loaded once."""
         environment = self._environment
         modules = modules_to_import(environment, self._manifest.request if self._manifest is not None else None)
-        waiting: list[Group] = list(groups(modules, nvidia_presence(), self._repairs))
+        waiting: list[Group] = list(groups(modules, self._nvidia, self._repairs))
         steps = [step for group in waiting for step in group.steps]
         done: dict[str, Step] = {}
 

@@ -48,7 +48,9 @@ def import_words(step: Step, rebuild: Text) -> tuple[Text, Text]:
     if step.fate is not Fate.ANSWERED:
         return tr("{library}: {words}", library=module, words=death_words(step)), rebuild
     missing, message = step.get("missing"), step.get("message").strip()
-    if missing and missing.split(".")[0] == module:
+    if missing.startswith(f"{module}."):
+        return tr("{module}: its part {missing} is missing.", module=module, missing=missing), rebuild
+    if missing == module:
         return tr("{module} is not installed.", module=module), rebuild
     if missing:
         return (

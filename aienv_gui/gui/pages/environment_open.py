@@ -198,11 +198,15 @@ class OpenInButton(Button):
             self._show(self._servers[job])
 
     def _show(self, running: _Server) -> None:
-        self._services.presenter.open_address(running.address)
-        self.told.emit(
-            running.prefix,
-            tr("JupyterLab runs and is open in your browser. To end it, cancel it on the page Activity."),
-        )
+        if self._services.presenter.open_address(running.address):
+            words = tr("JupyterLab runs and is open in your browser. To end it, cancel it on the page Activity.")
+        else:
+            QGuiApplication.clipboard().setText(running.address)
+            words = tr(
+                "JupyterLab runs. Its address is copied: paste it into a browser. To end it, cancel it on the page "
+                "Activity."
+            )
+        self.told.emit(running.prefix, words)
 
     @Slot(object)
     def _on_opened(self, opened: Opened) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QW
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments.records import Environment, Unfinished
-from aienv_gui.environments.wizard import Step
+from aienv_gui.environments.wizard import Step, Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.environment_parts.details import EnvironmentDetails
 from aienv_gui.gui.pages.lost_kernels import LostKernels
@@ -202,7 +202,7 @@ class EnvironmentsPage(Page):
 
     def _show_wizard(self) -> None:
         self._stack.setCurrentWidget(self.wizard)
-        self.set_title(tr("New environment"))
+        self.set_title(self.wizard.title)
         if self.primary is not None:
             self.primary.hide()
         self._all.show()
@@ -218,7 +218,7 @@ class EnvironmentsPage(Page):
         in_list = self._stack.currentIndex() == 0
         self.build_banner.setVisible(in_list and wizard is not None)
         if wizard is not None:
-            self.build_banner.words.say(_progress_words(wizard.step, wizard.draft.name, wizard.busy))
+            self.build_banner.words.say(_progress_words(wizard))
         for banner in self._banners:
             banner.resume.setEnabled(self._wizard is None or not self._wizard.active)
 
@@ -372,13 +372,18 @@ class EnvironmentsPage(Page):
             banner.setEnabled(True)
 
 
-def _progress_words(step: Step, name: str, busy: bool) -> Text:
-    if step is Step.BUILD:
-        if busy:
+def _progress_words(wizard: Wizard) -> Text:
+    name = wizard.draft.name
+    if wizard.step is Step.BUILD and wizard.changes:
+        if wizard.busy:
+            return tr("“{name}” is being changed.", name=name)
+        return tr("The change of “{name}” has stopped.", name=name)
+    if wizard.step is Step.BUILD:
+        if wizard.busy:
             return tr("“{name}” is being built.", name=name)
         return tr("The build of “{name}” has stopped.", name=name)
-    if step is Step.VALIDATE:
-        if busy:
+    if wizard.step is Step.VALIDATE:
+        if wizard.busy:
             return tr("“{name}” is built and being validated.", name=name)
         return tr("“{name}” is ready.", name=name)
     return tr("You have begun to make a new environment.")

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSi
 from aienv_gui.core.wording import Text, percent, tr, tr_count, verbatim
 from aienv_gui.environments.health.changes import change_since, outdated
 from aienv_gui.environments.health.frameworks import lacks_cuda
-from aienv_gui.environments.records import Environment, Maker
+from aienv_gui.environments.records import Environment, Maker, Unfinished
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.jobs import Job
@@ -309,7 +309,7 @@ class MachineCard(Card):
 
 
 class Banner(Card):
-    """Builds that were interrupted: nothing is lost, and nothing stays half done without being said."""
+    """Builds and changes that were interrupted: nothing is lost, and nothing stays half done without being said."""
 
     def __init__(self, services: Services, parent: QWidget) -> None:
         super().__init__(None, parent, role="banner")
@@ -332,18 +332,30 @@ class Banner(Card):
         unfinished = self._services.environments.unfinished
         self.setVisible(bool(unfinished))
         if unfinished:
-            self._label.say(
-                tr_count(
-                    "Building {name} was interrupted. What was downloaded is kept.",
-                    "{count} builds were interrupted. What was downloaded is kept.",
-                    len(unfinished),
-                    name=unfinished[0].request.name,
-                )
-            )
+            self._label.say(_interrupted(unfinished))
 
     @Slot()
     def _on_clicked(self) -> None:
         self._services.navigator.open("environments")
+
+
+def _interrupted(unfinished: tuple[Unfinished, ...]) -> Text:
+    first, count = unfinished[0], len(unfinished)
+    if all(found.replacing is None for found in unfinished):
+        return tr_count(
+            "The build of “{name}” was interrupted. What was downloaded is still there.",
+            "{count} builds were interrupted. What was downloaded is kept.",
+            count,
+            name=first.request.name,
+        )
+    if count == 1:
+        return tr(
+            "The change of “{name}” was interrupted; the environment is as it was before.", name=first.request.name
+        )
+    return tr(
+        "{count} builds or changes were interrupted. No environment is damaged, and what was downloaded is kept.",
+        count=count,
+    )
 
 
 class MachineChange(Card):

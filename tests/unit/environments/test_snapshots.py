@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from aienv_gui.environments.discovery import discover
 from aienv_gui.environments.health.integrity import site_packages
 from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import default_python
-from aienv_gui.environments.records import Change, Engine, Environment, Maker, Request, Sources
+from aienv_gui.environments.records import Change, Difference, Engine, Environment, Maker, Request, Sources
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import make_wheel, sample_packages
 
@@ -263,7 +264,15 @@ def test_a_note_that_leads_elsewhere_is_not_followed(folders: Folders, tmp_path:
 
 def test_reasons_are_told(environment: Environment, sources: Sources, folders: Folders) -> None:
     planned = plan_change(environment, Change(add=("extra0", "extra1")), sources, folders, Silent())
-    assert str(transaction.reason_of(planned)) == "Before 2 packages changed"
+    assert str(transaction.reason_of(planned)) == "Before adding extra0, extra1"
+    steps = (Difference("a", "1", "2"), Difference("b", "1", ""))
+    for change, words in (
+        (Change(remove=("b",)), "Before removing b"),
+        (Change(update=("a",)), "Before updating a"),
+        (Change(update_all=True), "Before 2 packages changed"),
+        (Change(add=tuple("cdef")), "Before 2 packages changed"),
+    ):
+        assert str(transaction.reason_of(replace(planned, change=change, differences=steps))) == words
 
 
 @pytest.mark.parametrize("refusals", [1, 2, 3])

@@ -43,6 +43,7 @@ def test_a_program_that_runs_from_it_is_named(folders: Folders) -> None:
     problem = refused_while(environment, [environment.python, "-c", _WAIT])
     assert problem.code == "in_use"
     assert "my env 图" in str(problem.title)
+    assert str(problem.cause) == "Programs run from this environment: python."
     usage.check_unused(environment)
 
 
@@ -51,7 +52,10 @@ def test_a_command_of_it_and_a_python_of_an_active_terminal_count(folders: Folde
     command = environment.python.parent / "train"
     command.write_text(f"#!{environment.python}\n{_WAIT}\n")
     command.chmod(0o755)
-    refused_while(environment, [command])
+    problem = refused_while(environment, [command])
+    assert str(problem.cause) == "Programs run from this environment: train."  # not its interpreter
+    problem = refused_while(environment, [environment.python, "-c", _WAIT, "ipykernel_launcher"])
+    assert str(problem.cause) == "Programs run from this environment: Jupyter."
     path = f"{environment.python.parent}:/usr/bin:/bin"
     refused_while(environment, ["env", "python", "-c", _WAIT], PATH=path, VIRTUAL_ENV=str(environment.prefix))
 

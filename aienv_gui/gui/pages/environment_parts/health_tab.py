@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.health.changes import change_since
-from aienv_gui.environments.records import Environment, Verdict
+from aienv_gui.environments.records import Environment, Verdict, VerdictState
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.jobs import Job
@@ -116,7 +117,10 @@ class HealthTab(QWidget):
             self._summary.say(tr("Its packages have changed since it was validated. Validate it again."))
         else:
             self._summary.say(tr("It has not been validated yet."))
-        self.verdicts.show_all(unkept if unkept is not None else environment.health)
+        verdicts = unkept if unkept is not None else environment.health
+        if change is not None:
+            verdicts = tuple(map(_without_build, verdicts))
+        self.verdicts.show_all(sorted(verdicts, key=_urgency))  # what is wrong must not be below the window's edge
 
     def forget(self) -> None:
         """Nothing is shown."""
@@ -157,3 +161,12 @@ class HealthTab(QWidget):
         if prefix is not None:
             del self._validations[prefix], self._found[prefix]
             self.ended.emit(prefix)
+
+
+def _without_build(verdict: Verdict) -> Verdict:
+    """A verdict on another machine does not know which build suits the one that is here now."""
+    return replace(verdict, actions=tuple(action for action in verdict.actions if action.name != "use_build"))
+
+
+def _urgency(verdict: Verdict) -> int:
+    return {VerdictState.FAILED: 0, VerdictState.WARNING: 1}.get(verdict.state, 2)

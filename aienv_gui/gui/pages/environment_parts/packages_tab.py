@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -25,6 +25,8 @@ from aienv_gui.gui.words import say
 
 if TYPE_CHECKING:
     from aienv_gui.environments.packages import PackageFacts
+
+_NAMED: Final = 3  # packages with newer versions that the sentence names
 
 
 class PackagesTab(QWidget):
@@ -196,6 +198,9 @@ class PackagesTab(QWidget):
         self.list.add_newest(newest)
         if not newest:
             self._say_found(tr("Every package is the newest that this Python can take."))
+            return
+        if len(newest) <= _NAMED:  # the column that has them may be far below
+            self._say_found(tr("There is a newer version of {packages}.", packages=", ".join(sorted(newest))))
             return
         self._say_found(
             tr_count(

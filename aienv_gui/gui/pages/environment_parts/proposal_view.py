@@ -76,14 +76,9 @@ class ProposalView(QWidget):
         notes = list(self._proposal.notes)
         plan = self._proposal.plan
         if plan is not None and not plan.fits:
-            needed = size(plan.download_bytes + plan.installed_bytes)
-            notes.insert(
-                0,
-                tr(
-                    "{needed} are needed and {free} are free. Free some space, or choose fewer packages.",
-                    needed=needed,
-                    free=size(plan.free_bytes),
-                ),
-            )
+            from aienv_gui.environments.room import lack_words  # with the downloads, which a page does not wait for
+
+            lacking = [lack_words(need) for need in plan.disks if not need.fits]
+            notes[:0] = [*lacking, tr("Free some space, or choose fewer packages.")]
         self.notes.setVisible(bool(notes))
         self.notes.say(verbatim("\n".join(str(note) for note in notes)))

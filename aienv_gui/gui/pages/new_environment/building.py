@@ -80,7 +80,8 @@ class BuildStep(StepView):
         self.drop_row()
         settings = environment_work.SourceSettings.of(self.services.settings)
         folders = self.services.folders
-        title = tr("Build {name}", name=wizard.draft.name)
+        name = wizard.draft.name
+        title = tr("Change {name}", name=name) if wizard.changes else tr("Build {name}", name=name)
         wizard.working()
         if wizard.unfinished is not None:
             self._job = self.services.jobs.start(title, environment_work.resume, wizard.unfinished, settings, folders)
@@ -115,7 +116,10 @@ class BuildStep(StepView):
     def _on_cancelled(self) -> None:
         if self.is_current():
             self._end()
-            self._outcome.say(tr("The build was cancelled. The computer is as it was before."))
+            if self.wizard is not None and self.wizard.changes:
+                self._outcome.say(tr("The change was cancelled. The environment is as it was before."))
+            else:
+                self._outcome.say(tr("The build was cancelled. The computer is as it was before."))
             self._outcome.show()
             self.again.show()
             self.changed.emit()
@@ -125,7 +129,8 @@ class BuildStep(StepView):
         self.drop_row()
         if self.wizard is not None:
             self.wizard.stopped()
-            self.wizard.unfinished = None if self.wizard.plan is not None else self.wizard.unfinished
+            if self.wizard.plan is not None and not self.wizard.changes:
+                self.wizard.unfinished = None
         self.ended.emit()
 
     @Slot(object)

@@ -110,6 +110,13 @@ class NewEnvironment(QWidget):
     def step(self) -> Step | None:
         return self.wizard.step if self.wizard is not None else None
 
+    @property
+    def title(self) -> Text:
+        """What the page is called: also an interrupted change is gone on with here."""
+        if self._unfinished is not None and self._unfinished.replacing is not None:
+            return tr("Change {name}", name=self._unfinished.request.name)
+        return tr("New environment")
+
     def begin(self, unfinished: Unfinished | None = None) -> None:
         """Begin anew, or go on with an interrupted build. Does nothing while a wizard is active."""
         if self.active:

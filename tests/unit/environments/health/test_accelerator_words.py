@@ -67,7 +67,7 @@ def says(*cards: dict[str, Any], library: str = "torch", words: str = "", **answ
             "PyTorch fails on NVIDIA RTX 4070: RuntimeError: moon",
             "",
         ),
-        (says(NO_CODE, WRONG, **CUDA), READY, "failed", "(and 1 more)", "use_build cu126"),
+        (says(NO_CODE, WRONG, **CUDA), READY, "failed", ".\nPyTorch ", "use_build cu126"),
         (says(ok=False, error="E", message="driver too old\nmore"), READY, "failed", "driver too old", ""),
         (says(ok=False, skipped=True), READY, "skipped", "could not be imported", ""),
         (says(built_for="7.2", kind="rocm"), NOTHING, "warning", "built for AMD ROCm, but does not see", ""),

@@ -20,6 +20,7 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import transaction
 from aienv_gui.environments.discovery import read_environment
 from aienv_gui.environments.health import frameworks, probe_run, validation
+from aienv_gui.environments.health.accelerator_words import Presence
 from aienv_gui.environments.health.probe_run import Fate, Step
 from aienv_gui.environments.health.repairs import Repairs
 from aienv_gui.environments.health.work import judge_libraries
@@ -151,7 +152,7 @@ def test_deleted_file_is_named_with_a_cure(environment: Environment, folders: Fo
     (environment.prefix / "share/many/8.txt").unlink()
     verdicts = verdicts_of(environment, folders)
     assert states_of(verdicts) == {**HEALTHY, "integrity": "failed"}
-    assert str(verdicts["integrity"].detail) == "many: share/many/7.txt is missing. (and 1 more)"
+    assert str(verdicts["integrity"].detail) == "many: share/many/7.txt is missing.\nmany: share/many/8.txt is missing."
     assert "Install everything again" in str(verdicts["integrity"].cure)
     assert [action.name for action in verdicts["integrity"].actions] == ["repair"]
 
@@ -205,7 +206,7 @@ def test_missing_dependency_is_named_where_it_is_needed(environment: Environment
     assert states_of(verdicts) == {**HEALTHY, "integrity": "failed", "agreement": "failed", "imports": "failed"}
     assert str(verdicts["agreement"].detail).startswith("colours needs paint >=2, which is not installed.")
     assert "Install what is missing." in str(verdicts["agreement"].cure)
-    assert str(verdicts["imports"].detail) == "colours needs paint, which is not installed. (and 1 more)"
+    assert str(verdicts["imports"].detail) == ("colours needs paint, which is not installed.\npaint is not installed.")
 
 
 @pytest.mark.parametrize(
@@ -465,7 +466,9 @@ def test_leftovers_of_pip_are_a_warning(environment: Environment, folders: Folde
     (environment.prefix / "share/many/7.txt").unlink()
     verdict = verdicts_of(environment, folders)["integrity"]
     assert verdict.state is VerdictState.FAILED
-    assert str(verdict.detail) == "many: share/many/7.txt is missing. (and 1 more)"
+    assert str(verdict.detail) == (
+        "many: share/many/7.txt is missing.\nAn interrupted removal left ~aint; pip warns of it."
+    )
 
 
 def test_packages_that_overwrite_each_other_are_a_warning_with_a_choice(
@@ -526,6 +529,22 @@ def test_the_card_is_dated_with_driver_cards_and_system(environment: Environment
     assert kept.probe >= 2
     assert states_of(verdicts_of(environment, folders)) == HEALTHY  # the card in it is nobody's fault
     assert read_environment(environment.prefix, Maker.AIENV, folders).machine is None  # not known this time
+
+
+@pytest.mark.parametrize("cards", [(), (MachineCard("NVIDIA RTX 4070", "GPU-1", (8, 9)),)])
+def test_a_card_that_its_driver_has_told_of_is_not_denied(
+    environment: Environment, folders: Folders, monkeypatch: pytest.MonkeyPatch, cards: tuple[MachineCard, ...]
+) -> None:
+    seen: list[Presence] = []
+    monkeypatch.setattr(validation, "nvidia_presence", lambda: Presence(card=False, driver=False))  # as in a container
+
+    def groups(_modules: object, nvidia: Presence, _repairs: object) -> tuple[()]:
+        seen.append(nvidia)
+        return ()
+
+    monkeypatch.setattr(validation, "groups", groups)
+    validation.validate(environment, folders, Silent(), machine=Machine("580.65.06", cards))
+    assert [presence.card for presence in seen] == [bool(cards)]
 
 
 def test_numpy_that_is_too_new_is_read_from_what_the_import_said() -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from aienv_gui.core.wording import tr
+from aienv_gui.core.wording import tr, verbatim
 from aienv_gui.environments.health.probe_run import Fate, Step
+from aienv_gui.environments.health.repairs import and_more
 from aienv_gui.environments.health.verdict_words import death_words, failure_words, import_words
 
 
 def test_illegal_instruction_is_not_called_damage() -> None:
     words = str(death_words(Step("import:x", Fate.CRASHED, signal="SIGILL")))
     assert "another processor" in words
+
+
+def test_several_findings_are_told_and_the_rest_counted() -> None:
+    words = [verbatim(f"{letter}.") for letter in "abcde"]
+    assert [str(and_more(words[:count])) for count in (1, 3, 5)] == ["a.", "a.\nb.\nc.", "a.\nb.\nc. (and 2 more)"]
 
 
 def import_fails(error: str, message: str, words: str = "", missing: str = "") -> Step:
@@ -48,6 +54,9 @@ def import_fails(error: str, message: str, words: str = "", missing: str = "") -
             "conda-forge",
         ),
         (import_fails("ModuleNotFoundError", "No module named 'yaml'", missing="yaml"), "needs yaml", "Install"),
+        (import_fails("ModuleNotFoundError", "No module named 'cv2'", missing="cv2"), "cv2 is not installed.", "Start"),
+        # One of its files was deleted: it is there, but not whole.
+        (import_fails("ModuleNotFoundError", "-", missing="cv2.gapi"), "cv2: its part cv2.gapi is missing.", "Start"),
         (import_fails("ValueError", "the moon is full\nmore"), "ValueError: the moon is full", "Start anew"),
         # What an installer means by these words, a program need not.
         (import_fails("OSError", "No solution found"), "OSError: No solution found", "Start anew"),
