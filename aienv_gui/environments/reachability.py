@@ -91,7 +91,7 @@ def index_problem(sources: Sources, reporter: Reporter) -> Problem | None:
 
 def _test(source: Source, sources: Sources, python_archive: str, journey: Journey) -> Reach:
     address = _address(source, sources, python_archive)
-    shown = without_password((sources.python_mirror or PYTHON) if source is Source.PYTHON else address)
+    shown = without_password(_archives(sources, address) if source is Source.PYTHON else address)
     local = local_path(address)
     if local is not None:
         return Reach(source, shown) if local.exists() else _missing(source, local)
@@ -121,6 +121,12 @@ def _address(source: Source, sources: Sources, python_archive: str) -> str:
             return name if "://" in name else f"{(sources.conda_mirror or CONDA).rstrip('/')}/{name}"
         case Source.PYTHON:
             return python_archive or sources.python_mirror or PYTHON
+
+
+def _archives(sources: Sources, archive: str) -> str:
+    """The place that an archive of Python is asked from, without its release and its name."""
+    place = sources.python_mirror or archive.rsplit("/", 2)[0]
+    return place if "://" in place and urllib.parse.urlsplit(place).hostname else archive
 
 
 def _missing(source: Source, folder: Path) -> Reach:

@@ -280,6 +280,7 @@ def test_cancelling_a_build_leaves_the_machine_as_it_was(
     assert workers() == []
     assert driver.wizard.building.problem is None  # nothing went wrong
     assert driver.wizard.cancel.text() == "Close"
+    assert "goes on" not in driver.wizard.building.explanation.text()  # nothing does any more
 
     index.bytes_s = None
     driver.click(driver.wizard.building.again)

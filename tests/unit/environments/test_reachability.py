@@ -119,6 +119,15 @@ def test_answers_that_are_no_index_are_told_apart(reply: Reply, code: str, said:
     assert not found.usable
 
 
+def test_the_place_that_is_shown_for_python_is_the_one_that_was_asked() -> None:
+    with Web(
+        lambda path: Reply(206, b"\x1f\x8b" + bytes(100)) if path == "/builds/1/cpython.tar.gz" else Reply(404)
+    ) as web:
+        archive = f"{web.url}/builds/1/cpython.tar.gz"
+        assert one(Source.PYTHON, Sources(), archive).address == f"{web.url}/builds"
+        assert one(Source.PYTHON, Sources(python_mirror=web.url), archive).address == web.url
+
+
 def test_a_login_page_is_no_channel_no_archive_and_no_torch() -> None:
     with Web(lambda _: Reply(body=LOGIN_PAGE)) as web:
         found = reach(tuple(Source), of(web), f"{web.url}/python.tar.gz", Silent())
