@@ -145,6 +145,7 @@ def _ask_index(address: str, journey: Journey) -> Answer:
     """A package's page, or the list of all packages where the index does not have that one; then one of its files."""
     answer = journey.get(_below(address, "pip/"), accept=_INDEX_ACCEPT)
     if answer.status in (404, 410):
+        _check_for_simple(address, journey)
         answer = journey.get(_below(address, ""), accept=_INDEX_ACCEPT, most=1 << 16)
         _check_status(answer)
         text = answer.body.decode("utf-8", "replace")
@@ -153,6 +154,21 @@ def _ask_index(address: str, journey: Journey) -> Answer:
         return answer
     _check_status(answer)
     return _with_a_file(answer, journey)
+
+
+def _check_for_simple(address: str, journey: Journey) -> None:
+    """Raise `Failure` where the end of the index's address was left out, as happens to many."""
+    whole = _below(address, "simple")
+    try:
+        answer = journey.get(f"{whole}/pip/", accept=_INDEX_ACCEPT)
+    except Failure:
+        return
+    if answer.status == 200 and _FILE_LINK.search(answer.body.decode("utf-8", "replace")):
+        raise Failure(
+            tr("The index is not at this address, but at {address}.", address=without_password(whole)),
+            tr("Put /simple at the end of the address."),
+            "no_simple",
+        )
 
 
 def _ask_torch(address: str, journey: Journey) -> Answer:

@@ -19,6 +19,8 @@ from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Form, Request, Sources
 from aienv_gui.environments.wizard import Step
+from aienv_gui.gui.widgets import package_rows
+from aienv_gui.gui.widgets.package_rows import Index, RowsModel
 from aienv_gui.gui.widgets.remarks_view import RemarksView
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import sample_packages
@@ -76,6 +78,29 @@ def test_lines_that_are_not_followed_are_shown_before_anything_happens(driver: W
     driver.click(driver.wizard.back)
     driver.click(driver.wizard.purpose.card("empty"))  # another choice takes them away
     assert not remarks.isVisible()
+
+
+def test_thousands_of_remarks_do_not_hold_the_window_up(
+    driver: WizardDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requirements.txt").write_text("colours\n" + "--nonsense\n" * 5000, encoding="utf-8")
+    asked = 0
+
+    class Counting(RowsModel):
+        def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+            nonlocal asked
+            asked += 1
+            return super().data(index, role)
+
+    monkeypatch.setattr(package_rows, "RowsModel", Counting)
+    driver.open()
+    remarks = driver.wizard.purpose.remarks
+    driver.wizard.purpose.use_file(tmp_path / "requirements.txt")
+    driver.qtbot.waitUntil(remarks.isVisible)
+    assert asked < 1000  # sorting asked tens of thousands of times
+    driver.click(remarks.fold)
+    assert [row[0] for row in shown(remarks)[:3]] == ["2", "3", "4"]
+    assert asked > 1000  # `shown` asks: the count is real
 
 
 def test_included_files_are_named(driver: WizardDriver, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import tr, tr_count
@@ -46,6 +46,8 @@ class RemarksView(QFrame):
             tr("Lines that are not followed as they stand"),
             self,
         )
+        # As they come, which is as they stand in the file: to sort thousands of lines would hold the window up.
+        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.table.setWordWrap(True)
         self.table.verticalHeader().setDefaultSectionSize(_ROW)
         self.table.setFixedHeight(_HEIGHT)

@@ -97,6 +97,13 @@ def test_an_index_without_pip_is_one_where_it_lists_its_packages(tmp_path: Path)
         assert one(Source.INDEX, Sources(index_url=private.url)).code == "refused_access"
 
 
+def test_an_address_without_its_end_is_told_with_the_whole_one() -> None:
+    with Web(mirror) as web:
+        found = one(Source.INDEX, Sources(index_url=f"{web.url}/"))
+        assert found.code == "no_simple"
+        assert f"{web.url}/simple" in str(found.cause)
+
+
 @pytest.mark.parametrize(
     ("reply", "code", "said"),
     [
@@ -262,6 +269,15 @@ def test_a_proxy_is_gone_through_and_its_login_is_told(far: Web) -> None:
         found = one(Source.INDEX, replace(sources, proxy=login))
         assert found.usable
     assert "p@ss" not in repr(replace(sources, proxy=login)) + str(found)
+
+
+def test_a_proxy_that_is_not_there_is_told_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    found = one(Source.INDEX, Sources(index_url="http://index.test/simple", proxy=f"http://127.0.0.1:{port}"))
+    assert (found.code, found.failed_step) == ("refused", Step.TCP)
+    assert "proxy cannot be reached" in str(found.cause)
+    assert "proxy" in str(found.cure)
 
 
 def test_an_encrypted_server_behind_a_proxy() -> None:
