@@ -453,7 +453,7 @@ def _gone(file: PlannedFile, place: str) -> Problem:
     return Problem(
         tr("{file} is not there any more.", file=file.filename),
         cause=tr("It was planned from {place}, which does not have it now.", place=place),
-        cure=tr("Go back and make the plan again."),
+        cure=tr("Go back and make the plan again. Where a lock or a kit names this file, make that again first."),
         code="file_gone",
     )
 

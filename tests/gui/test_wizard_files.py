@@ -55,7 +55,7 @@ def test_lines_that_are_not_followed_are_shown_before_anything_happens(driver: W
     assert not remarks.isVisible()
     driver.wizard.purpose.use_file(file)
     driver.qtbot.waitUntil(remarks.isVisible)
-    assert remarks.summary.text() == "401 lines of the file are not followed as they stand."
+    assert remarks.summary.text() == "401 lines of requirements.txt are not followed as they stand."
     assert not remarks.table.isVisible()
     driver.click(remarks.fold)
     assert remarks.table.isVisible()
@@ -66,6 +66,11 @@ def test_lines_that_are_not_followed_are_shown_before_anything_happens(driver: W
     driver.session.services.language.use("zh_CN")
     assert "源代码仓库" in shown(remarks)[0][2]
     driver.session.services.language.use("en")
+    (tmp_path / "wrong.txt").write_text("numpy=1\n")
+    driver.wizard.purpose.use_file(tmp_path / "wrong.txt")
+    driver.qtbot.waitUntil(lambda: driver.wizard.purpose.problem is not None)
+    assert "requirements.txt" in remarks.summary.text()  # the former file stays chosen, and its remarks
+    assert not remarks.table.isVisible()
     driver.go_on(Step.OPTIONS)
     driver.name("remarked")
     driver.go_on(Step.PLAN)

@@ -63,9 +63,10 @@ class RemarksView(QFrame):
         if remarks:
             self.summary.say(
                 tr_count(
-                    "{count} line of the file is not followed as it stands.",
-                    "{count} lines of the file are not followed as they stand.",
+                    "{count} line of {file} is not followed as it stands.",
+                    "{count} lines of {file} are not followed as they stand.",
                     len(remarks),
+                    file=", ".join(dict.fromkeys(said.file for said in remarks)),
                 )
             )
         self._one_file = len({said.file for said in remarks}) < 2
