@@ -102,13 +102,19 @@ def look_at_place(value: Any) -> Text | None:
     return None
 
 
-def look_at_file(value: Any) -> Text | None:
-    """Whether a file is there and can be read. Reads the disk."""
+def look_at_certificates(value: Any) -> Text | None:
+    """Whether a file is there and holds certificates in the form that every tool takes. Reads the disk."""
+    import ssl  # only where such a file is named
+
     if not isinstance(value, str) or not value:
         return None
     try:
-        with Path(value).expanduser().open("rb") as file:
-            file.read(1)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=Path(value).expanduser())
+    except ssl.SSLError:
+        return tr(
+            "{path} holds no certificate written as text (PEM). Such a file has a line “-----BEGIN CERTIFICATE-----”.",
+            path=value,
+        )
     except OSError as error:
         return tr("{path}: {reason}", path=value, reason=reason(error))
     return None
@@ -187,7 +193,13 @@ SETTINGS: Final[Mapping[str, Setting]] = {
             _each(check_place),
             _each_there(look_at_place),
         ),
-        Setting("certificate", "", tr("A file with the certificates of your organisation."), check_place, look_at_file),
+        Setting(
+            "certificate",
+            "",
+            tr("A file with the certificates of your organisation."),
+            check_place,
+            look_at_certificates,
+        ),
         Setting(
             "channels",
             ["conda-forge"],

@@ -113,7 +113,10 @@ class Journey:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         proxy = network.proxy_for(url, self.sources)
-        self._reach(proxy or url)
+        try:
+            self._reach(proxy or url)
+        except Failure as failure:
+            raise (_at_the_proxy(failure) if proxy else failure) from failure
         if proxy and parts.scheme == "https":
             self._through(proxy, host, port)
         if parts.scheme == "https":
@@ -337,6 +340,15 @@ def _not_connected(error: OSError, host: str, *, only_six: bool) -> Failure:
         tr("{host} cannot be reached ({reason}).", host=host, reason=verbatim(error.strerror or error)),
         tr("Check the internet connection, or choose another mirror."),
         "unreachable",
+    )
+
+
+def _at_the_proxy(failure: Failure) -> Failure:
+    """The failure of the way to the proxy, which is not that of the server's own address."""
+    return Failure(
+        tr("The proxy cannot be reached. {cause}", cause=failure.cause),
+        tr("Start the proxy program, or correct the proxy's address and port."),
+        failure.code,
     )
 
 

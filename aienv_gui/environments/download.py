@@ -450,7 +450,7 @@ def _gone(file: PlannedFile, place: str) -> Problem:
     return Problem(
         tr("{file} is not there any more.", file=file.filename),
         cause=tr("It was planned from {place}, which does not have it now.", place=place),
-        cure=tr("Go back and make the plan again."),
+        cure=tr("Go back and make the plan again. Where a lock or a kit names this file, make that again first."),
         code="file_gone",
     )
 
@@ -483,12 +483,11 @@ def _unreached(file: PlannedFile, error: BaseException | None) -> Problem:
     host = urllib.parse.urlsplit(file.url).hostname or ""
     code = "no_network"
     cause, cure, actions = no_network_words(host)
+    known = recognise(str(error), Occasion.INSTALL)
+    if known is not None and known.code != "no_network":
+        code, cause, cure, actions = known.code, known.cause, known.cure, known.actions
     if isinstance(error, requests.HTTPError):
         cause = tr("{host} answered with error {status}.", host=host, status=error.response.status_code)
-    else:
-        known = recognise(str(error), Occasion.INSTALL)
-        if known is not None and known.code != "no_network":
-            code, cause, cure, actions = known.code, known.cause, known.cure, known.actions
     return Problem(what, cause=cause, cure=cure, actions=actions, details=without_secrets(str(error)), code=code)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.settings import look_at_file
+from aienv_gui.core.settings import look_at_certificates
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
@@ -116,7 +116,7 @@ def sources_of_user(asked: Sources | None = None) -> Sources:
 
 def _check_certificate(path: str) -> None:
     """Raise `Problem` where the file of certificates cannot be read: each tool would say so in words of its own."""
-    wrong = look_at_file(path)
+    wrong = look_at_certificates(path)
     if wrong is not None:
         raise Problem(
             tr("The file with the certificates of your organisation cannot be read."),

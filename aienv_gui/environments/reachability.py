@@ -92,7 +92,7 @@ def index_problem(sources: Sources, reporter: Reporter) -> Problem | None:
 
 def _test(source: Source, sources: Sources, python_archive: str, journey: Journey) -> Reach:
     address = _address(source, sources, python_archive)
-    shown = public((sources.python_mirror or PYTHON) if source is Source.PYTHON else address)
+    shown = public(_archives(sources, address) if source is Source.PYTHON else address)
     local = local_path(address)
     if local is not None:
         return Reach(source, shown) if local.exists() else _missing(source, local)
@@ -124,6 +124,12 @@ def _address(source: Source, sources: Sources, python_archive: str) -> str:
             return python_archive or sources.python_mirror or PYTHON
 
 
+def _archives(sources: Sources, archive: str) -> str:
+    """The place that an archive of Python is asked from, without its release and its name."""
+    place = sources.python_mirror or archive.rsplit("/", 2)[0]
+    return place if "://" in place and urllib.parse.urlsplit(place).hostname else archive
+
+
 def _missing(source: Source, folder: Path) -> Reach:
     return Reach(
         source,
@@ -140,6 +146,7 @@ def _ask_index(address: str, journey: Journey) -> Answer:
     """A package's page, or the list of all packages where the index does not have that one; then one of its files."""
     answer = journey.get(_below(address, "pip/"), accept=_INDEX_ACCEPT)
     if answer.status in (404, 410):
+        _check_for_simple(address, journey)
         answer = journey.get(_below(address, ""), accept=_INDEX_ACCEPT, most=1 << 16)
         _check_status(answer)
         text = answer.body.decode("utf-8", "replace")
@@ -148,6 +155,21 @@ def _ask_index(address: str, journey: Journey) -> Answer:
         return answer
     _check_status(answer)
     return _with_a_file(answer, journey)
+
+
+def _check_for_simple(address: str, journey: Journey) -> None:
+    """Raise `Failure` where the end of the index's address was left out, as happens to many."""
+    whole = _below(address, "simple")
+    try:
+        answer = journey.get(f"{whole}/pip/", accept=_INDEX_ACCEPT)
+    except Failure:
+        return
+    if answer.status == 200 and _FILE_LINK.search(answer.body.decode("utf-8", "replace")):
+        raise Failure(
+            tr("The index is not at this address, but at {address}.", address=public(whole)),
+            tr("Put /simple at the end of the address."),
+            "no_simple",
+        )
 
 
 def _ask_torch(address: str, journey: Journey) -> Answer:

@@ -346,8 +346,10 @@ class Wizard:
             if not draft.name.strip():
                 return tr("Give the environment a name.")
             if not self.pythons and draft.asked is not None and draft.asked.python_specs:
+                specs = ", ".join(draft.asked.python_specs)
                 return tr(
-                    "No Python version fits what the file asks for: {specs}.", specs=", ".join(draft.asked.python_specs)
+                    "No Python version fits what the file asks for: {specs}. Install one that does, or change it.",
+                    specs=specs,
                 )
             if not self.pythons:
                 return tr("No Python on this computer suits this template. Choose conda, which brings its own.")

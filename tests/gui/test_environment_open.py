@@ -148,7 +148,7 @@ def test_without_a_browser_the_address_is_copied(
     monkeypatch.setattr(presenter, "QDesktopServices", SimpleNamespace(openUrl=lambda _address: False))
     QGuiApplication.clipboard().clear()
     driver.session.services.navigator.open("environments", mine.prefix)
-    driver.page.details.open_in.start_jupyter(Path.home())
+    driver.page.details.open_in.start_jupyter(mine, Path.home())
     driver.qtbot.waitUntil(lambda: "address is copied" in told(driver), timeout=PATIENCE_MS)
     assert QGuiApplication.clipboard().text().startswith("http://127.0.0.1:")
     problem = driver.session.services.presenter.last

@@ -185,6 +185,7 @@ def test_a_name_is_checked_while_it_is_typed(driver: WizardDriver, folders: Fold
     driver.choose("empty")
     driver.wait_for_next()
     options = driver.wizard.options
+    assert options.name.selectedText() == options.name.text() != ""  # the proposal is replaced by what is typed
     driver.write(options.name, "taken")
     assert not driver.wizard.next.isEnabled()  # not before the disk was asked
     driver.qtbot.waitUntil(lambda: "Choose another name" in options.name_words.text())
@@ -280,6 +281,7 @@ def test_cancelling_a_build_leaves_the_machine_as_it_was(
     assert workers() == []
     assert driver.wizard.building.problem is None  # nothing went wrong
     assert driver.wizard.cancel.text() == "Close"
+    assert "goes on" not in driver.wizard.building.explanation.text()  # nothing does any more
 
     index.bytes_s = None
     driver.click(driver.wizard.building.again)
@@ -303,7 +305,13 @@ def test_a_build_goes_on_while_another_page_is_shown(driver: WizardDriver, index
     assert driver.page.build_banner.isVisible()
     driver.click(button(driver, "Show"))
     assert driver.wizard.isVisible()
+    assert driver.wizard._hint.text() == ""
+    driver.click(button(driver, "All environments"))
+    driver.click(button(driver, "New environment"))  # a second one at once
+    assert driver.wizard.building.job is job
+    assert "one comes first" in driver.wizard._hint.text()
     driver.wait_for_step(Step.VALIDATE)
+    assert driver.wizard._hint.text() == ""
 
 
 @pytest.mark.slow

@@ -19,6 +19,8 @@ from aienv_gui.environments.plan import make_plan
 from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Form, Request, Sources
 from aienv_gui.environments.wizard import Step
+from aienv_gui.gui.widgets import package_rows
+from aienv_gui.gui.widgets.package_rows import Index, RowsModel
 from aienv_gui.gui.widgets.remarks_view import RemarksView
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import sample_packages
@@ -53,7 +55,7 @@ def test_lines_that_are_not_followed_are_shown_before_anything_happens(driver: W
     assert not remarks.isVisible()
     driver.wizard.purpose.use_file(file)
     driver.qtbot.waitUntil(remarks.isVisible)
-    assert remarks.summary.text() == "401 lines of the file are not followed as they stand."
+    assert remarks.summary.text() == "401 lines of requirements.txt are not followed as they stand."
     assert not remarks.table.isVisible()
     driver.click(remarks.fold)
     assert remarks.table.isVisible()
@@ -64,6 +66,11 @@ def test_lines_that_are_not_followed_are_shown_before_anything_happens(driver: W
     driver.session.services.language.use("zh_CN")
     assert "源代码仓库" in shown(remarks)[0][2]
     driver.session.services.language.use("en")
+    (tmp_path / "wrong.txt").write_text("numpy=1\n")
+    driver.wizard.purpose.use_file(tmp_path / "wrong.txt")
+    driver.qtbot.waitUntil(lambda: driver.wizard.purpose.problem is not None)
+    assert "requirements.txt" in remarks.summary.text()  # the former file stays chosen, and its remarks
+    assert not remarks.table.isVisible()
     driver.go_on(Step.OPTIONS)
     driver.name("remarked")
     driver.go_on(Step.PLAN)
@@ -76,6 +83,29 @@ def test_lines_that_are_not_followed_are_shown_before_anything_happens(driver: W
     driver.click(driver.wizard.back)
     driver.click(driver.wizard.purpose.card("empty"))  # another choice takes them away
     assert not remarks.isVisible()
+
+
+def test_thousands_of_remarks_do_not_hold_the_window_up(
+    driver: WizardDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requirements.txt").write_text("colours\n" + "--nonsense\n" * 5000, encoding="utf-8")
+    asked = 0
+
+    class Counting(RowsModel):
+        def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+            nonlocal asked
+            asked += 1
+            return super().data(index, role)
+
+    monkeypatch.setattr(package_rows, "RowsModel", Counting)
+    driver.open()
+    remarks = driver.wizard.purpose.remarks
+    driver.wizard.purpose.use_file(tmp_path / "requirements.txt")
+    driver.qtbot.waitUntil(remarks.isVisible)
+    assert asked < 1000  # sorting asked tens of thousands of times
+    driver.click(remarks.fold)
+    assert [row[0] for row in shown(remarks)[:3]] == ["2", "3", "4"]
+    assert asked > 1000  # `shown` asks: the count is real
 
 
 def test_included_files_are_named(driver: WizardDriver, tmp_path: Path) -> None:

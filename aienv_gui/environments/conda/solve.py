@@ -72,7 +72,7 @@ def solve(
         resolution = _resolve_pip(request, data, sources, folders, reporter, former.packages)
         lock["pylock"] = resolution.lock
         files += resolution.files
-        notes += resolution.notes
+        notes += (*resolution.notes, *uv_backend.remarks(request, resolution.files))
         notes += (
             tr_count(
                 "{count} package is installed with pip.",

@@ -14,7 +14,7 @@ import yaml
 
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.files.platforms import holds, this_subdir
-from aienv_gui.environments.files.python_specs import default_python
+from aienv_gui.environments.files.python_specs import chosen, default_python, is_python
 from aienv_gui.environments.files.requirements import Requirements, parse_lines
 from aienv_gui.environments.files.text import LEFT_OUT, bad_line, read_text, remark, short
 from aienv_gui.environments.files.yaml_text import compose
@@ -26,6 +26,8 @@ _SPEC: Final = re.compile(
 _BUILT: Final = re.compile(r"^((?:[^\s=<>!~\[]+::)?[A-Za-z0-9_.\-]+)\s*={1,2}\s*([^\s=<>!~,|]+)\s*=\s*([^\s=,|]+)$")
 _ANY_BUILD: Final = re.compile(r"[*^]")  # a pattern fits more than one build
 _SELECTOR: Final = re.compile(r"#\s*\[([^\]]+)\]\s*$")
+_ENTRY: Final = re.compile(r"\s*-\s*[\"']?([^\"'#]+?)[\"']?\s*(?:#.*)?")
+_OF_PYTHON: Final = re.compile(r"\bpy(?:2k|3k)?\b")  # a selector that asks for the version of Python
 _TABLE: Final = re.compile(r"^#\s*Name\s+Version\s+Build\b", re.MULTILINE)
 _NULL: Final = "tag:yaml.org,2002:null"
 # What these packages are for, there is no package of on another system.
@@ -98,9 +100,11 @@ class _Reading:
     specs: list[tuple[int, str]] = field(default_factory=list)
     prefix: str = ""
     found: bool = False
+    python: str = field(default_factory=default_python)  # that selectors are held against
 
     def file(self, text: str) -> CondaFile:
         self._check_template()
+        self.python = self._python()
         root = compose(text, self.path)
         if not isinstance(root, yaml.MappingNode):
             raise bad_line(
@@ -236,7 +240,7 @@ class _Reading:
         return found is not None and not self._holds(found[1], _line(node))
 
     def _holds(self, selector: str, number: int) -> bool:
-        answer = holds(selector, default_python())
+        answer = holds(selector, self.python)
         if answer is None:
             self._remark(
                 number,
@@ -245,10 +249,21 @@ class _Reading:
                 tr("The line is followed as if it were true."),
             )
         elif not answer:
-            self._remark(
-                number, self._raw(number), tr("It is for another system: [{selector}].", selector=short(selector))
-            )
+            why = tr("It is for another system: [{selector}].", selector=short(selector))
+            if _OF_PYTHON.search(selector):
+                why = tr(
+                    "It is not for Python {python} on this system: [{selector}].",
+                    python=self.python,
+                    selector=short(selector),
+                )
+            self._remark(number, self._raw(number), why)
         return answer is not False
+
+    def _python(self) -> str:
+        """The Python that the file asks for, as far as its lines without a selector tell."""
+        entries = (_ENTRY.fullmatch(line) for line in self.lines if not _SELECTOR.search(line))
+        specs = [entry[1] for entry in entries if entry is not None and is_python(entry[1])]
+        return chosen(specs, default_python())
 
     def take_specs(self) -> None:
         """Take the packages asked for, without builds that cannot be had here."""

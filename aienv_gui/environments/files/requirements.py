@@ -54,6 +54,20 @@ _OF_BUILDS: Final = (
     "--config-settings",
     "-C",
 )
+_OF_INSTALL: Final = (
+    "-U",
+    "--upgrade",
+    "--user",
+    "-t",
+    "--target",
+    "--force-reinstall",
+    "--no-deps",
+    "-I",
+    "--isolated",
+)
+_COMMAND: Final = re.compile(
+    r"[!%$>]?\s*(?:sudo\s+)?(?:python\S*\s+-m\s+)?(?:pip3?|conda|mamba|uv|poetry)\s+(?:\w+\s+)?(?:install|add)\b"
+)
 _VCS: Final = r"(git|hg|svn|bzr)\+"
 _ARCHIVES: Final = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _DEEPEST: Final = 40  # files that include files
@@ -309,6 +323,8 @@ class _Reading:
             )
         elif name in _OF_BUILDS:
             self._remark(path, number, line, tr("It steers how a package is built."))
+        elif name in _OF_INSTALL:
+            self._remark(path, number, line, tr("It belongs to the command “pip install”, not to a list."))
         elif name == "--use-feature":
             self._remark(path, number, line, tr("It steers pip itself, which is not used here."))
         elif name not in _DONE_ANYWAY:
@@ -378,14 +394,11 @@ class _Reading:
             return requirement_of(named) if named else requirement
         if re.fullmatch(r"[\w.-]+([/\\][\w.-]+)+[/\\]?", text):
             return self._local(text, number, path, into)
-        single = re.match(r"^[A-Za-z0-9._-]+(\[[^\]]*\])?\s*=(?!=)", text)
         raise bad_line(
             path,
             number,
             tr("“{line}” is not a package's name with a version.", line=short(text)),
-            tr("Write == for an exact version, as in numpy==2.1.")
-            if single
-            else tr("Write it as in numpy, numpy>=2 or numpy==2.1."),
+            _cure_of(text),
         )
 
     def _address(self, text: str, number: int, path: Path) -> Requirement | None:
@@ -425,6 +438,17 @@ class _Reading:
                 tr("Give the file the name that it was published under."),
             )
         return requirement
+
+
+def _cure_of(text: str) -> Text:
+    """What to write in place of a line that is no requirement."""
+    if _COMMAND.match(text):
+        return tr("It is a command. Write only the names of the packages, one a line.")
+    if re.match(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*(=(?!=)|\s\d)", text):
+        return tr("Write == for an exact version, as in numpy==2.1.")
+    if all(requirement_of(part.strip()) is not None for part in re.split(r"[,，、]", text)):
+        return tr("Write one package a line.")
+    return tr("Write it as in numpy, numpy>=2 or numpy==2.1.")
 
 
 def _option(line: str) -> tuple[str, str]:

@@ -44,7 +44,7 @@ from aienv_gui.environments.uv.locked import locked
 from aienv_gui.environments.uv.pylock import unpacked_bytes
 from aienv_gui.environments.uv.resolve import Resolution, choose_interpreter, measured, remarks, resolve
 
-__all__ = ["Resolution", "UvBackend", "build_wheel", "install_files", "measured", "resolve"]
+__all__ = ["Resolution", "UvBackend", "build_wheel", "install_files", "measured", "remarks", "resolve"]
 
 _VENV: Final = ("venv", "--no-config", "--no-project", "--relocatable")
 _INSTALL: Final = ("pip", "install", "--no-config", "--offline", "--no-index", "--no-deps", "--require-hashes")

@@ -109,7 +109,10 @@ def bring(build: PythonBuild, sources: Sources, folders: Folders, reporter: Repo
             return python
         _clear(folders)
         reporter.status(tr("Downloading Python {version}", version=build.version))
-        place = _fetch(build, sources, folders, reporter)
+        try:
+            place = _fetch(build, sources, folders, reporter)
+        except Problem as problem:
+            raise _not_downloaded(build, problem) from problem
         reporter.status(tr("Unpacking Python {version}", version=build.version))
         mirror = _as_mirror(build, place, folders)
         try:
@@ -215,6 +218,21 @@ def _clear(folders: Folders) -> None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
+
+
+def _not_downloaded(build: PythonBuild, problem: Problem) -> Problem:
+    """The problem of a download in the user's words: the name of the archive says nothing to them."""
+    if "file" not in problem.title.values:  # it is not about the archive
+        return problem
+    cure = problem.cure if problem.cure is not None else ""
+    return Problem(
+        tr("Python {version} could not be downloaded.", version=build.version),
+        cause=problem.cause,
+        cure=tr("{cure} Or go back and choose a Python that is on this computer.", cure=cure),
+        actions=problem.actions,
+        details="\n".join((_parts(build)[1], problem.details)).strip(),
+        code=problem.code,
+    )
 
 
 def _not_python(build: PythonBuild) -> Problem:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -26,6 +27,7 @@ from aienv_gui.environments.uv.command import TORCH_INDEX, joined, run_uv, sourc
 from aienv_gui.environments.uv.pylock import local_wheels, parse_lock
 
 _PYTORCH: Final = {"torch", "torchvision", "torchaudio"}
+_MOST: Final = 6  # packages that a note names
 
 
 def choose_interpreter(version: str, folders: Folders) -> BaseInterpreter:
@@ -326,6 +328,13 @@ def remarks(request: Request, files: Sequence[PlannedFile]) -> Iterator[Text]:
         )
     if request.index_urls and not request.no_index:
         yield tr("{file} asks for packages from {hosts}.", file=file_name, hosts=_hosts(request.index_urls))
+    elsewhere = _of_elsewhere(request)
+    if elsewhere and not request.lock:
+        yield tr(
+            "Left out, for they are not for Python {python} on this system: {packages}.",
+            python=request.python,
+            packages=", ".join(elsewhere[:_MOST]) + (" …" if len(elsewhere) > _MOST else ""),
+        )
     from_source = [file.package for file in files if not file.filename.endswith(".whl")]
     if from_source:
         yield tr("Built here from source code, which may take long: {packages}.", packages=", ".join(from_source))
@@ -333,3 +342,20 @@ def remarks(request: Request, files: Sequence[PlannedFile]) -> Iterator[Text]:
     for package in ("torchvision", "torchaudio"):
         if package in builds and builds[package] != builds.get("torch", ""):
             yield tr("{package} is another build than PyTorch and may not work with it.", package=package)
+
+
+def _of_elsewhere(request: Request) -> list[str]:
+    """The requirements whose markers (``; python_version < "3.8"``) keep them from this environment."""
+    minor = ".".join(request.python.split(".")[:2])
+    found = []
+    for text in (*request.requirements, *request.pip_requirements):
+        try:
+            requirement = Requirement(text)
+            marker = requirement.marker
+            if marker is None or "python_full_version" in str(marker):  # the exact release is the solver's affair
+                continue
+            if not marker.evaluate({"python_version": minor, "extra": ""}):
+                found.append(f"{requirement.name} ({marker})")
+        except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):
+            continue
+    return found

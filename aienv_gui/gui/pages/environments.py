@@ -99,7 +99,7 @@ class EnvironmentsPage(Page):
         column.addWidget(self._problem)
         self.build_banner = Banner(overview)
         show = self.build_banner.add(Button(tr("Show"), parent=self.build_banner))
-        show.clicked.connect(self.open_wizard)
+        show.clicked.connect(self._show_wizard)
         self.build_banner.hide()
         column.addWidget(self.build_banner)
         self._banner_column = QVBoxLayout()
@@ -200,6 +200,7 @@ class EnvironmentsPage(Page):
         self.wizard.begin()
         self._show_wizard()
 
+    @Slot()
     def _show_wizard(self) -> None:
         self._stack.setCurrentWidget(self.wizard)
         self.set_title(self.wizard.title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import tr, tr_count
@@ -46,6 +46,8 @@ class RemarksView(QFrame):
             tr("Lines that are not followed as they stand"),
             self,
         )
+        # As they come, which is as they stand in the file: to sort thousands of lines would hold the window up.
+        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.table.setWordWrap(True)
         self.table.verticalHeader().setDefaultSectionSize(_ROW)
         self.table.setFixedHeight(_HEIGHT)
@@ -61,9 +63,10 @@ class RemarksView(QFrame):
         if remarks:
             self.summary.say(
                 tr_count(
-                    "{count} line of the file is not followed as it stands.",
-                    "{count} lines of the file are not followed as they stand.",
+                    "{count} line of {file} is not followed as it stands.",
+                    "{count} lines of {file} are not followed as they stand.",
                     len(remarks),
+                    file=", ".join(dict.fromkeys(said.file for said in remarks)),
                 )
             )
         self._one_file = len({said.file for said in remarks}) < 2

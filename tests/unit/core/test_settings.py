@@ -12,6 +12,7 @@ from aienv_gui.core import settings as module
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.settings import SETTINGS, SettingsStore, wrong_values
 from aienv_gui.core.storage import Folders
+from tests.fakes.web import CERTIFICATES
 
 
 def _write(folders: Folders, text: str) -> None:
@@ -120,6 +121,17 @@ def test_what_must_be_forgotten_is_never_written(tmp_path: Path) -> None:
     assert SettingsStore(folders).get("proxy_password") == ""
     _write(folders, json.dumps({"version": 1, "settings": {"proxy_password": "written by hand"}}))
     assert SettingsStore(folders).get("proxy_password") == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"my-host\n", b"\x30\x82\x05\x00", b"-----BEGIN CERTIFICATE-----\nno\n"])
+def test_a_file_without_certificates_is_not_taken_for_one(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "company.cer"
+    file.write_bytes(content)
+    wrong = wrong_values({"certificate": str(file)})
+    assert "PEM" in str(wrong["certificate"])
+    with pytest.raises(Problem):
+        SettingsStore(Folders.under(tmp_path)).set("certificate", str(file))
+    assert wrong_values({"certificate": str(CERTIFICATES / "authority.pem")}) == {}
 
 
 def test_folders_are_looked_for_apart_from_the_form(tmp_path: Path) -> None:

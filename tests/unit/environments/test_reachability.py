@@ -97,6 +97,13 @@ def test_an_index_without_pip_is_one_where_it_lists_its_packages(tmp_path: Path)
         assert one(Source.INDEX, Sources(index_url=private.url)).code == "refused_access"
 
 
+def test_an_address_without_its_end_is_told_with_the_whole_one() -> None:
+    with Web(mirror) as web:
+        found = one(Source.INDEX, Sources(index_url=f"{web.url}/"))
+        assert found.code == "no_simple"
+        assert f"{web.url}/simple" in str(found.cause)
+
+
 @pytest.mark.parametrize(
     ("reply", "code", "said"),
     [
@@ -117,6 +124,15 @@ def test_answers_that_are_no_index_are_told_apart(reply: Reply, code: str, said:
     assert said in str(found.cause)
     assert str(found.cure)
     assert not found.usable
+
+
+def test_the_place_that_is_shown_for_python_is_the_one_that_was_asked() -> None:
+    with Web(
+        lambda path: Reply(206, b"\x1f\x8b" + bytes(100)) if path == "/builds/1/cpython.tar.gz" else Reply(404)
+    ) as web:
+        archive = f"{web.url}/builds/1/cpython.tar.gz"
+        assert one(Source.PYTHON, Sources(), archive).address == f"{web.url}/builds"
+        assert one(Source.PYTHON, Sources(python_mirror=web.url), archive).address == web.url
 
 
 def test_a_login_page_is_no_channel_no_archive_and_no_torch() -> None:
@@ -253,6 +269,15 @@ def test_a_proxy_is_gone_through_and_its_login_is_told(far: Web) -> None:
         found = one(Source.INDEX, replace(sources, proxy=login))
         assert found.usable
     assert "p@ss" not in repr(replace(sources, proxy=login)) + str(found)
+
+
+def test_a_proxy_that_is_not_there_is_told_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    found = one(Source.INDEX, Sources(index_url="http://index.test/simple", proxy=f"http://127.0.0.1:{port}"))
+    assert (found.code, found.failed_step) == ("refused", Step.TCP)
+    assert "proxy cannot be reached" in str(found.cause)
+    assert "proxy" in str(found.cure)
 
 
 def test_an_encrypted_server_behind_a_proxy() -> None:

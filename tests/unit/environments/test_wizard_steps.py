@@ -156,7 +156,9 @@ def test_only_pythons_that_an_environment_file_allows_are_offered(wizard: Wizard
     file.write_text("name: lab\ndependencies: ['python>=4', numpy]\n", encoding="utf-8")
     wizard.use_file(file, recipes.request_of_file(file, name=""))
     wizard.forward()
-    assert str(wizard.hindrance) == "No Python version fits what the file asks for: python>=4."
+    assert str(wizard.hindrance) == (
+        "No Python version fits what the file asks for: python>=4. Install one that does, or change it."
+    )
 
 
 def test_only_pythons_that_a_project_allows_are_offered(wizard: Wizard, tmp_path: Path) -> None:

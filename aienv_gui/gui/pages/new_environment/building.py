@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -19,6 +21,10 @@ from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.package_rows import PackageRows
 from aienv_gui.gui.widgets.problem_view import ProblemView
 
+_UNDER_WAY: Final = tr(
+    "You may leave this page: the build goes on and Activity shows it. Cancel leaves everything as it was."
+)
+
 
 class BuildStep(StepView):
     """Starts the build when it is entered. Cancelling leaves the machine as it was; `built` is emitted at success."""
@@ -27,12 +33,7 @@ class BuildStep(StepView):
     ended = Signal()  # failed or cancelled
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
-        super().__init__(
-            services,
-            tr("Building"),
-            tr("You may leave this page: the build goes on and Activity shows it. Cancel leaves everything as it was."),
-            parent,
-        )
+        super().__init__(services, tr("Building"), _UNDER_WAY, parent)
         self._problem = ProblemView(services, self)
         self._problem.action.connect(self._on_action)
         self.column.addWidget(self._problem)
@@ -78,6 +79,7 @@ class BuildStep(StepView):
         self._outcome.hide()
         self.again.hide()
         self.drop_row()
+        self.explanation.say(_UNDER_WAY)
         settings = environment_work.SourceSettings.of(self.services.settings)
         folders = self.services.folders
         name = wizard.draft.name
@@ -127,6 +129,7 @@ class BuildStep(StepView):
     def _end(self) -> None:
         self._job = None
         self.drop_row()
+        self.explanation.say(tr("The build has ended. What was downloaded is kept and serves the next try."))
         if self.wizard is not None:
             self.wizard.stopped()
             if self.wizard.plan is not None and not self.wizard.changes:

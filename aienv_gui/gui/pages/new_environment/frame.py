@@ -45,6 +45,7 @@ class NewEnvironment(QWidget):
         self._offer_job: Job | None = None
         self._new_offer_job: Job | None = None  # looks again, for cards that were seen late
         self._unfinished: Unfinished | None = None
+        self._asked_anew = False  # for another environment, while this one is being made
         self._cards = environment_work.Cards()  # what the last offer was made for
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -118,9 +119,12 @@ class NewEnvironment(QWidget):
         return tr("New environment")
 
     def begin(self, unfinished: Unfinished | None = None) -> None:
-        """Begin anew, or go on with an interrupted build. Does nothing while a wizard is active."""
+        """Begin anew, or go on with an interrupted build. While a wizard is active, that one goes on and says why."""
         if self.active:
+            self._asked_anew = True
+            self._show_state()
             return
+        self._asked_anew = False
         self._unfinished = unfinished
         self._look()
 
@@ -284,6 +288,8 @@ class NewEnvironment(QWidget):
         else:
             self.cancel.say(tr("Close") if step is Step.BUILD else tr("Cancel"))
         hint = wizard.hindrance if wizard is not None else None
+        if hint is None and self._asked_anew and step is Step.BUILD and job is not None:
+            hint = tr("One environment is made at a time: this one comes first.")
         self._hint.say(hint if hint is not None else "")
         self.changed.emit()
 

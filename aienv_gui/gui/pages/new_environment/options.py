@@ -115,6 +115,7 @@ class OptionsStep(StepView):
         super().enter(wizard)
         self.name.setText(wizard.draft.name)
         self.extra.setText(wizard.draft.extra)
+        self.name.selectAll()  # the name is a proposal: what is typed replaces it
         self.fill()
         self._check_name()
 

@@ -85,6 +85,7 @@ class PurposeStep(StepView):
         self.drop_job()
         self._path = path
         self._problem.clear()
+        self.remarks.fold.setChecked(False)  # they are the former file's, and there may be a problem to show
         self._job = self.services.jobs.start(
             tr("Read {file}", file=path.name), environment_work.read_file, path, quiet=True
         )

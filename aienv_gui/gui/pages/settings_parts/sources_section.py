@@ -109,7 +109,10 @@ class SourcesCard(Card):
         self.stop.hide()
         row.addWidget(self.test)
         row.addWidget(self.stop)
-        row.addStretch(1)
+        self._untestable = Label(tr("There is nothing to test while working offline."), role="caption", parent=self)
+        self._untestable.hide()
+        row.addWidget(self._untestable, 1)
+        row.addStretch(0)
         self.body.addLayout(row)
         self.found = ReachList(self)
         self.body.addWidget(self.found)
@@ -223,6 +226,7 @@ class SourcesCard(Card):
         self.save.setEnabled(changed and right and idle)
         self.undo.setEnabled(changed and idle)
         self.test.setEnabled(right and not values["offline"] and self._testing is None)
+        self._untestable.setVisible(values["offline"])
         if changed:
             self._state.say(tr("Not saved yet.") if right else tr("Mend what is marked, then save."))
 
@@ -234,7 +238,7 @@ class SourcesCard(Card):
         if lacking:
             names = tr("{first} and {second}", first=_TITLES[lacking[0]], second=_TITLES[lacking[-1]])
             what = _TITLES[lacking[0]] if len(lacking) == 1 else names
-            self._lacking.say(tr("It has no copy of this, which stays with the official source: {what}.", what=what))
+            self._lacking.say(tr("It has no copy of these, so they stay with the official source: {what}.", what=what))
 
     @Slot(object)
     def _on_profile(self, identity: str) -> None:

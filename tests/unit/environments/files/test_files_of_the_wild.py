@@ -59,6 +59,15 @@ dependencies:
     assert [line for line, _ in said(reading)] == [4, 7, 9, 10, 11, 12, 16, 20]
 
 
+@pytest.mark.parametrize(("spec", "kept"), [("python=3.10", "old"), ("'python >=3.13'  # any", "new")])
+def test_selectors_are_held_against_the_python_of_the_file(tmp_path: Path, spec: str, kept: str) -> None:
+    text = f"dependencies:\n  - python=2.7  # [{AWAY}]\n  - old  # [py<312]\n  - new  # [py>=312]\n  - {spec}\n"
+    reading = read(tmp_path, text, "environment.yml")
+    assert reading.request.requirements == (kept,)
+    reason = next(str(remark.reason) for remark in reading.remarks if "py" in str(remark.reason).lower())
+    assert f"not for Python {reading.request.python}" in reason
+
+
 @pytest.mark.parametrize(
     ("selector", "answer"),
     [

@@ -76,6 +76,11 @@ def test_powershell_writes_utf16(tmp_path: Path) -> None:
     ("text", "line", "reason", "cure"),
     [
         ("numpy\n\nnumpy=2.1\n", 3, "numpy=2.1", "Write == for an exact version"),
+        ("numpy 2.1\n", 1, "numpy 2.1", "Write == for an exact version"),
+        ("numpy, pandas>=2\n", 1, "numpy, pandas", "one package a line"),
+        ("numpy，pandas\n", 1, "numpy，pandas", "one package a line"),
+        ("!pip install numpy\n", 1, "pip install numpy", "It is a command"),
+        ("uv pip install numpy\n", 1, "uv pip install", "It is a command"),
         ("numpy\nnot a package!\n", 2, "not a package!", "numpy>=2"),
         ("numpy\n./wheels/x-1.0-py3-none-any.whl\n", 2, "is not there", "package's name"),
         ("C:\\wheels\\x-1-py3-none-any.whl\n", 1, "is not there", "package's name"),
@@ -124,6 +129,8 @@ def test_bad_line_of_an_included_file_names_that_file(tmp_path: Path) -> None:
         ("--global-option=build_ext", [], "how a package is built"),
         ("--use-feature=fast-deps", [], "pip itself"),
         ("--nonsense yes", [], "“--nonsense” is not known"),
+        ("--upgrade", [], "belongs to the command"),
+        ("-U", [], "belongs to the command"),
         ("paint==2 --config-settings=a=b", ["paint==2"], "how a package is built"),
     ],
 )

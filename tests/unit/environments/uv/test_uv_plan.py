@@ -237,6 +237,22 @@ def test_source_only_package_is_planned_and_told(index: LocalIndex, folders: Fol
     assert any("rawpaint" in str(note) and "source code" in str(note) for note in plan.notes)
 
 
+def test_what_markers_keep_away_is_told(index: LocalIndex, folders: Folders) -> None:
+    asked = (
+        "colours",
+        "paint; python_version < '3.4'",
+        "brush ; sys_platform == 'amiga'",
+        "paint ; python_version > '3'",
+    )
+    plan = make_plan(replace(asking("colours"), requirements=asked), from_index(index), folders, Silent())
+    (note,) = [str(note) for note in plan.notes if str(note).startswith("Left out")]
+    assert 'paint (python_version < "3.4")' in note
+    assert "brush (" in note
+    assert "colours" not in note
+    assert '> "3"' not in note
+    assert "brush" not in {file.package for file in plan.files}
+
+
 def test_cpu_build_in_a_folder_is_preferred(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
     make_wheel(index.folder, "torch", "3.0", requires=["nvidia-heavy"])
     make_wheel(index.folder, "nvidia-heavy", "1.0")
