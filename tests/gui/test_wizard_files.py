@@ -157,6 +157,8 @@ def test_a_kit_is_made_and_a_dropped_one_is_built_without_network(
     driver.name("from the kit")
     driver.go_on(Step.PLAN)
     driver.wait_for_plan()
+    model = driver.wizard.planning.table.model()
+    assert {model.index(row, 3).data() for row in range(model.rowCount())} == {"this computer"}
     driver.go_on(Step.BUILD)
     driver.wait_for_step(Step.VALIDATE)
     driver.wait_for_verdicts()

@@ -79,11 +79,14 @@ def resolve(
     resolver = _Resolver(
         request, tuple(requirements), interpreter, sources, folders, reporter, python_version, excluded, preferred
     )
-    if names & _PYTORCH:
-        return resolver.with_pytorch(None)
-    plain = resolver.compile(_Variant())
-    # PyTorch may come along with something else (transformers does not name it, accelerate does).
-    return resolver.with_pytorch(plain) if any(file.package == "torch" for file in plain.files) else plain
+    try:
+        if names & _PYTORCH:
+            return resolver.with_pytorch(None)
+        plain = resolver.compile(_Variant())
+        # PyTorch may come along with something else (transformers does not name it, accelerate does).
+        return resolver.with_pytorch(plain) if any(file.package == "torch" for file in plain.files) else plain
+    except Problem as problem:
+        raise _of_the_file(problem, request, requirements) from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,3 +362,23 @@ def _of_elsewhere(request: Request) -> list[str]:
         except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):
             continue
     return found
+
+
+def _of_the_file(problem: Problem, request: Request, requirements: Sequence[str]) -> Problem:
+    """The problem itself; where the server is one that the user's file names, no mirror of the settings helps."""
+    places = [request.index_url, *request.index_urls, *request.find_links]
+    places += [text.partition("@")[2].partition(";")[0].strip() for text in requirements if " @ " in text]
+    hosts = {server[1] for place in places if (server := download.server_of(place)) is not None}
+    if problem.code != "no_network" or not any(host and host in str(problem.cause) for host in hosts):
+        return problem
+    return Problem(
+        problem.title,
+        cause=problem.cause,
+        cure=tr(
+            "{file} names this address. Check it there and the internet connection, or take it out of the file.",
+            file=Path(request.source_file).name,
+        ),
+        actions=tuple(action for action in problem.actions if action.name != "open_settings"),
+        details=problem.details,
+        code=problem.code,
+    )

@@ -242,7 +242,7 @@ def _short_hash(file: PlannedFile) -> str:
 
 
 def _source(file: PlannedFile) -> str:
-    if file.cached:
-        return str(tr("downloaded before"))
     parts = urlsplit(file.url)
+    if file.cached and parts.scheme != "file":  # a kit's files were never downloaded here
+        return str(tr("downloaded before"))
     return parts.hostname or str(tr("this computer"))

@@ -340,6 +340,26 @@ def test_index_of_a_file_takes_the_place_of_the_users(index: LocalIndex, folders
     assert "r.txt takes 127.0.0.1 in place of your package indexes." in [str(note) for note in plan.notes]
 
 
+@pytest.mark.parametrize("by_address", [False, True])
+def test_a_server_that_only_the_file_names_is_told_as_such(
+    index: LocalIndex, folders: Folders, by_address: bool
+) -> None:
+    dead = "http://127.0.0.1:9"
+    request = replace(asking("paint"), source_file="/x/r.txt")
+    if by_address:
+        request = replace(request, requirements=(f"paint @ {dead}/paint-1.0-py3-none-any.whl",))
+    else:
+        request = replace(request, index_urls=(f"{dead}/simple",))
+    with pytest.raises(Problem) as raised:
+        make_plan(request, from_index(index), folders, Silent())
+    assert raised.value.code == "no_network"
+    assert "r.txt names this address" in str(raised.value.cure)
+    assert "open_settings" not in {action.name for action in raised.value.actions}
+    with pytest.raises(Problem) as raised:  # the user's own
+        make_plan(asking("paint"), Sources(index_url=f"{dead}/simple"), folders, Silent())
+    assert "names this address" not in str(raised.value.cure)
+
+
 def test_file_that_wants_no_index_gets_none(index: LocalIndex, folders: Folders, tmp_path: Path) -> None:
     make_wheel(tmp_path / "links", "paint", "0.1")
     request = replace(asking("paint"), no_index=True, find_links=(str(tmp_path / "links"),), source_file="/x/r.txt")
