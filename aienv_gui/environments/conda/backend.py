@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import base64
 import csv
-import glob
 import hashlib
 import io
 import os
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -83,10 +83,14 @@ class CondaBackend:
     def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
         uv_backend.distrust(packages, [file for file in plan.files if _by_pip(file)], folders, reporter)
         names = {canonicalize_name(package) for package in packages}
-        for file in plan.files:
-            if canonicalize_name(file.package) in names and not _by_pip(file):
-                download.check_again(file, folders)
-                for unpacked in unpacked_store(folders).glob(f"{glob.escape(archive_stem(file.filename))}*"):
+        named = [file for file in plan.files if canonicalize_name(file.package) in names and not _by_pip(file)]
+        for file in named:
+            download.check_again(file, folders)
+        # A file's name comes from a channel: it is compared, and leads nowhere.
+        stems = tuple(stem for file in named if (stem := archive_stem(file.filename)))
+        with suppress(FileNotFoundError):
+            for unpacked in list(unpacked_store(folders).iterdir()):
+                if unpacked.name.startswith(stems):
                     shutil.rmtree(unpacked, ignore_errors=True)
 
 
