@@ -447,6 +447,16 @@ def noted_hash(path: Path) -> str:
     return sha256_of(path)
 
 
+def removed(file: PlannedFile) -> Problem:
+    """The problem of a file that `fetch` brought here, and that is here no longer."""
+    return Problem(
+        tr("{file} is not there any more.", file=file.filename),
+        cause=tr("It was downloaded, but has been removed since."),
+        cure=tr("Try again; the file is downloaded anew."),
+        code="file_gone",
+    )
+
+
 def _gone(file: PlannedFile, place: str) -> Problem:
     return Problem(
         tr("{file} is not there any more.", file=file.filename),

@@ -26,7 +26,6 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
@@ -111,12 +110,7 @@ def _by_pip(file: PlannedFile) -> bool:
 def _fetched(file: PlannedFile, folders: Folders) -> Path:
     place = download.cached(file, folders)
     if place is None:
-        raise Problem(
-            tr("{file} is not there any more.", file=file.filename),
-            cause=tr("It was downloaded, but has been removed since."),
-            cure=tr("Try again; the file is downloaded anew."),
-            code="file_gone",
-        )
+        raise download.removed(file)
     return place
 
 
