@@ -77,9 +77,10 @@ def check_again(file: PlannedFile, folders: Folders) -> None:
 
 
 def _place(folder: Path, file: PlannedFile) -> Path:
-    # Both come from an index: neither may lead out of the folder.
+    # Both come from an index: neither may lead out of the folder, nor hold what parts lines, drives or streams.
     key = file.sha256 if re.fullmatch(r"[0-9a-f]{64}", file.sha256) else hashlib.sha256(file.url.encode()).hexdigest()
-    return folder / key[:24] / (re.split(r"[/\\]", file.filename)[-1].lstrip(".") or "file")
+    name = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", re.split(r"[/\\]", file.filename)[-1]).lstrip(".")
+    return folder / key[:24] / (name or "file")
 
 
 def local_path(url: str) -> Path | None:
@@ -444,6 +445,16 @@ def noted_hash(path: Path) -> str:
     with suppress(OSError, ValueError):
         return str(json.loads(_note(path).read_text(encoding="utf-8"))[0])
     return sha256_of(path)
+
+
+def removed(file: PlannedFile) -> Problem:
+    """The problem of a file that `fetch` brought here, and that is here no longer."""
+    return Problem(
+        tr("{file} is not there any more.", file=file.filename),
+        cause=tr("It was downloaded, but has been removed since."),
+        cure=tr("Try again; the file is downloaded anew."),
+        code="file_gone",
+    )
 
 
 def _gone(file: PlannedFile, place: str) -> Problem:

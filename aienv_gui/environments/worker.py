@@ -15,7 +15,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -26,6 +26,7 @@ from aienv_gui.core.errors import Problem, unexpected
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.download import cached
+from aienv_gui.environments.health.integrity import Fault
 from aienv_gui.environments.manifest import (
     folders_from_json,
     plan_from_json,
@@ -105,13 +106,7 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
         # Once more, with what is damaged in the caches unpacked anew: environments share their files with them.
         shutil.rmtree(staging, ignore_errors=True)
     else:
-        raise Problem(
-            tr("The environment is not whole."),
-            cause=faults[0].text,
-            cure=tr("Try again. If it happens again, check the disk."),
-            details="\n".join(str(fault.text) for fault in faults[:50]),
-            code="not_whole",
-        )
+        raise _not_whole(faults)
     learn(
         folders,
         downloaded_bytes=sum(file.size_bytes or 0 for file in fresh),
@@ -121,6 +116,16 @@ def build(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:
         fresh_share=unpacking / plan.installed_bytes if plan.installed_bytes else 0.0,
     )
     return {}
+
+
+def _not_whole(faults: Sequence[Fault]) -> Problem:
+    return Problem(
+        tr("The environment is not whole."),
+        cause=faults[0].text,
+        cure=tr("Try again. If it happens again, check the disk."),
+        details="\n".join(str(fault.text) for fault in faults[:50]),
+        code="not_whole",
+    )
 
 
 def plan(task: Mapping[str, Any], reporter: _Lines) -> dict[str, Any]:

@@ -14,19 +14,18 @@ from __future__ import annotations
 
 import base64
 import csv
-import glob
 import hashlib
 import io
 import os
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
@@ -83,10 +82,14 @@ class CondaBackend:
     def distrust(self, packages: Collection[str], plan: Plan, folders: Folders, reporter: Reporter) -> None:
         uv_backend.distrust(packages, [file for file in plan.files if _by_pip(file)], folders, reporter)
         names = {canonicalize_name(package) for package in packages}
-        for file in plan.files:
-            if canonicalize_name(file.package) in names and not _by_pip(file):
-                download.check_again(file, folders)
-                for unpacked in unpacked_store(folders).glob(f"{glob.escape(archive_stem(file.filename))}*"):
+        named = [file for file in plan.files if canonicalize_name(file.package) in names and not _by_pip(file)]
+        for file in named:
+            download.check_again(file, folders)
+        # A file's name comes from a channel: it is compared, and leads nowhere.
+        stems = tuple(stem for file in named if (stem := archive_stem(file.filename)))
+        with suppress(FileNotFoundError):
+            for unpacked in list(unpacked_store(folders).iterdir()):
+                if unpacked.name.startswith(stems):
                     shutil.rmtree(unpacked, ignore_errors=True)
 
 
@@ -107,12 +110,7 @@ def _by_pip(file: PlannedFile) -> bool:
 def _fetched(file: PlannedFile, folders: Folders) -> Path:
     place = download.cached(file, folders)
     if place is None:
-        raise Problem(
-            tr("{file} is not there any more.", file=file.filename),
-            cause=tr("It was downloaded, but has been removed since."),
-            cure=tr("Try again; the file is downloaded anew."),
-            code="file_gone",
-        )
+        raise download.removed(file)
     return place
 
 

@@ -20,6 +20,7 @@ from aienv_gui.environments.files.yaml_text import load
 from aienv_gui.environments.records import Remark
 
 _FILENAME: Final = re.compile(r"([A-Za-z0-9_.\-]+)-([^-/\\]+)-([^-/\\]+?)(\.conda|\.tar\.bz2)")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PIXI_VERSIONS: Final = ("4", "5", "6", "7")
 
 
@@ -302,6 +303,13 @@ def _add(result: CondaLock, path: Path, number: int, package: LockedPackage) -> 
         instead = tr("It is left out: install it into the environment once that is built.")
         result.remarks.append(remark(path, number, package.url or package.name, reason, instead))
         return
+    if _NAME.fullmatch(package.name) is None:
+        raise bad_line(
+            path,
+            number,
+            tr("“{text}” is not a package's name.", text=short(package.name)),
+            tr("Make the lock again with the program that wrote it."),
+        )
     if package.subdir not in ("", "noarch", this_subdir()) and package.subdir in SUBDIRS:
         raise Problem(
             tr("{file} is for another system.", file=path.name),

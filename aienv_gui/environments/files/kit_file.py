@@ -92,6 +92,8 @@ def _kit(folder: Path, data: dict[str, Any]) -> Kit:
         name, digest = str(entry["name"]), str(entry["sha256"])
         if re.search(r"[/\\\0]", name) or name in ("", ".", "..") or not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise ValueError(name)
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", str(entry["package"])):
+            raise ValueError(entry["package"])
         place = folder / PACKAGES / name
         files.append(
             PlannedFile(

@@ -258,8 +258,9 @@ def build_wheel(file: PlannedFile, python: Path, sources: Sources, folders: Fold
         )
         wheel = next(Path(folder).glob("*.whl"))
         try:
-            shutil.copyfile(wheel, into.with_suffix(".part"))
-            download.keep(into.with_suffix(".part"), into / wheel.name, download.sha256_of(wheel))
+            part = into.with_name(f"{into.name}.{os.getpid()}.part")  # two builds may make it at once
+            shutil.copyfile(wheel, part)
+            download.keep(part, into / wheel.name, download.sha256_of(wheel))
         except OSError as error:
             raise writing_failed(error, into) from error
     return into / wheel.name
@@ -282,12 +283,7 @@ def _fetched_wheel(file: PlannedFile, base: Path | None, folders: Folders) -> Pa
     if not file.filename.endswith(".whl"):
         found = _built_wheel(file, base, folders) if base is not None else None
     if found is None:
-        raise Problem(
-            tr("{file} is not there any more.", file=file.filename),
-            cause=tr("It was downloaded, but has been removed since."),
-            cure=tr("Try again; the file is downloaded anew."),
-            code="file_gone",
-        )
+        raise download.removed(file)
     return found
 
 

@@ -101,6 +101,24 @@ def _with_password(url: str, sources: Sources) -> str:
     return url
 
 
+def _variables(folders: Folders, sources: Sources | None) -> dict[str, str]:
+    """How uv works, and where packages come from where that matters."""
+    result = {
+        "UV_CACHE_DIR": str(folders.cache / "uv"),
+        "UV_PYTHON_DOWNLOADS": "manual",  # never by itself
+        "UV_NO_PROGRESS": "1",
+        "UV_HTTP_RETRIES": "1",
+        "UV_HTTP_TIMEOUT": _SILENCE_S,
+        "UV_HTTP_CONNECT_TIMEOUT": _CONNECT_S,
+        "NO_COLOR": "1",
+    }
+    if sources is not None:
+        result |= _addresses(sources) | network.variables(sources)
+        if sources.offline:
+            result["UV_OFFLINE"] = "1"
+    return result
+
+
 def run_uv(
     arguments: Sequence[str | Path],
     folders: Folders,
@@ -117,19 +135,6 @@ def run_uv(
     Its lines go to the reporter's log, unless they are its result and not `logged`.
     Without `own_group` it dies with the group of the process that calls this (a worker's).
     """
-    environment = {
-        "UV_CACHE_DIR": str(folders.cache / "uv"),
-        "UV_PYTHON_DOWNLOADS": "manual",  # never by itself
-        "UV_NO_PROGRESS": "1",
-        "UV_HTTP_RETRIES": "1",
-        "UV_HTTP_TIMEOUT": _SILENCE_S,
-        "UV_HTTP_CONNECT_TIMEOUT": _CONNECT_S,
-        "NO_COLOR": "1",
-    }
-    if sources is not None:
-        environment.update(_addresses(sources) | network.variables(sources))
-        if sources.offline:
-            environment["UV_OFFLINE"] = "1"
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()  # they come in other threads, the reporter belongs to this one
 
     def poll() -> bool:
@@ -145,7 +150,7 @@ def run_uv(
     outcome = run(
         [uv_program(), *arguments],
         timeout_s=_LIMIT_S,
-        environment=clean_environment(environment),
+        environment=clean_environment(_variables(folders, sources)),
         folder=folders.cache,
         on_line=lines.put if logged else None,
         cancelled=poll,

@@ -178,6 +178,14 @@ def test_a_local_file_that_is_a_link_is_taken_itself(index: LocalIndex, folders:
     assert download.cached(file, folders) == place
 
 
+@pytest.mark.parametrize("name", ["../../a.whl", "D:a.whl", "a.whl:stream", "a\n--index-url=x.whl", "..", "", "\0"])
+def test_a_files_name_leads_nowhere(name: str, index: LocalIndex, folders: Folders) -> None:
+    place = download.fetch([replace(planned(index, "small"), filename=name)], Sources(), folders, Silent())
+    (found,) = place.values()
+    assert found.parent.parent == download.wheels_folder(folders)
+    assert not set(found.name) & set("\n\0:/\\")
+
+
 def test_changed_cache_file_is_not_trusted(index: LocalIndex, folders: Folders) -> None:
     file = planned(index, "small")
     place = download.fetch([file], Sources(), folders, Silent())[file]

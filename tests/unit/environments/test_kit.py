@@ -145,8 +145,13 @@ def test_kits_that_are_something_else_are_told(kit: Path) -> None:
     assert problem.code == "other_platform"
     assert this_subdir() in str(problem.cause)
     assert refusal(changed(kit, version=99)).code == "newer_file"
+    whole = json.loads((kit / "kit.json").read_text(encoding="utf-8"))["files"][0]
     wrong: tuple[dict[str, object], ...] = (
-        {"files": [{"name": "../x"}]},
+        {"files": [{**whole, "name": "../x"}]},
+        {"files": [{**whole, "name": "..\\x"}]},
+        {"files": [{**whole, "sha256": "../x"}]},
+        {"files": [{**whole, "package": "paint\n--index-url=http://evil.example"}]},
+        {"files": [{**whole, "package": "--all"}]},
         {"files": []},
         {"files": 3},
         {"kit": "other"},

@@ -187,3 +187,16 @@ def test_packages_are_distrusted_by_any_spelling_of_their_names(folders: Folders
     plan = plan_of_files(Request("a", Engine.CONDA, MINOR, ()), files, (), {}, folders)
     CondaBackend().distrust({"two-words"}, plan, folders, Silent())
     assert {path.name for path in unpacked_store(folders).iterdir()} == {"two_words_more-1.0-0", "other-1.0-0"}
+
+
+def test_a_name_from_a_channel_leads_nowhere(folders: Folders) -> None:
+    store = unpacked_store(folders)
+    outside = store.parent / "outside-1.0-0"
+    for folder in (outside, store / "kept-1.0-0"):
+        folder.mkdir(parents=True)
+    names = ("../outside-1.0-0.conda", ".conda", "..", "../*.conda")
+    files = tuple(PlannedFile("evil", "1.0", name, f"https://c.example/{name}", "", 1) for name in names)
+    plan = plan_of_files(Request("a", Engine.CONDA, MINOR, ()), files, (), {}, folders)
+    CondaBackend().distrust({"evil"}, plan, folders, Silent())
+    assert outside.is_dir()
+    assert (store / "kept-1.0-0").is_dir()

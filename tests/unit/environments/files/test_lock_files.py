@@ -251,6 +251,15 @@ def test_locks_for_several_systems_are_read_for_this_one(
     assert all(part in said for part in remarks)
 
 
+@pytest.mark.parametrize("name", ["--all", "rich\\n--index-url=http://evil.example", "rich; x", "a b"])
+def test_a_name_that_would_be_an_option_is_refused(tmp_path: Path, name: str) -> None:
+    for text, file in ((conda_lock(), "conda-lock.yml"), (pixi(), "pixi.lock")):
+        hostile = text.replace('name: "rich"', f'name: "{name}"').replace("name: rich\n", f'name: "{name}"\n')
+        assert hostile != text
+        problem = refused(written(tmp_path, hostile, file))
+        assert "is not a package's name" in str(problem.cause)
+
+
 @pytest.mark.parametrize(("text", "name"), [(conda_lock(OTHER), "conda-lock.yml"), (pixi(OTHER), "pixi.lock")])
 def test_locks_of_other_systems_are_told(tmp_path: Path, text: str, name: str) -> None:
     problem = refused(written(tmp_path, text, name))
