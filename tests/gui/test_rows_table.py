@@ -1,4 +1,4 @@
-"""The tables of packages: sorted, filtered and as wide as they need to be, without asking Qt's style for each cell."""
+"""Tables of rows: sorted, filtered and as wide as they need to be, without asking Qt's style for each cell."""
 
 from __future__ import annotations
 
