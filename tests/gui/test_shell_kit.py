@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QWidget
@@ -54,6 +54,31 @@ def _inks(label: QLabel) -> set[str]:
     image = label.pixmap().toImage()
     points = ((x, y) for x in range(image.width()) for y in range(image.height()))
     return {image.pixelColor(x, y).name() for x, y in points if image.pixelColor(x, y).alpha() == 255}
+
+
+class _Counting(QLabel):
+    """Counts how often the style tells it that it has changed."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__("words", parent)
+        self.told = 0
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        self.told += event.type() == QEvent.Type.StyleChange
+
+
+def test_a_switch_of_the_theme_costs_what_lies_deep_no_more_than_the_rest(qtbot: QtBot, theme: Theme) -> None:
+    outer = within = QWidget()
+    qtbot.addWidget(outer)
+    for _ in range(20):
+        within = QWidget(within)
+    label = _Counting(within)
+    outer.show()
+    label.told = 0
+    theme.set_mode("dark")
+    assert 0 < label.told <= 4  # once for each widget around it would be half a second for a page
+    assert label.palette().color(label.foregroundRole()) == QColor(palette_of("dark")["text"])
 
 
 def test_the_theme_switches_live_and_says_so(qtbot: QtBot, theme: Theme, qapp: QApplication) -> None:

@@ -1,4 +1,4 @@
-"""The tables of packages: sorted, filtered and as wide as they need to be, without asking Qt's style for each cell."""
+"""Tables of rows: sorted, filtered and as wide as they need to be, without asking Qt's style for each cell."""
 
 from __future__ import annotations
 
@@ -118,3 +118,17 @@ def test_five_hundred_rows_ask_each_cell_a_few_times_at_most(session: Session) -
     table.set_rows(range(500))
     table.grab()
     assert asked < 4 * 500  # a proxy's sorting alone would ask 9,000 times
+
+
+def test_a_switch_of_the_theme_leaves_place_selection_and_widths(session: Session) -> None:
+    table = table_of(session, [(f"package-{number:03}", f"1.{number}", number) for number in range(200)])
+    table.select(lambda row: row[2] == 150)
+    table.grab()  # lays it out
+    table.verticalScrollBar().setValue(90)
+    widths = [table.columnWidth(number) for number in range(3)]
+    for mode in ("dark", "light"):
+        session.services.theme.set_mode(mode)
+        table.grab()
+        assert table.verticalScrollBar().value() == 90
+        assert [row[2] for row in table.selected_rows()] == [150]
+        assert [table.columnWidth(number) for number in range(3)] == widths
