@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
@@ -149,12 +150,17 @@ class RowsTable(QTableView):
         several: bool = False,
     ) -> None:
         super().__init__(parent)
+        self._widths: dict[int, int] = {}
         self.rows_model = RowsModel(columns, services, self)
         self._filter = QSortFilterProxyModel(self)
         self._filter.setSourceModel(self.rows_model)
         self._filter.setSortRole(SORT_ROLE)
         self._filter.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._filter.setFilterKeyColumn(0)
+        model = self._filter
+        signals = (model.modelReset, model.dataChanged, model.layoutChanged, model.rowsInserted, model.rowsRemoved)
+        for changed in signals:
+            changed.connect(self._forget_widths)  # before the header hears of it
         self.setModel(self._filter)
         say(self, "setAccessibleName", name)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -180,6 +186,22 @@ class RowsTable(QTableView):
 
     def set_rows(self, rows: Iterable[Any]) -> None:
         self.rows_model.set_rows(rows)
+
+    # Another theme asks for the widths some forty times, each of which measures every row: seconds without a memory.
+
+    def sizeHintForColumn(self, column: int) -> int:
+        if column not in self._widths:
+            self._widths[column] = super().sizeHintForColumn(column)
+        return self._widths[column]
+
+    @Slot()
+    def _forget_widths(self) -> None:
+        self._widths.clear()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.FontChange:
+            self._widths.clear()
+        super().changeEvent(event)
 
     def replace_rows(self, rows: Iterable[Any], key: Callable[[Any], object]) -> None:
         """As `set_rows`; what was selected stays so where a row of the same key is there, and the view where it is."""
