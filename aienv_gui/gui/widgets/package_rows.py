@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from PySide6.QtCore import (
     QAbstractTableModel,
-    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
@@ -150,7 +149,7 @@ class RowsTable(QTableView):
         several: bool = False,
     ) -> None:
         super().__init__(parent)
-        self._widths: dict[int, int] = {}
+        self._widths: dict[tuple[int, str], int] = {}  # by column and font
         self.rows_model = RowsModel(columns, services, self)
         self._filter = QSortFilterProxyModel(self)
         self._filter.setSourceModel(self.rows_model)
@@ -190,18 +189,14 @@ class RowsTable(QTableView):
     # Another theme asks for the widths some forty times, each of which measures every row: seconds without a memory.
 
     def sizeHintForColumn(self, column: int) -> int:
-        if column not in self._widths:
-            self._widths[column] = super().sizeHintForColumn(column)
-        return self._widths[column]
+        key = (column, self.font().key())
+        if key not in self._widths:
+            self._widths[key] = super().sizeHintForColumn(column)
+        return self._widths[key]
 
     @Slot()
     def _forget_widths(self) -> None:
         self._widths.clear()
-
-    def changeEvent(self, event: QEvent) -> None:
-        if event.type() == QEvent.Type.FontChange:
-            self._widths.clear()
-        super().changeEvent(event)
 
     def replace_rows(self, rows: Iterable[Any], key: Callable[[Any], object]) -> None:
         """As `set_rows`; what was selected stays so where a row of the same key is there, and the view where it is."""
