@@ -12,6 +12,7 @@ import shutil
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from aienv_gui.core.storage import replace as rename
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.manifest import health_file
+from aienv_gui.environments.manifest import health_file, read_manifest, write_manifest
 from aienv_gui.environments.ownership import check_ours
 from aienv_gui.environments.records import Environment, Maker, Snapshot
 from aienv_gui.environments.staging import VERSION, close_place, locked, new_trash, open_place, remove, swap, sweep
@@ -119,7 +120,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def restore(environment: Environment, snapshot: Snapshot, folders: Folders, reporter: Reporter) -> Environment:
-    """Go back to a snapshot; the present state becomes one in its place. Raises `Problem` and `Cancelled`."""
+    """Go back to a snapshot; the present state becomes one. Raises `Problem` and `Cancelled`.
+
+    One that the user took stays in the list; another one's place is taken by the present state.
+    """
     check_ours(environment, folders)
     _check_belongs(environment, snapshot, folders)
     prefix = environment.prefix
@@ -130,18 +134,38 @@ def restore(environment: Environment, snapshot: Snapshot, folders: Folders, repo
         sweep(folders.staging / prefix.name, folders)  # an interrupted change: it was planned for another state
         place = open_place(prefix.name, None, folders)
         try:
+            incoming = snapshot.folder / _INSIDE
+            try:
+                if snapshot.kept:
+                    incoming = place / _INSIDE
+                    link_tree(snapshot.folder / _INSIDE, incoming, reporter)
+                _give_name_of(prefix, incoming)
+            except OSError as error:
+                raise writing_failed(error, place) from error
             outgoing = new_place(prefix.name, tr("Before going back to an earlier state"), folders)
             try:
-                swap(place, prefix, snapshot.folder / _INSIDE, outgoing, folders)
+                swap(place, prefix, incoming, outgoing, folders)
             except OSError as error:
                 raise writing_failed(error, prefix) from error
             finally:
                 forget_empty(outgoing)
             health_file(prefix, folders).unlink(missing_ok=True)
-            remove(snapshot.folder)  # what is left of it is its note
+            if not snapshot.kept:
+                remove(snapshot.folder)  # what is left of it is its note
+            trim(environment, folders)
         finally:
             close_place(place, folders)
     return read_environment(prefix, Maker.AIENV, folders)
+
+
+def _give_name_of(present: Path, former: Path) -> None:
+    """A name is none of the things that one goes back to: the former one may be another environment's by now."""
+    try:
+        now, then = read_manifest(present), read_manifest(former)
+    except (Problem, OSError, KeyError, TypeError, ValueError):
+        return
+    if now is not None and then is not None and then.request.name != now.request.name:
+        write_manifest(former, replace(then, request=replace(then.request, name=now.request.name)))
 
 
 def delete(environment: Environment, snapshot: Snapshot, folders: Folders, reporter: Reporter) -> None:

@@ -209,7 +209,7 @@ def test_kept_verdicts_are_shown_with_their_date(driver: WizardDriver, mine: Pat
     driver.session.services.navigator.open("environments", mine)
     details = driver.page.details
     driver.qtbot.waitUntil(lambda: details.badge.text() == "Problems", timeout=PATIENCE_MS)
-    assert details.health.verdicts.verdicts == (good, verdict)
+    assert details.health.verdicts.verdicts == (verdict, good)  # what is wrong comes first
     assert any(label.text().startswith(time.strftime("%Y-")) for label in details.findChildren(QLabel))
 
 

@@ -205,12 +205,17 @@ class RowsTable(QTableView):
         several: bool = False,
     ) -> None:
         super().__init__(parent)
+        self._widths: dict[tuple[int, str], int] = {}  # by column and font
         self.rows_model = RowsModel(columns, services, self)
         self._fitted_to: QFont | None = None  # the font that the columns are as wide as they need to be for
         self._filter = _Filter(self)
         self._filter.setSourceModel(self.rows_model)
         self._filter.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._filter.setFilterKeyColumn(0)
+        model = self._filter
+        signals = (model.modelReset, model.dataChanged, model.layoutChanged, model.rowsInserted, model.rowsRemoved)
+        for changed in signals:
+            changed.connect(self._forget_widths)  # before the header hears of it
         self.setModel(self._filter)
         say(self, "setAccessibleName", name)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -263,6 +268,18 @@ class RowsTable(QTableView):
 
     def set_rows(self, rows: Iterable[Any]) -> None:
         self.rows_model.set_rows(rows)
+
+    # Another theme asks for the widths some forty times, each of which measures every row: seconds without a memory.
+
+    def sizeHintForColumn(self, column: int) -> int:
+        key = (column, self.font().key())
+        if key not in self._widths:
+            self._widths[key] = super().sizeHintForColumn(column)
+        return self._widths[key]
+
+    @Slot()
+    def _forget_widths(self) -> None:
+        self._widths.clear()
 
     def replace_rows(self, rows: Iterable[Any], key: Callable[[Any], object]) -> None:
         """As `set_rows`; what was selected stays so where a row of the same key is there, and the view where it is."""

@@ -82,6 +82,22 @@ def test_only_the_newest_states_before_changes_stay(
         snapshots.restore(environment, taken, folders, Silent())
 
 
+def test_going_back_keeps_the_present_name_and_what_the_user_took(
+    environment: Environment, sources: Sources, folders: Folders
+) -> None:
+    taken = snapshots.take(environment, folders, Silent())
+    changed = add(environment, "extra0", sources, folders)
+    renamed = transaction.rename_environment(changed, "another name", folders, Silent())
+    back = snapshots.restore(renamed, taken, folders, Silent())
+    assert (back.name, names(back)) == ("another name", names(environment))
+    found = snapshots.snapshots_of(back, folders)
+    assert [snapshot.kept for snapshot in found].count(True) == 1
+    assert any(snapshot.folder == taken.folder for snapshot in found)
+    assert [path.name for path in folders.staging.iterdir()] == [".locks"]
+    again = snapshots.restore(back, snapshots.snapshots_of(back, folders)[0], folders, Silent())  # undone
+    assert (again.name, names(again)) == ("another name", names(changed))
+
+
 def test_deleting_the_environment_deletes_its_snapshots(environment: Environment, folders: Folders) -> None:
     snapshots.take(environment, folders, Silent())
     transaction.delete(environment, folders, Silent())
