@@ -13,7 +13,8 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.records import PackageProgress, PackageState, PlannedFile
-from aienv_gui.gui.widgets.package_rows import Column, PackageRows, RowsTable
+from aienv_gui.gui.widgets.package_rows import PackageRows
+from aienv_gui.gui.widgets.rows_table import Column, RowsTable
 from tests.fakes.session import open_session
 
 

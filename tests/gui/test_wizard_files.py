@@ -20,8 +20,8 @@ from aienv_gui.environments.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Form, Request, Sources
 from aienv_gui.environments.wizard import Step
 from aienv_gui.gui.widgets import package_rows
-from aienv_gui.gui.widgets.package_rows import Index, RowsModel
 from aienv_gui.gui.widgets.remarks_view import RemarksView
+from aienv_gui.gui.widgets.rows_table import Index, RowsModel
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import sample_packages
 from tests.fakes.session import open_session

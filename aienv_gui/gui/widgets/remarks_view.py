@@ -12,7 +12,7 @@ from aienv_gui.environments.records import Remark
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.widgets.package_rows import Column, RowsTable
+from aienv_gui.gui.widgets.rows_table import Column, RowsTable
 
 _HEIGHT: Final = 230
 _ROW: Final = 48  # two lines

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments.records import Difference, Package
 from aienv_gui.gui.services import Services
-from aienv_gui.gui.widgets.package_rows import Column, RowsTable
+from aienv_gui.gui.widgets.rows_table import Column, RowsTable
 
 _DASH: Final = "–"
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 from aienv_gui.core.wording import size, tr
 from aienv_gui.environments.records import Engine, Package
 from aienv_gui.gui.services import Services
-from aienv_gui.gui.widgets.package_rows import Column, RowsTable
+from aienv_gui.gui.widgets.rows_table import Column, RowsTable
 
 if TYPE_CHECKING:
     from aienv_gui.environments.packages import PackageFacts

@@ -22,8 +22,8 @@ from aienv_gui.gui.widgets.confirm import confirm
 from aienv_gui.gui.widgets.flow import FlowRow
 from aienv_gui.gui.widgets.job_row import JobRow
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.widgets.package_rows import Column, RowsTable
 from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.gui.widgets.rows_table import Column, RowsTable
 from aienv_gui.gui.words import say
 
 _LEAST_HEIGHT = 80  # pixels

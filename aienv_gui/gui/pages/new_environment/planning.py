@@ -20,9 +20,10 @@ from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.widgets.package_rows import Column, RowsTable, planned_size
+from aienv_gui.gui.widgets.package_rows import planned_size
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.widgets.remarks_view import RemarksView
+from aienv_gui.gui.widgets.rows_table import Column, RowsTable
 
 CHANGE: Final = "change_options"  # the name of the action that leads back to step 2
 
