@@ -20,14 +20,14 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, free_bytes, replace, resource, write_atomic, write_json, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import size, tr
-from aienv_gui.environments import download
-from aienv_gui.environments.addresses import public
 from aienv_gui.environments.files.exact_files import ExactFiles, exact_files, manifest_of, md5_of
 from aienv_gui.environments.files.kit_file import LOCK_OF, MANIFEST, PACKAGES, VERSION
 from aienv_gui.environments.files.platforms import this_subdir
 from aienv_gui.environments.files.sharing import check_there, text_of
-from aienv_gui.environments.recipes import folder_name
+from aienv_gui.environments.planning.recipes import folder_name
 from aienv_gui.environments.records import Engine, Environment, Form, PlannedFile, Sources
+from aienv_gui.environments.sources import download
+from aienv_gui.environments.sources.addresses import public
 from aienv_gui.environments.uv.backend import build_wheel
 
 _BLOCK: Final = 1 << 20

@@ -20,7 +20,6 @@ from packaging.utils import canonicalize_name
 from aienv_gui.core.errors import Action
 from aienv_gui.core.storage import Folders, read_json, write_json
 from aienv_gui.core.wording import Text
-from aienv_gui.environments.addresses import public_data
 from aienv_gui.environments.records import (
     DiskNeed,
     Engine,
@@ -35,6 +34,7 @@ from aienv_gui.environments.records import (
     Verdict,
     VerdictState,
 )
+from aienv_gui.environments.sources.addresses import public_data
 
 NAME: Final = "aienv.json"
 HEALTH_NAME: Final = "aienv-health.json"

@@ -25,7 +25,6 @@ import psutil
 from aienv_gui.core.errors import Problem, unexpected
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.download import cached
 from aienv_gui.environments.health.integrity import Fault
 from aienv_gui.environments.manifest import (
     folders_from_json,
@@ -34,10 +33,11 @@ from aienv_gui.environments.manifest import (
     request_from_json,
     sources_from_json,
 )
-from aienv_gui.environments.plan import backend_of
+from aienv_gui.environments.planning.plan import backend_of
+from aienv_gui.environments.planning.room import unpacking_bytes
+from aienv_gui.environments.planning.speeds import learn
 from aienv_gui.environments.records import Former, Package, PackageProgress
-from aienv_gui.environments.room import unpacking_bytes
-from aienv_gui.environments.speeds import learn
+from aienv_gui.environments.sources.download import cached
 
 _PROGRESS_INTERVAL_S: Final = 0.05
 _PERHAPS_THE_CACHE: Final = ("tool_failed", "not_whole", "damaged_download")

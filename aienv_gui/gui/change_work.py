@@ -17,7 +17,7 @@ from aienv_gui.environments.records import Change, ChangePlan, Environment, Snap
 from aienv_gui.gui.environment_work import Planned, SourceSettings
 
 if TYPE_CHECKING:
-    from aienv_gui.environments.disk_use import DiskUse
+    from aienv_gui.environments.contents.disk_use import DiskUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def plan_change(
     environment: Environment, change: Change, settings: SourceSettings, folders: Folders, reporter: Reporter
 ) -> PlannedChange:
     """Work out what a change would do; nothing is changed."""
-    from aienv_gui.environments import change as changes
+    from aienv_gui.environments.changes import change as changes
 
     reporter.status(tr("Looking for the packages"))
     sources = settings.sources()
@@ -58,7 +58,7 @@ def plan_change(
 
 def change(planned: PlannedChange, folders: Folders, reporter: Reporter) -> Environment:
     """Carry out what was planned; the state before becomes a snapshot."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments.changes import transaction
 
     return transaction.change(planned.plan, planned.sources, folders, reporter)
 
@@ -67,7 +67,7 @@ def plan_copy(
     environment: Environment, name: str, settings: SourceSettings, folders: Folders, reporter: Reporter
 ) -> Planned:
     """Work out what a copy would be made of; nothing is changed."""
-    from aienv_gui.environments import change as changes
+    from aienv_gui.environments.changes import change as changes
 
     reporter.status(tr("Looking for the packages"))
     sources = settings.sources()
@@ -76,14 +76,14 @@ def plan_copy(
 
 def rename(environment: Environment, name: str, folders: Folders, reporter: Reporter) -> Environment:
     """Give an environment another name."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments.changes import transaction
 
     return transaction.rename_environment(environment, name, folders, reporter)
 
 
 def snapshots_of(environment: Environment, folders: Folders, reporter: Reporter) -> tuple[Snapshot, ...]:
     """The former states of an environment, newest first."""
-    from aienv_gui.environments import snapshots
+    from aienv_gui.environments.changes import snapshots
 
     reporter.checkpoint()
     return snapshots.snapshots_of(environment, folders)
@@ -109,7 +109,7 @@ def check_snapshot(
 
 def weigh_snapshots(snapshots: Sequence[Snapshot], reporter: Reporter) -> tuple[KeptState, ...]:
     """Add up what deleting each snapshot alone would free; each also comes as a partial result."""
-    from aienv_gui.environments import disk_use
+    from aienv_gui.environments.contents import disk_use
 
     weighed = []
     for snapshot in snapshots:
@@ -120,28 +120,28 @@ def weigh_snapshots(snapshots: Sequence[Snapshot], reporter: Reporter) -> tuple[
 
 def take_snapshot(environment: Environment, folders: Folders, reporter: Reporter) -> Snapshot:
     """Keep the present state of an environment."""
-    from aienv_gui.environments import snapshots
+    from aienv_gui.environments.changes import snapshots
 
     return snapshots.take(environment, folders, reporter)
 
 
 def restore(environment: Environment, snapshot: Snapshot, folders: Folders, reporter: Reporter) -> Environment:
     """Go back to an earlier state; the present one becomes a snapshot."""
-    from aienv_gui.environments import snapshots
+    from aienv_gui.environments.changes import snapshots
 
     return snapshots.restore(environment, snapshot, folders, reporter)
 
 
 def delete_snapshot(environment: Environment, snapshot: Snapshot, folders: Folders, reporter: Reporter) -> None:
     """Delete an earlier state."""
-    from aienv_gui.environments import snapshots
+    from aienv_gui.environments.changes import snapshots
 
     snapshots.delete(environment, snapshot, folders, reporter)
 
 
 def measure(environment: Environment, folders: Folders, reporter: Reporter) -> Measured:
     """Add up what an environment takes on the disk, alone and with its snapshots."""
-    from aienv_gui.environments import disk_use
+    from aienv_gui.environments.contents import disk_use
 
     alone = disk_use.measure(environment.prefix, reporter)
     kept = snapshots_of(environment, folders, reporter) if environment.removable else ()

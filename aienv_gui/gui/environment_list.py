@@ -9,7 +9,7 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal, Slot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.kernels import Kernel
+from aienv_gui.environments.discovery.kernels import Kernel
 from aienv_gui.environments.records import Environment, Maker, Unfinished
 from aienv_gui.gui.environment_work import Found, look, sweep_leftovers
 from aienv_gui.gui.jobs import Job, Jobs

@@ -19,6 +19,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.launchers.programs import Editor
+from aienv_gui.environments.planning.speeds import Speeds
 from aienv_gui.environments.records import (
     Engine,
     Environment,
@@ -30,17 +31,16 @@ from aienv_gui.environments.records import (
     Unfinished,
     Verdict,
 )
-from aienv_gui.environments.speeds import Speeds
 from aienv_gui.hardware.readings import NvidiaState
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
-    from aienv_gui.environments.file_reading import FileReading
-    from aienv_gui.environments.kernels import Kernel, RemovedKernel
+    from aienv_gui.environments.contents.packages import PackageFacts
+    from aienv_gui.environments.discovery.kernels import Kernel, RemovedKernel
     from aienv_gui.environments.launchers.opening import Opened
-    from aienv_gui.environments.packages import PackageFacts
-    from aienv_gui.environments.reach import Reach
-    from aienv_gui.environments.wizard import Draft, Offer
+    from aienv_gui.environments.planning.file_reading import FileReading
+    from aienv_gui.environments.planning.wizard import Draft, Offer
+    from aienv_gui.environments.sources.reach import Reach
     from aienv_gui.hardware.readings import Snapshot
 
 _KERNELS_LIMIT_S: Final = 5.0
@@ -89,7 +89,7 @@ class SourceSettings:
 
     def sources(self) -> Sources:
         """The settings, and pip's configuration where they say nothing. Reads small files."""
-        from aienv_gui.environments import plan
+        from aienv_gui.environments.planning import plan
 
         return plan.sources_of_user(self.asked)
 
@@ -105,8 +105,8 @@ def with_password(proxy: str, password: str) -> str:
 
 def test_sources(settings: SourceSettings, folders: Folders, reporter: Reporter) -> tuple[Reach, ...]:
     """Go to each of the four sources; each `Reach` also comes as a partial result."""
-    from aienv_gui.environments import reachability
-    from aienv_gui.environments.reach import Source
+    from aienv_gui.environments.sources import reachability
+    from aienv_gui.environments.sources.reach import Source
     from aienv_gui.environments.uv import python_builds
 
     reporter.status(tr("Testing the package sources"))
@@ -153,13 +153,15 @@ def look(folders: Folders, reporter: Reporter) -> Found:
 
     The environments as last seen come first, as a partial result (a tuple), before anything heavy is imported.
     """
-    from aienv_gui.environments import found_before
+    from aienv_gui.environments.discovery import found_before
 
     known = found_before.read(folders)
     if known:
         reporter.partial(tuple(seen.environment for seen in known))
-    from aienv_gui.environments import discovery, kernels, transaction
-    from aienv_gui.environments.patience import gathered
+    from aienv_gui.environments.changes import transaction
+    from aienv_gui.environments.discovery import kernels
+    from aienv_gui.environments.discovery import look as discovery
+    from aienv_gui.environments.discovery.patience import gathered
 
     unfinished = transaction.unfinished(folders)  # first: an environment that was being swapped is there again
     environments = discovery.discover_kept(known, folders, reporter)
@@ -171,28 +173,29 @@ def look(folders: Folders, reporter: Reporter) -> Found:
 
 def sweep_leftovers(folders: Folders, reporter: Reporter) -> None:
     """Delete what killed work left and nobody sees."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments.changes import transaction
 
     transaction.sweep_leftovers(folders, reporter)
 
 
 def remove_kernel(kernel: Kernel, reporter: Reporter) -> RemovedKernel:
     """Take a kernel away from Jupyter; it can be put back."""
-    from aienv_gui.environments import kernels
+    from aienv_gui.environments.discovery import kernels
 
     return kernels.remove(kernel, reporter)
 
 
 def put_kernel_back(removed: RemovedKernel, reporter: Reporter) -> Kernel:
     """Undo `remove_kernel`."""
-    from aienv_gui.environments import kernels
+    from aienv_gui.environments.discovery import kernels
 
     return kernels.put_back(removed, reporter)
 
 
 def offer(cards: Cards, settings: SourceSettings, folders: Folders, reporter: Reporter) -> Offer:
     """Look up what the wizard can offer on this machine."""
-    from aienv_gui.environments import accelerators, wizard
+    from aienv_gui.environments import accelerators
+    from aienv_gui.environments.planning import wizard
     from aienv_gui.hardware.other_cards import other_cards
 
     kinds = {"amd": accelerators.Kind.ROCM, "intel": accelerators.Kind.XPU}
@@ -206,7 +209,7 @@ def offer(cards: Cards, settings: SourceSettings, folders: Folders, reporter: Re
 
 def read_file(path: Path, reporter: Reporter) -> FileReading:
     """What a file asks for, and what of it is not followed as it stands; `Problem` names the line that is wrong."""
-    from aienv_gui.environments import file_reading
+    from aienv_gui.environments.planning import file_reading
 
     reporter.checkpoint()
     return file_reading.read_file(path, name="")
@@ -214,7 +217,7 @@ def read_file(path: Path, reporter: Reporter) -> FileReading:
 
 def check_name(name: str, folders: Folders, reporter: Reporter) -> None:
     """Raise `Problem` where an environment cannot be called `name`."""
-    from aienv_gui.environments import wizard
+    from aienv_gui.environments.planning import wizard
 
     wizard.check_name(name, folders, reporter)
 
@@ -235,7 +238,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
     the action `OWN_PACKAGES`.
     """
     from aienv_gui.core.explain import UNREACHABLE
-    from aienv_gui.environments import own_packages, plan, wizard
+    from aienv_gui.environments.planning import own_packages, plan, wizard
 
     reporter.status(tr("Looking for the packages"))
     request = wizard.request_of(draft, offered)
@@ -251,7 +254,7 @@ def plan(draft: Draft, offered: Offer, settings: SourceSettings, folders: Folder
 
 def plan_from_own(draft: Draft, offered: Offer, folders: Folders, reporter: Reporter) -> Planned:
     """As `plan`, without network: from the packages that the application itself runs on."""
-    from aienv_gui.environments import own_packages, plan, wizard
+    from aienv_gui.environments.planning import own_packages, plan, wizard
 
     request = wizard.request_of(draft, offered)
     sources = own_packages.collect(request.requirements, folders, reporter)
@@ -260,7 +263,7 @@ def plan_from_own(draft: Draft, offered: Offer, folders: Folders, reporter: Repo
 
 
 def _with_speeds(planned: Plan, sources: Sources, folders: Folders) -> Planned:
-    from aienv_gui.environments.speeds import read_speeds
+    from aienv_gui.environments.planning.speeds import read_speeds
 
     return Planned(planned, sources, read_speeds(folders))
 
@@ -286,28 +289,28 @@ def with_retry(problem: Problem) -> Problem:
 
 def build(planned: Plan, sources: Sources, folders: Folders, reporter: Reporter) -> Environment:
     """Build what was planned."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments.changes import transaction
 
     return transaction.build(planned, sources, folders, reporter)
 
 
 def resume(unfinished: Unfinished, settings: SourceSettings, folders: Folders, reporter: Reporter) -> Environment:
     """Go on with an interrupted build."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments.changes import transaction
 
     return transaction.resume(unfinished, settings.sources(), folders, reporter)
 
 
 def discard(unfinished: Unfinished, folders: Folders, reporter: Reporter) -> None:
     """Sweep what an interrupted build left."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments.changes import transaction
 
     transaction.discard(unfinished, folders, reporter)
 
 
 def delete(environment: Environment, folders: Folders, reporter: Reporter) -> None:
     """Delete an environment that AIEnv made."""
-    from aienv_gui.environments import transaction
+    from aienv_gui.environments.changes import transaction
     from aienv_gui.environments.launchers import kernels
 
     transaction.delete(environment, folders, reporter)
@@ -332,7 +335,7 @@ def check_every_byte(
 
 def package_facts(environment: Environment, reporter: Reporter) -> tuple[PackageFacts, ...]:
     """What is known about each package of an environment; nothing of it is run."""
-    from aienv_gui.environments import packages
+    from aienv_gui.environments.contents import packages
 
     reporter.status(tr("Reading the packages"))
     return packages.package_facts(environment, reporter)
@@ -342,14 +345,14 @@ def outdated(
     environment: Environment, settings: SourceSettings, folders: Folders, reporter: Reporter
 ) -> Mapping[str, str]:
     """The newest version of each package that is older than what the sources offer: name -> version."""
-    from aienv_gui.environments import packages
+    from aienv_gui.environments.contents import packages
 
     return packages.outdated(environment, settings.sources(), folders, reporter)
 
 
 def last_used(environment: Environment, reporter: Reporter) -> float | None:
     """When an environment was last used, in seconds since the epoch; None where the disk does not tell."""
-    from aienv_gui.environments import packages
+    from aienv_gui.environments.contents import packages
 
     reporter.checkpoint()
     return packages.last_used(environment)

@@ -20,9 +20,10 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.processes import clean_environment
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import recipes, transaction
-from aienv_gui.environments.interpreters import interpreter_of
-from aienv_gui.environments.plan import make_plan, sources_of_user
+from aienv_gui.environments.changes import transaction
+from aienv_gui.environments.discovery.interpreters import interpreter_of
+from aienv_gui.environments.planning import recipes
+from aienv_gui.environments.planning.plan import make_plan, sources_of_user
 from aienv_gui.environments.records import Engine, Environment, Plan, Sources
 from aienv_gui.environments.uv.command import uv_program
 from tests.benchmarks import harness

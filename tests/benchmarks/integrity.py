@@ -16,12 +16,12 @@ from pathlib import Path
 
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
-from aienv_gui.environments.change import plan_change
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.changes import transaction
+from aienv_gui.environments.changes.change import plan_change
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.health import conda_integrity, integrity
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Change, Engine, Environment, Maker, Request, Sources
 from tests.benchmarks import harness
 from tests.fakes.channel.running_python import MINOR

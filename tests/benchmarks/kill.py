@@ -26,12 +26,12 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.processes import clean_environment
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import snapshots, transaction
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.changes import snapshots, transaction
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.health import conda_integrity, integrity
 from aienv_gui.environments.manifest import read_manifest
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Change, Engine, Environment, Maker, Request, Sources, Unfinished
 from tests.benchmarks import harness
 from tests.fakes import working

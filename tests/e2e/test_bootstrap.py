@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from aienv_gui.core.processes import clean_environment
-from aienv_gui.environments.interpreters import interpreter_of
+from aienv_gui.environments.discovery.interpreters import interpreter_of
 from tests.fakes.index.wheels import make_wheel
 
 _PACKAGING = Path(__file__).resolve().parents[2] / "packaging"

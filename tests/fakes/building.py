@@ -12,6 +12,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import Text
+from aienv_gui.environments.changes.transaction import build
 from aienv_gui.environments.manifest import (
     folders_from_json,
     folders_to_json,
@@ -21,7 +22,6 @@ from aienv_gui.environments.manifest import (
     sources_to_json,
 )
 from aienv_gui.environments.records import Plan, Sources
-from aienv_gui.environments.transaction import build
 
 
 class _Printing(Silent):

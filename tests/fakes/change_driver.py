@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import snapshots, transaction
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.changes import snapshots, transaction
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Change, Engine, Environment, Request, Sources
 from aienv_gui.gui.pages.environment_parts.change_panel import ChangePanel, Stage
 from aienv_gui.gui.pages.environment_parts.details import EnvironmentDetails

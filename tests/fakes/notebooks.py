@@ -6,7 +6,7 @@ import venv
 from pathlib import Path
 
 from aienv_gui.core.storage import Folders
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.records import Environment, Maker
 
 

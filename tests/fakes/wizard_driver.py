@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
-from aienv_gui.environments.wizard import Step
+from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.gui.pages.environments import EnvironmentsPage
 from aienv_gui.gui.pages.new_environment.frame import NewEnvironment
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import change, snapshots, transaction
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.changes import change, snapshots, transaction
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.manifest import (
     folders_from_json,
     folders_to_json,
@@ -22,7 +22,7 @@ from aienv_gui.environments.manifest import (
     sources_from_json,
     sources_to_json,
 )
-from aienv_gui.environments.plan import make_plan
+from aienv_gui.environments.planning.plan import make_plan
 from aienv_gui.environments.records import Change, Environment, Maker, Request, Sources
 
 

@@ -18,9 +18,9 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.core.errors import Action
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
-from aienv_gui.environments import snapshots
+from aienv_gui.environments.changes import snapshots
+from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.environments.records import Change, Package, PackageState
-from aienv_gui.environments.wizard import Step
 from aienv_gui.gui.pages.environment_parts.change_panel import Stage
 from aienv_gui.gui.pages.environment_parts.details import HEALTH, SNAPSHOTS
 from aienv_gui.gui.pages.environment_parts.differences import between, kind_of, sentence

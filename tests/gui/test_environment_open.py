@@ -25,7 +25,7 @@ from aienv_gui.core.tasks import JobState
 from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.launchers.programs import Editor
 from aienv_gui.environments.manifest import Manifest, write_manifest
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Request
 from aienv_gui.gui import environment_work, presenter
 from aienv_gui.gui.widgets.confirm import Question

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
-from aienv_gui.environments import snapshots
+from aienv_gui.environments.changes import snapshots
 from aienv_gui.environments.records import Change
 from aienv_gui.gui import change_work
 from aienv_gui.gui.pages.environment_parts.details import SNAPSHOTS

@@ -18,8 +18,8 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.environments import discovery, found_before
-from aienv_gui.environments.found_before import Seen
+from aienv_gui.environments.discovery import found_before, look
+from aienv_gui.environments.discovery.found_before import Seen
 from aienv_gui.environments.records import Environment, Maker, Package
 from aienv_gui.gui.pages.environments import EnvironmentsPage
 from aienv_gui.gui.widgets.confirm import Question
@@ -38,13 +38,13 @@ def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """A look at the machine does not go on before this is set."""
     gate = threading.Event()
-    real = discovery.discover_kept
+    real = look.discover_kept
 
     def waiting(known: tuple[Seen, ...], folders: Folders, reporter: Reporter) -> tuple[Environment, ...]:
         assert gate.wait(60)
         return real(known, folders, reporter)
 
-    monkeypatch.setattr(discovery, "discover_kept", waiting)
+    monkeypatch.setattr(look, "discover_kept", waiting)
     yield gate
     gate.set()
 

@@ -19,13 +19,13 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import verbatim
-from aienv_gui.environments import staging, transaction
-from aienv_gui.environments.discovery import read_environment
-from aienv_gui.environments.interpreters import base_interpreters
+from aienv_gui.environments.changes import staging, transaction
+from aienv_gui.environments.discovery.interpreters import base_interpreters
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.manifest import Manifest, write_health, write_manifest
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.recipes import default_python
+from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.environments.records import Engine, Form, Maker, Request, Verdict, VerdictState
-from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.widgets.confirm import Question
 from aienv_gui.training.records import RunState, RunSummary

@@ -16,10 +16,11 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import verbatim
-from aienv_gui.environments import accelerators, recipes
-from aienv_gui.environments.interpreters import base_interpreters
+from aienv_gui.environments import accelerators
+from aienv_gui.environments.discovery.interpreters import base_interpreters
+from aienv_gui.environments.planning import recipes
+from aienv_gui.environments.planning.wizard import Offer, Wizard
 from aienv_gui.environments.records import Environment, Machine, MachineCard, Maker, Package, Verdict, VerdictState
-from aienv_gui.environments.wizard import Offer, Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.pages.environments import EnvironmentsPage

@@ -12,8 +12,8 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.storage import Folders
-from aienv_gui.environments.speeds import learn
-from aienv_gui.environments.wizard import Step
+from aienv_gui.environments.planning.speeds import learn
+from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.gui.pages.new_environment.planning import PlanStep
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import sample_packages

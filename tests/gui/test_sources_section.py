@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.__main__ import Session
 from aienv_gui.core.settings import SettingsStore
 from aienv_gui.core.storage import Folders
-from aienv_gui.environments.mirrors import ADDRESSES, profiles
-from aienv_gui.environments.reach import Source
+from aienv_gui.environments.sources.mirrors import ADDRESSES, profiles
+from aienv_gui.environments.sources.reach import Source
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.settings_parts.sources_section import SourcesCard
 from tests.fakes.session import open_session

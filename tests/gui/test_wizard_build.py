@@ -18,9 +18,9 @@ from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.storage import Folders
 from aienv_gui.environments.manifest import Manifest, write_manifest
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.recipes import default_python
+from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.environments.records import Engine, Environment, Maker, PackageState, Request
-from aienv_gui.environments.wizard import Step
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.planning import CHANGE
 from tests.fakes.index.server import LocalIndex

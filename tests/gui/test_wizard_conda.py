@@ -9,8 +9,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.storage import Folders
+from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.environments.records import Engine, PackageState
-from aienv_gui.environments.wizard import Step
 from tests.fakes.channel.packing import index_channel, python_package
 from tests.fakes.channel.running_python import MINOR, running_python
 from tests.fakes.session import open_session

@@ -14,11 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.changes import transaction
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
+from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.environments.records import Engine, Environment, Form, Request, Sources
-from aienv_gui.environments.wizard import Step
 from aienv_gui.gui.widgets import package_rows
 from aienv_gui.gui.widgets.remarks_view import RemarksView
 from aienv_gui.gui.widgets.rows_table import Index, RowsModel

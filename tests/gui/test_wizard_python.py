@@ -9,7 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.storage import Folders
-from aienv_gui.environments.wizard import Step
+from aienv_gui.environments.planning.wizard import Step
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import make_wheel, sample_packages
 from tests.fakes.session import open_session

@@ -29,12 +29,12 @@ from packaging.utils import canonicalize_name
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.environments import download
 from aienv_gui.environments.conda.locked import check_md5, plan_locked, plan_of_files
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.health.integrity import Fault, site_packages, whole_or_not
 from aienv_gui.environments.manifest import Manifest, folders_to_json, plan_from_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Former, Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.sources import download
 from aienv_gui.environments.uv import backend as uv_backend
 from aienv_gui.environments.uv.command import joined
 

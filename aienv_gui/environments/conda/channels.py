@@ -14,10 +14,10 @@ from rattler.exceptions import FetchRepoDataError, GatewayError, InvalidMatchSpe
 from rattler.package import BuildString
 
 from aienv_gui.core.storage import Folders
-from aienv_gui.environments import network
 from aienv_gui.environments.conda.solve import answering, channels_of, gateway, machine
 from aienv_gui.environments.conda.words import channel_problem
 from aienv_gui.environments.records import Request, Sources
+from aienv_gui.environments.sources import network
 
 
 def newest(packages: Sequence[tuple[str, str]], request: Request, sources: Sources, folders: Folders) -> dict[str, str]:

@@ -20,9 +20,9 @@ from aienv_gui.core.explain import explain
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr, tr_count
-from aienv_gui.environments.addresses import public
-from aienv_gui.environments.download import noted_hash
 from aienv_gui.environments.records import PackageProgress, PackageState
+from aienv_gui.environments.sources.addresses import public
+from aienv_gui.environments.sources.download import noted_hash
 
 _TICK_S: Final = 0.1
 

@@ -13,12 +13,12 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, free_bytes
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
-from aienv_gui.environments import download
 from aienv_gui.environments.files.conda_locks import LockedPackage, read_conda_lock, read_explicit, read_pixi
 from aienv_gui.environments.files.exact_files import md5_of
 from aienv_gui.environments.files.kit_file import read_kit
 from aienv_gui.environments.files.text import LARGEST_LOCK, read_text
 from aienv_gui.environments.records import Lock, Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.sources import download
 from aienv_gui.environments.uv import backend as uv_backend
 from aienv_gui.environments.uv.pylock import unpacked_bytes
 

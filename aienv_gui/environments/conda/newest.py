@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
-from aienv_gui.environments.installed import Installed
+from aienv_gui.environments.discovery.installed import Installed
 from aienv_gui.environments.manifest import folders_to_json, request_to_json, sources_to_json
 from aienv_gui.environments.records import Engine, Environment, Request, Sources
 from aienv_gui.environments.worker_call import call

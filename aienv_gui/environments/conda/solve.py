@@ -33,14 +33,14 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count
-from aienv_gui.environments import network
-from aienv_gui.environments.addresses import completed, public
 from aienv_gui.environments.conda.link import records_of
 from aienv_gui.environments.conda.locked import plan_of_files
 from aienv_gui.environments.conda.words import channel_problem, conflict_problem, missing_root, nothing_fits
+from aienv_gui.environments.discovery.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.files.text import expanded
-from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Former, Package, Plan, PlannedFile, Request, Sources
+from aienv_gui.environments.sources import network
+from aienv_gui.environments.sources.addresses import completed, public
 from aienv_gui.environments.uv import backend as uv_backend
 
 CONNECT_S = 10.0  # how long a channel's server may take for the connection

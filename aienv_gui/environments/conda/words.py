@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import explain
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.addresses import public
+from aienv_gui.environments.sources.addresses import public
 
 _NO_PLAN: Final = tr("The packages could not be planned.")
 _SPOILT: Final = re.compile("failed to decode|invalid or truncated data|EOF while parsing|expected value at line")

@@ -15,10 +15,10 @@ from packaging.version import InvalidVersion, Version
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
-from aienv_gui.environments import download
 from aienv_gui.environments.health.integrity import site_packages
 from aienv_gui.environments.manifest import Manifest, read_manifest
 from aienv_gui.environments.records import Environment, PlannedFile
+from aienv_gui.environments.sources import download
 
 NOT_SHARED: Final = frozenset({"pip", "setuptools", "wheel"})  # every environment has its own
 

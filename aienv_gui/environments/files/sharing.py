@@ -21,7 +21,6 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders, write_atomic
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.addresses import public
 from aienv_gui.environments.files.exact_files import (
     NOT_SHARED,
     ExactFiles,
@@ -32,6 +31,7 @@ from aienv_gui.environments.files.exact_files import (
 from aienv_gui.environments.files.platforms import this_subdir
 from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import Engine, Environment, Form
+from aienv_gui.environments.sources.addresses import public
 
 
 def forms_of(environment: Environment, reporter: Reporter) -> tuple[Form, ...]:

@@ -13,8 +13,8 @@ from typing import Final
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import reason as reason_of
 from aienv_gui.core.wording import Text, shortened, tr
-from aienv_gui.environments.addresses import public
 from aienv_gui.environments.records import Remark
+from aienv_gui.environments.sources.addresses import public
 
 LARGEST: Final = 2_000_000  # bytes of a list written by people
 LARGEST_LOCK: Final = 30_000_000  # bytes of a lock for several systems

@@ -17,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.installed import conda_records
+from aienv_gui.environments.discovery.installed import conda_records
 
 
 class DisagreementKind(StrEnum):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from aienv_gui.environments.foreign_files import read_bytes
+from aienv_gui.environments.discovery.foreign_files import read_bytes
 from aienv_gui.environments.health import integrity
 from aienv_gui.environments.health.integrity import RECORD_LIMIT, Claim, Fault, FaultKind, Files, digest_text
 

@@ -12,7 +12,7 @@ from typing import Final
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.health.integrity import HARMLESS, Fault, FaultKind
 from aienv_gui.environments.manifest import lost_packages, read_manifest

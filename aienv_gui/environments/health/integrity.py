@@ -18,7 +18,7 @@ from typing import Final
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.foreign_files import read_bytes
+from aienv_gui.environments.discovery.foreign_files import read_bytes
 
 _CHUNK_BYTES: Final = 4 << 20
 _LINE_LIMIT: Final = 1 << 12

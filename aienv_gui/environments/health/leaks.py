@@ -13,7 +13,7 @@ from typing import Final
 from packaging.utils import canonicalize_name
 
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.foreign_files import read_text
+from aienv_gui.environments.discovery.foreign_files import read_text
 from aienv_gui.environments.health.runtimes import listed
 from aienv_gui.environments.records import Environment, Maker
 

@@ -12,7 +12,7 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from aienv_gui.environments.foreign_files import read_bytes
+from aienv_gui.environments.discovery.foreign_files import read_bytes
 from aienv_gui.environments.health.integrity import RECORD_LIMIT, site_packages
 from aienv_gui.environments.records import Engine, Environment, Request
 

@@ -19,9 +19,9 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
-from aienv_gui.environments.foreign_files import read_bytes
+from aienv_gui.environments.discovery.foreign_files import read_bytes
+from aienv_gui.environments.discovery.installed import conda_records
 from aienv_gui.environments.health.integrity import RECORD_LIMIT, site_packages
-from aienv_gui.environments.installed import conda_records
 
 
 class Family(StrEnum):

@@ -23,7 +23,7 @@ from aienv_gui.core.storage import Folders, reason
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr, tr_count
 from aienv_gui.environments import accelerators
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.health.accelerator_words import Presence, nvidia_presence
 from aienv_gui.environments.health.agreement import Disagreement, DisagreementKind, disagreements
 from aienv_gui.environments.health.damage import faults_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from aienv_gui.core.storage import write_atomic
-from aienv_gui.environments.kernels import jupyter_folder
+from aienv_gui.environments.discovery.kernels import jupyter_folder
 from aienv_gui.environments.launchers import activation
 from aienv_gui.environments.records import Environment, Maker
 

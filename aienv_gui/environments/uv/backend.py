@@ -24,9 +24,13 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders, free_bytes, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, size, tr, tr_count
-from aienv_gui.environments import download
+from aienv_gui.environments.discovery.interpreters import (
+    BaseInterpreter,
+    base_interpreters,
+    full_version,
+    interpreter_of,
+)
 from aienv_gui.environments.health.integrity import Fault, site_packages, verify, whole_or_not
-from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters, full_version, interpreter_of
 from aienv_gui.environments.manifest import Manifest
 from aienv_gui.environments.records import (
     Former,
@@ -38,6 +42,7 @@ from aienv_gui.environments.records import (
     Request,
     Sources,
 )
+from aienv_gui.environments.sources import download
 from aienv_gui.environments.uv import python_builds
 from aienv_gui.environments.uv.command import joined, run_uv, source_arguments
 from aienv_gui.environments.uv.locked import locked

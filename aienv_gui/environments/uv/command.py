@@ -17,9 +17,9 @@ from aienv_gui.core.processes import Outcome, clean_environment, run
 from aienv_gui.core.storage import Folders, writing_failed
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, duration, tr
-from aienv_gui.environments import network
-from aienv_gui.environments.download import server_of
 from aienv_gui.environments.records import Request, Sources
+from aienv_gui.environments.sources import network
+from aienv_gui.environments.sources.download import server_of
 
 TORCH_INDEX: Final = "aienv-torch"  # the name under which uv knows the user's mirror of PyTorch's builds
 _LIMIT_S: Final = 3600.0

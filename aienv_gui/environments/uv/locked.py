@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.discovery.interpreters import BaseInterpreter
 from aienv_gui.environments.files.kit_file import read_kit
 from aienv_gui.environments.files.pylock_file import files_of, parse_pylock
 from aienv_gui.environments.files.text import LARGEST_LOCK, read_text
-from aienv_gui.environments.interpreters import BaseInterpreter
 from aienv_gui.environments.records import Lock, Request
 from aienv_gui.environments.uv.pylock import supported_tags
 from aienv_gui.environments.uv.resolve import Resolution

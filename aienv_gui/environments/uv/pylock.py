@@ -16,8 +16,8 @@ from packaging.version import Version
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.download import cached, local_path
 from aienv_gui.environments.records import PlannedFile
+from aienv_gui.environments.sources.download import cached, local_path
 
 # Measured over 50 popular wheels: they unpack to 2.3 to 4.6 times their size, PyTorch's to 3.7.
 _UNPACKED_FACTOR: Final = 3.6

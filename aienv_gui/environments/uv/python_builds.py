@@ -23,10 +23,10 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.storage import Folders, writing_failed
 from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments import download
-from aienv_gui.environments.addresses import without_password
 from aienv_gui.environments.locks import acquire, release, waited_for
 from aienv_gui.environments.records import PlannedFile, PythonBuild, Sources
+from aienv_gui.environments.sources import download
+from aienv_gui.environments.sources.addresses import without_password
 from aienv_gui.environments.uv.command import run_uv
 
 _OLDEST: Final = (3, 10)

@@ -19,10 +19,11 @@ from aienv_gui.core.explain import UNREACHABLE
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments import accelerators, download
-from aienv_gui.environments.addresses import without_password
-from aienv_gui.environments.interpreters import BaseInterpreter, base_interpreters
+from aienv_gui.environments import accelerators
+from aienv_gui.environments.discovery.interpreters import BaseInterpreter, base_interpreters
 from aienv_gui.environments.records import Package, PlannedFile, Request, Sources
+from aienv_gui.environments.sources import download
+from aienv_gui.environments.sources.addresses import without_password
 from aienv_gui.environments.uv.command import TORCH_INDEX, joined, run_uv, source_arguments
 from aienv_gui.environments.uv.pylock import local_wheels, parse_lock
 

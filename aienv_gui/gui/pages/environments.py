@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QW
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments.planning.wizard import Step, Wizard
 from aienv_gui.environments.records import Environment, Unfinished
-from aienv_gui.environments.wizard import Step, Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.environment_parts.details import EnvironmentDetails
 from aienv_gui.gui.pages.lost_kernels import LostKernels

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import tr, verbatim
-from aienv_gui.environments.kernels import Kernel, RemovedKernel
+from aienv_gui.environments.discovery.kernels import Kernel, RemovedKernel
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import Scroller
 from aienv_gui.gui.services import Services

@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from aienv_gui.core.wording import Text, tr, verbatim
-from aienv_gui.environments.foreign_files import one_line
+from aienv_gui.environments.discovery.foreign_files import one_line
 from aienv_gui.environments.health.frameworks import accelerator_of, frameworks_of, overall
 from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.services import Services

@@ -19,7 +19,7 @@ from aienv_gui.core.tasks import Silent
 def cached(folders: Folders) -> dict[str, float]:
     """From the call to the list as last seen, with the modules it needs."""
     began = time.perf_counter()
-    from aienv_gui.environments import found_before
+    from aienv_gui.environments.discovery import found_before
 
     seen = found_before.read(folders)
     return {"ms": (time.perf_counter() - began) * 1000, "environments": len(seen)}
@@ -27,7 +27,7 @@ def cached(folders: Folders) -> dict[str, float]:
 
 def scan(folders: Folders) -> dict[str, float]:
     """A look at the disk; what was kept of the last one is used."""
-    from aienv_gui.environments.discovery import discover
+    from aienv_gui.environments.discovery.look import discover
 
     began = time.perf_counter()
     found = discover(folders, Silent())

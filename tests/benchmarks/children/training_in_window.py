@@ -18,7 +18,7 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.engine import protocol
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.records import Maker
 from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.training import samples, supervisor

@@ -17,10 +17,10 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import change, snapshots, transaction
+from aienv_gui.environments.changes import change, snapshots, transaction
 from aienv_gui.environments.files import sharing
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Change, Engine, Environment, Form, Request, Sources
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import make_wheel, sample_packages

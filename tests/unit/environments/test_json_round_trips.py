@@ -15,8 +15,9 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import Text
-from aienv_gui.environments import found_before, manifest, worker
-from aienv_gui.environments.found_before import Seen
+from aienv_gui.environments import manifest, worker
+from aienv_gui.environments.discovery import found_before
+from aienv_gui.environments.discovery.found_before import Seen
 from aienv_gui.environments.manifest import HealthCard, Manifest
 from aienv_gui.environments.records import (
     Environment,

@@ -11,9 +11,9 @@ import pytest
 
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders, reason
-from aienv_gui.environments import transaction
+from aienv_gui.environments.changes import transaction
 from aienv_gui.environments.locks import acquire, release, waited_for
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
 from tests.fakes.reporters import Keeping
 

@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import tr
-from aienv_gui.environments import recipes
+from aienv_gui.environments.planning import recipes
+from aienv_gui.environments.planning.wizard import split_packages
 from aienv_gui.environments.records import Engine
-from aienv_gui.environments.wizard import split_packages
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say

@@ -15,7 +15,7 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.rows_table import Column, RowsTable
 
 if TYPE_CHECKING:
-    from aienv_gui.environments.packages import PackageFacts
+    from aienv_gui.environments.contents.packages import PackageFacts
 
 NEWEST, SIZE, REQUIRED_BY = 2, 3, 4  # the columns' numbers
 _ROOM: Final = {False: 420, True: 500}  # pixels from which all columns have room: without and with *Newest*

@@ -24,7 +24,7 @@ from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say
 
 if TYPE_CHECKING:
-    from aienv_gui.environments.packages import PackageFacts
+    from aienv_gui.environments.contents.packages import PackageFacts
 
 _NAMED: Final = 3  # packages with newer versions that the sentence names
 

@@ -76,7 +76,9 @@ class ProposalView(QWidget):
         notes = list(self._proposal.notes)
         plan = self._proposal.plan
         if plan is not None and not plan.fits:
-            from aienv_gui.environments.room import lack_words  # with the downloads, which a page does not wait for
+            from aienv_gui.environments.planning.room import (
+                lack_words,  # with the downloads, which a page does not wait for
+            )
 
             lacking = [lack_words(need) for need in plan.disks if not need.fits]
             notes[:0] = [*lacking, tr("Free some space, or choose fewer packages.")]

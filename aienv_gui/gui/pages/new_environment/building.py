@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import tr
+from aienv_gui.environments.planning.wizard import Wizard
 from aienv_gui.environments.records import Environment
-from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.new_environment.step import StepView

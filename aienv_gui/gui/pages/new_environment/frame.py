@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.tasks import JobState
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.planning.wizard import Offer, Step, Wizard
 from aienv_gui.environments.records import Maker, Unfinished
-from aienv_gui.environments.wizard import Offer, Step, Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.new_environment.building import BuildStep

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QComboBox, QGridLay
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.planning.wizard import Wizard
 from aienv_gui.environments.records import Engine
-from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.alternatives import Alternatives
 from aienv_gui.gui.pages.new_environment.step import Scroller, StepView

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, duration, size, tr, tr_count, verbatim
+from aienv_gui.environments.planning.speeds import Speeds
+from aienv_gui.environments.planning.wizard import Wizard, estimated_seconds
 from aienv_gui.environments.records import DiskNeed, Plan, PlannedFile
-from aienv_gui.environments.speeds import Speeds
-from aienv_gui.environments.wizard import Wizard, estimated_seconds
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import StepView
 from aienv_gui.gui.services import Services
@@ -166,7 +166,9 @@ class PlanStep(StepView):
         self.changed.emit()
 
     def _show_notes(self, plan: Plan) -> None:
-        from aienv_gui.environments.room import lack_words  # with the downloads, which a page does not wait for
+        from aienv_gui.environments.planning.room import (
+            lack_words,  # with the downloads, which a page does not wait for
+        )
 
         needs = [str(_need_words(need) if need.fits else lack_words(need)) for need in plan.disks]
         self.disks.setVisible(bool(needs))

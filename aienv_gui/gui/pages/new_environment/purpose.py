@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFileDialog, QGridL
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.environments.planning.wizard import Wizard
 from aienv_gui.environments.records import Lock
-from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import Scroller, StepView
 from aienv_gui.gui.services import Services
@@ -22,7 +22,7 @@ from aienv_gui.gui.widgets.remarks_view import RemarksView
 from aienv_gui.gui.words import say
 
 if TYPE_CHECKING:
-    from aienv_gui.environments.file_reading import FileReading
+    from aienv_gui.environments.planning.file_reading import FileReading
 
 _COLUMNS: Final = 2
 _FILE: Final = "file"

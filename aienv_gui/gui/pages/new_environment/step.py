@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text
-from aienv_gui.environments.wizard import Wizard
+from aienv_gui.environments.planning.wizard import Wizard
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.job_row import JobRow

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.wizard import STEPS, Step
+from aienv_gui.environments.planning.wizard import STEPS, Step
 from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.card import line
 from aienv_gui.gui.widgets.labels import Label

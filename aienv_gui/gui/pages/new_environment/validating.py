@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.health.frameworks import worst
+from aienv_gui.environments.planning.wizard import Wizard
 from aienv_gui.environments.records import Verdict, VerdictState
-from aienv_gui.environments.wizard import Wizard
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import Scroller, StepView
 from aienv_gui.gui.services import Services

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, size, tr
-from aienv_gui.environments.reach import Reach, Source, StepTime, seconds_words, source_words, step_words
+from aienv_gui.environments.sources.reach import Reach, Source, StepTime, seconds_words, source_words, step_words
 from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.card import line

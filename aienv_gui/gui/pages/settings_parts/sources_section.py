@@ -21,8 +21,8 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.settings import SETTINGS, wrong_values
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.environments.mirrors import ADDRESSES, profile_of, profiles
-from aienv_gui.environments.reach import CONDA, PYPI, PYTHON, PYTORCH
+from aienv_gui.environments.sources.mirrors import ADDRESSES, profile_of, profiles
+from aienv_gui.environments.sources.reach import CONDA, PYPI, PYTHON, PYTORCH
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.settings_parts.form import add_row, form_in

@@ -16,12 +16,12 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
-from aienv_gui.environments.discovery import discover
+from aienv_gui.environments.changes import transaction
+from aienv_gui.environments.discovery.look import discover
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.health.integrity import FaultKind
-from aienv_gui.environments.plan import backend_of, make_plan
-from aienv_gui.environments.recipes import request_of_file
+from aienv_gui.environments.planning.plan import backend_of, make_plan
+from aienv_gui.environments.planning.recipes import request_of_file
 from aienv_gui.environments.records import (
     Engine,
     Environment,

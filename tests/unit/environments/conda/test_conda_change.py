@@ -13,14 +13,14 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import snapshots, transaction
-from aienv_gui.environments.change import plan_change, plan_copy
+from aienv_gui.environments.changes import snapshots, transaction
+from aienv_gui.environments.changes.change import plan_change, plan_copy
 from aienv_gui.environments.conda.backend import CondaBackend, unpacked_store
 from aienv_gui.environments.conda.locked import plan_of_files
-from aienv_gui.environments.discovery import read_environment
+from aienv_gui.environments.discovery.look import read_environment
 from aienv_gui.environments.health import conda_integrity
 from aienv_gui.environments.manifest import NAME
-from aienv_gui.environments.plan import make_plan
+from aienv_gui.environments.planning.plan import make_plan
 from aienv_gui.environments.records import Change, Difference, Engine, Environment, Maker, PlannedFile, Request, Sources
 from tests.fakes.channel.packing import index_channel, python_package
 from tests.fakes.channel.running_python import MINOR

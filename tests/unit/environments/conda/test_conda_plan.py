@@ -16,8 +16,8 @@ from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments.conda.words import channel_problem
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import request_of_file
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import request_of_file
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
 from tests.fakes.channel.packing import THIS_SUBDIR
 from tests.fakes.channel.running_python import MINOR, VERSION

@@ -12,7 +12,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments.conda import solve
-from aienv_gui.environments.plan import make_plan
+from aienv_gui.environments.planning.plan import make_plan
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
 from tests.fakes.channel.running_python import MINOR
 from tests.fakes.channel.samples import sample_channel

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.environments.file_reading import FileReading, read_file
 from aienv_gui.environments.files.platforms import holds, this_subdir
 from aienv_gui.environments.files.poetry import specifier
+from aienv_gui.environments.planning.file_reading import FileReading, read_file
 from aienv_gui.environments.records import Engine
 
 HERE = this_subdir().partition("-")[0]

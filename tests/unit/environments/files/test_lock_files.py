@@ -14,12 +14,12 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
-from aienv_gui.environments.file_reading import read_file
+from aienv_gui.environments.changes import transaction
 from aienv_gui.environments.files import sharing
 from aienv_gui.environments.files.platforms import this_subdir
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python, request_of_file
+from aienv_gui.environments.planning.file_reading import read_file
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python, request_of_file
 from aienv_gui.environments.records import Engine, Environment, Form, Lock, Request, Sources
 from tests.fakes.channel.packing import THIS_SUBDIR
 from tests.fakes.channel.running_python import MINOR, VERSION

@@ -8,7 +8,7 @@ import pytest
 
 from aienv_gui.environments.files.python_specs import CONDA_PYTHONS, chosen, is_python, offered
 from aienv_gui.environments.manifest import request_from_json, request_to_json
-from aienv_gui.environments.recipes import request_of_file
+from aienv_gui.environments.planning.recipes import request_of_file
 
 OWN = "3.11"
 

@@ -10,7 +10,7 @@ import pytest
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.environments.files.requirements import read_requirements
-from aienv_gui.environments.recipes import default_python, request_of_file
+from aienv_gui.environments.planning.recipes import default_python, request_of_file
 from aienv_gui.environments.records import Engine
 
 DIGEST = "a" * 64

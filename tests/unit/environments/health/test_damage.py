@@ -14,11 +14,11 @@ import pytest
 from aienv_gui.core.errors import Cancelled
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import transaction
+from aienv_gui.environments.changes import transaction
 from aienv_gui.environments.health import conda_integrity, damage, integrity
 from aienv_gui.environments.health.integrity import Fault, FaultKind, Files, verify
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Request, Sources
 from tests.fakes.index.wheels import make_wheel
 

@@ -13,10 +13,11 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import own_packages, transaction
+from aienv_gui.environments.changes import transaction
 from aienv_gui.environments.health.integrity import FaultKind, verify
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning import own_packages
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Engine, Environment, Request, Sources
 from tests.fakes.index.wheels import sample_packages
 from tests.fakes.reporters import Keeping

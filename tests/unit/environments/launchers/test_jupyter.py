@@ -21,7 +21,7 @@ import pytest
 from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
-from aienv_gui.environments.kernels import jupyter_folder
+from aienv_gui.environments.discovery.kernels import jupyter_folder
 from aienv_gui.environments.launchers import jupyter, kernels
 from aienv_gui.environments.launchers.jupyter import Address, server_for
 from aienv_gui.environments.records import Environment, Maker
@@ -152,7 +152,7 @@ def test_the_server_goes_when_the_application_is_killed(folders: Folders, tmp_pa
         "import sys, pathlib\n"
         "from aienv_gui.core.storage import Folders\n"
         "from aienv_gui.core.tasks import Silent\n"
-        "from aienv_gui.environments.discovery import read_environment\n"
+        "from aienv_gui.environments.discovery.look import read_environment\n"
         "from aienv_gui.environments.records import Maker\n"
         "from aienv_gui.environments.launchers import jupyter\n"
         "class Telling(Silent):\n"

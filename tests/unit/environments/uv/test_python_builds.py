@@ -13,11 +13,11 @@ from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter, Silent
 from aienv_gui.core.wording import tr
-from aienv_gui.environments import download
-from aienv_gui.environments.interpreters import base_interpreters, every_interpreter
-from aienv_gui.environments.plan import make_plan
+from aienv_gui.environments.changes.transaction import build
+from aienv_gui.environments.discovery.interpreters import base_interpreters, every_interpreter
+from aienv_gui.environments.planning.plan import make_plan
 from aienv_gui.environments.records import Engine, PythonBuild, Request, Sources
-from aienv_gui.environments.transaction import build
+from aienv_gui.environments.sources import download
 from aienv_gui.environments.uv import backend, python_builds
 from tests.fakes.channel.running_python import MINOR, VERSION
 from tests.fakes.index.server import LocalIndex

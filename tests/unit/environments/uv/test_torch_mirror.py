@@ -11,8 +11,8 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments import accelerators
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Engine, Plan, Request, Sources
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import make_wheel

@@ -14,12 +14,12 @@ from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.processes import Outcome, run
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
-from aienv_gui.environments import download
-from aienv_gui.environments.file_reading import read_file
 from aienv_gui.environments.manifest import request_from_json, request_to_json
-from aienv_gui.environments.plan import make_plan
-from aienv_gui.environments.recipes import default_python
+from aienv_gui.environments.planning.file_reading import read_file
+from aienv_gui.environments.planning.plan import make_plan
+from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.records import Engine, Request, Sources
+from aienv_gui.environments.sources import download
 from aienv_gui.environments.uv import command as uv_command
 from tests.fakes.index.server import LocalIndex
 from tests.fakes.index.wheels import make_source, make_wheel, sample_packages
