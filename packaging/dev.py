@@ -5,7 +5,7 @@
     python3 packaging/dev.py test [arguments of pytest] run the whole test suite, or what is named
     python3 packaging/dev.py check                      lint, types and contracts
     python3 packaging/dev.py lint | types | contracts   one of them
-    python3 packaging/dev.py bench NAME --json FILE     measure (startup, build, discovery, training, latency)
+    python3 packaging/dev.py bench NAME --json FILE     measure one of tests/benchmarks
     python3 packaging/dev.py lock                       pin the newest versions that pyproject.toml allows
 
 Each makes the virtual environment `.venv` first, or completes it; the second time that takes no time.
