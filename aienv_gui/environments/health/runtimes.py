@@ -59,7 +59,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Two libraries that do not bear each other, and the package to remove, where one of them is nothing else."""
+    """Two libraries that conflict, and the package to remove, where one of them is nothing else."""
 
     first: Runtime
     second: Runtime

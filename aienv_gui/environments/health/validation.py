@@ -1,7 +1,7 @@
 """Examines an environment: a verdict for each check, with what was found and, where something is wrong, its cure.
 
 The checks, by their stable names: ``interpreter``, ``integrity`` (files against the packages' records), ``agreement``
-(packages against each other), ``runtimes`` (do the libraries that calculate in threads bear each other),
+(packages against each other), ``runtimes`` (do the libraries that calculate in threads conflict),
 ``surroundings`` (what leaks in from outside), ``imports``, ``accelerator`` (a small training on each graphics card,
 held against the processor's), ``computation`` (the same on the processor), ``libraries`` (do the numeric ones agree).
 """
@@ -42,7 +42,7 @@ TITLES: Final = {
     "interpreter": tr("The interpreter runs"),
     "integrity": tr("All files are there and whole"),
     "agreement": tr("The packages agree with each other"),
-    "runtimes": tr("The calculation libraries bear each other"),
+    "runtimes": tr("The calculation libraries do not conflict"),
     "surroundings": tr("Nothing from outside gets in"),
     "imports": tr("The packages can be imported"),
     "accelerator": tr("A small training on the graphics card is right"),

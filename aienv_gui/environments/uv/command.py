@@ -107,6 +107,7 @@ def _variables(folders: Folders, sources: Sources | None) -> dict[str, str]:
         "UV_CACHE_DIR": str(folders.cache / "uv"),
         "UV_PYTHON_DOWNLOADS": "manual",  # never by itself
         "UV_NO_PROGRESS": "1",
+        "UV_NO_WRAP": "1",  # the sentences are recognised (`core.explain`)
         "UV_HTTP_RETRIES": "1",
         "UV_HTTP_TIMEOUT": _SILENCE_S,
         "UV_HTTP_CONNECT_TIMEOUT": _CONNECT_S,

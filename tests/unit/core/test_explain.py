@@ -108,3 +108,15 @@ def test_known_failures(output: str, code: str, cause: str) -> None:
 )
 def test_a_conflict_in_one_sentence(output: str, sentence: str) -> None:
     assert str(conflict_sentence(output)) == sentence
+
+
+def test_a_version_for_another_python_does_not_hide_the_conflict() -> None:
+    """uv tells the same in this order or the other."""
+    output = (
+        "Because frame<=1.0 depends on paint>=2 and you require paint<2, we can conclude that frame<=1.0 cannot be "
+        "used.\n And because only frame<=1.1 is available and frame==1.1 depends on Python>=3.99, we can conclude that "
+        "all versions of frame cannot be used.\n And because you require frame, we can conclude that your requirements "
+        "are unsatisfiable."
+    )
+    problem = explain(output, what=tr("It did not work."))
+    assert (problem.code, str(problem.cause)) == ("conflict", "frame<=1.0 needs paint>=2, but paint<2 is asked for.")

@@ -142,7 +142,7 @@ def test_what_stands_against_what_is_told_in_plain_words(
     request = replace(asking(*requirements), constraints=constraints)
     with pytest.raises(Problem) as raised:
         make_plan(request, from_index(index), folders, Silent())
-    assert (raised.value.code, str(raised.value.cause)) == ("conflict", sentence)
+    assert (raised.value.code, str(raised.value.cause)) == ("conflict", sentence), raised.value.details
     assert "Because" not in str(raised.value)
 
 
