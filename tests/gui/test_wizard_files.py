@@ -19,7 +19,7 @@ from aienv_gui.environments.planning.plan import make_plan
 from aienv_gui.environments.planning.recipes import default_python
 from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.environments.records import Engine, Environment, Form, Request, Sources
-from aienv_gui.gui.widgets import package_rows
+from aienv_gui.gui.widgets import rows_table
 from aienv_gui.gui.widgets.remarks_view import RemarksView
 from aienv_gui.gui.widgets.rows_table import Index, RowsModel
 from tests.fakes.index.server import LocalIndex
@@ -97,7 +97,7 @@ def test_thousands_of_remarks_do_not_hold_the_window_up(
             asked += 1
             return super().data(index, role)
 
-    monkeypatch.setattr(package_rows, "RowsModel", Counting)
+    monkeypatch.setattr(rows_table, "RowsModel", Counting)
     driver.open()
     remarks = driver.wizard.purpose.remarks
     driver.wizard.purpose.use_file(tmp_path / "requirements.txt")
