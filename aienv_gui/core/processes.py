@@ -195,32 +195,38 @@ def run(
     readers = [threading.Thread(target=read, args=(name,), daemon=True) for name in streams]
     for reader in readers:
         reader.start()
-    deadline = time.monotonic() + timeout_s
-    timed_out = stopped = False
+    try:
+        timed_out, stopped = _await(process, time.monotonic() + timeout_s, cancelled)
+    finally:  # also where `cancelled` raises
+        if process.poll() is None:
+            end_tree(process.pid)
+            process.wait()
+        for reader in readers:
+            reader.join(timeout=_LAST_WORDS_S)
+        if own_group and any(reader.is_alive() for reader in readers):
+            # A child of the child lives on and holds a stream. It is of the same group, unless it left that.
+            end_group(process.pid, started)
+            for reader in readers:
+                reader.join(timeout=_LAST_WORDS_S)
+        if process.stdin is not None:
+            process.stdin.close()
+        for name, reader in zip(streams, readers, strict=True):
+            # Closing a stream that is being read would wait for the end of who holds it.
+            if not reader.is_alive():
+                getattr(process, name).close()
+    return Outcome(process.returncode, "".join(streams["stdout"]), "".join(streams["stderr"]), timed_out, stopped)
+
+
+def _await(process: subprocess.Popen[bytes], deadline: float, cancelled: Callable[[], bool]) -> tuple[bool, bool]:
+    """Wait for the end of a process; return whether its time ran out, and whether it is to be stopped."""
     while process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
         stopped = cancelled()
         timed_out = time.monotonic() > deadline
         if (stopped or timed_out) and process.poll() is None:
-            end_tree(process.pid)
-            process.wait()
-            break
-        stopped = timed_out = False
-    for reader in readers:
-        reader.join(timeout=_LAST_WORDS_S)
-    if own_group and any(reader.is_alive() for reader in readers):
-        # A child of the child lives on and holds a stream. It is of the same group, unless it left that.
-        end_group(process.pid, started)
-        for reader in readers:
-            reader.join(timeout=_LAST_WORDS_S)
-    if process.stdin is not None:
-        process.stdin.close()
-    for name, reader in zip(streams, readers, strict=True):
-        # Closing a stream that is being read would wait for the end of who holds it.
-        if not reader.is_alive():
-            getattr(process, name).close()
-    return Outcome(process.returncode, "".join(streams["stdout"]), "".join(streams["stderr"]), timed_out, stopped)
+            return timed_out, stopped
+    return False, False
 
 
 def is_alive(pid: int, started: float, argument: str = "") -> bool:

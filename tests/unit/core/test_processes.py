@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
 import time
 
 import psutil
+import pytest
 
 from aienv_gui.core import processes
+from aienv_gui.core.errors import Cancelled
 
 _LEAVES_A_CHILD = (
     "import subprocess, sys\n"
@@ -65,3 +68,20 @@ def test_a_process_is_found_again_by_its_argument_after_the_clock_was_set() -> N
     assert not processes.is_alive(me.pid, hours_off)
     assert not processes.is_alive(me.pid, hours_off, "an argument it was not started with")
     assert processes.is_alive(me.pid, hours_off, me.cmdline()[-1])
+
+
+def test_who_gives_up_by_an_exception_leaves_neither_process_nor_stream() -> None:
+    """An open stream would be a warning, which fails a test here."""
+    children: list[psutil.Process] = []
+
+    def give_up() -> bool:
+        children.extend(child for child in psutil.Process().children() if child not in children)
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        processes.run(
+            [sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=50, cancelled=give_up, lifeline=True
+        )
+    assert children
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    gc.collect()
