@@ -259,9 +259,7 @@ def test_a_resumed_change_that_is_cancelled_is_still_a_change(driver: ChangeDriv
     assert building.job is not None
     assert str(building.job.title) == "Change mine"
     assert driver.page.title.text() == "Change mine"
-    rows = building.packages
-    driver.qtbot.waitUntil(lambda: rows.count(PackageState.DOWNLOADING) > 0, timeout=PATIENCE_MS)
-    building.job.cancel()
+    building.job.cancel()  # at once: how much is left to download is chance
     driver.qtbot.waitUntil(building.again.isVisible, timeout=PATIENCE_MS)
     assert "The change was cancelled. The environment is as it was before." in driver.texts(building)
     assert not driver.wizard.back.isVisible()
