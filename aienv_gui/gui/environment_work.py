@@ -31,7 +31,7 @@ from aienv_gui.environments.records import (
     Unfinished,
     Verdict,
 )
-from aienv_gui.hardware.readings import NvidiaState
+from aienv_gui.hardware.readings import DriverState
 
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _KERNELS_LIMIT_S: Final = 5.0
 _NO_SOURCE: Final = {"bad_index", "offline"}  # as good as a server that cannot be reached
-_TOLD: Final = {NvidiaState.READY, NvidiaState.NO_GPU, NvidiaState.NO_DRIVER}  # the driver's state says all there is
+_TOLD: Final = {DriverState.READY, DriverState.NO_GPU, DriverState.NO_DRIVER}  # the driver's state says all there is
 OWN_PACKAGES: Final = "own_packages"  # the name of the action that plans from the application's own packages
 
 
@@ -196,7 +196,7 @@ def offer(cards: Cards, settings: SourceSettings, folders: Folders, reporter: Re
     """Look up what the wizard can offer on this machine."""
     from aienv_gui.environments import accelerators
     from aienv_gui.environments.planning import wizard
-    from aienv_gui.hardware.other_cards import other_cards
+    from aienv_gui.hardware.cards.bus import other_cards
 
     kinds = {"amd": accelerators.Kind.ROCM, "intel": accelerators.Kind.XPU}
     others = tuple(accelerators.OtherCard(kinds[card.maker], card.ready) for card in other_cards())

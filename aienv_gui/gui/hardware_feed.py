@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from aienv_gui.core.storage import Folders
 from aienv_gui.hardware.history import History
+from aienv_gui.hardware.limits import Verdict, Work, assess
 from aienv_gui.hardware.readings import Snapshot
 from aienv_gui.hardware.sampler import Patience, Sampler
 
@@ -49,7 +50,7 @@ class _Worker(QObject):
 
 
 class HardwareFeed(QObject):
-    """The newest snapshot, the last ten minutes, and a signal for each new one. GUI thread only.
+    """The newest snapshot, the last ten minutes, what limits the machine, a signal for each look. GUI thread only.
 
     `data_folder` decides whose disk is the first one shown; `environment` is for the driver's process (tests).
     """
@@ -69,6 +70,8 @@ class HardwareFeed(QObject):
         super().__init__(parent)
         self.latest: Snapshot | None = None
         self.history = History()
+        self.work: tuple[Work, ...] = ()  # the trainings that run; whoever follows them keeps it up to date
+        self.verdicts: tuple[Verdict, ...] = ()  # what limits the machine, as of `latest`
         self._data_folder = data_folder or Folders.of_user().data
         self._interval_s = interval_s
         self._environment = environment
@@ -116,4 +119,5 @@ class HardwareFeed(QObject):
             return  # of a run that was stopped meanwhile
         self.latest = snapshot
         self.history.append(snapshot)
+        self.verdicts = assess(snapshot, self.history, self.work)
         self.sampled.emit(snapshot)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aienv_gui.core.wording import size, tr
 from aienv_gui.hardware.amounts import memory_share, memory_size
-from aienv_gui.hardware.limits import absence_words, describe, notices, nvidia_words
+from aienv_gui.hardware.driver_words import absence_words, describe, nvidia_words
+from aienv_gui.hardware.limits import Verdict
 from aienv_gui.hardware.readings import Gpu, Snapshot, Value
 
 
-def as_text(snapshot: Snapshot) -> str:
+def as_text(snapshot: Snapshot, verdicts: Sequence[Verdict] = ()) -> str:
     """The hardware and its load in lines, in the current language. Names no user and no program."""
     host, nvidia = snapshot.host, snapshot.nvidia
     what, cure = nvidia_words(nvidia)
@@ -40,7 +41,7 @@ def as_text(snapshot: Snapshot) -> str:
         lines.append(nvidia.detail)
     for gpu in nvidia.gpus:
         lines.extend(_gpu_lines(gpu))
-    lines.extend(f"! {notice.what}" for notice in notices(snapshot))
+    lines.extend(f"! {verdict.what}" for verdict in verdicts if verdict.level != "good")
     return "\n".join(lines)
 
 

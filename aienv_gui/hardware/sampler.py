@@ -16,9 +16,9 @@ from typing import IO, Final
 
 import aienv_gui
 from aienv_gui.core.processes import Outcome, clean_environment, new_group, own_python
-from aienv_gui.hardware.host import HostReader
-from aienv_gui.hardware.readings import Nvidia, NvidiaState, Snapshot
-from aienv_gui.hardware.wire import from_line
+from aienv_gui.hardware.cards.wire import from_line
+from aienv_gui.hardware.host.reader import HostReader
+from aienv_gui.hardware.readings import Driver, DriverState, Snapshot
 
 _LAST_BACKOFF_S: Final = 60.0
 _ERROR_LINES: Final = 20
@@ -40,11 +40,11 @@ class _Monitor:
     """One run of the monitor's process. A thread of ours reads its lines; `latest` is the newest."""
 
     def __init__(self, interval_s: float, environment: Mapping[str, str]) -> None:
-        self.latest: Nvidia | None = None
+        self.latest: Driver | None = None
         self.started = self.heard_at = time.monotonic()
         self.errors = ""
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [str(own_python()), "-P", "-m", "aienv_gui.hardware.monitor", str(interval_s)],
+            [str(own_python()), "-P", "-m", "aienv_gui.hardware.cards.monitor", str(interval_s)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,7 +67,7 @@ class _Monitor:
             for line in stream:
                 try:
                     self.latest = from_line(line)
-                except (ValueError, KeyError, TypeError):
+                except ValueError:
                     continue  # a line cut short by its end
                 self.heard_at = time.monotonic()
 
@@ -117,7 +117,7 @@ class Sampler:
         self._patience = patience or Patience()
         self._monitor: _Monitor | None = None
         self._dying: _Monitor | None = None
-        self._nvidia = Nvidia(NvidiaState.STARTING)
+        self._nvidia = Driver(DriverState.STARTING)
         self._backoff_s = self._patience.backoff_s
         self._start_at = 0.0
 
@@ -128,7 +128,7 @@ class Sampler:
         try:
             self._monitor = _Monitor(self._interval_s, {**environment, "PYTHONPATH": root})
         except OSError as error:
-            self._fail(NvidiaState.FAILED, str(error))
+            self._fail(DriverState.FAILED, str(error))
 
     def sample(self) -> Snapshot:
         """Everything at this moment. Takes a few milliseconds (the first 0.1 s) and never waits for the driver."""
@@ -153,19 +153,19 @@ class Sampler:
             monitor.join(1.0)
             outcome = Outcome(code, "", monitor.errors)
             how = outcome.signal_name or f"exit code {code}"
-            self._fail(NvidiaState.CRASHED, f"{how}\n{monitor.errors}".strip())
+            self._fail(DriverState.CRASHED, f"{how}\n{monitor.errors}".strip())
             return
         patience_s = self._patience.first_s if monitor.latest is None else self._patience.later_s
         if monitor.silent_s() > patience_s + self._interval_s:
             monitor.kill()
             self._dying = monitor
-            self._fail(NvidiaState.UNRESPONSIVE, "")
+            self._fail(DriverState.UNRESPONSIVE, "")
         elif monitor.latest is not None:
             self._nvidia = monitor.latest
             if time.monotonic() - monitor.started > _LAST_BACKOFF_S:
                 self._backoff_s = self._patience.backoff_s  # it has been well for a while
 
-    def _fail(self, state: NvidiaState, detail: str) -> None:
+    def _fail(self, state: DriverState, detail: str) -> None:
         self._monitor = None
         self._nvidia = replace(self._nvidia, state=state, gpus=(), detail=detail)
         self._start_at = time.monotonic() + self._backoff_s

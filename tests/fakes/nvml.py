@@ -47,7 +47,7 @@ def monitors() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):  # it may end while we look
-            if "aienv_gui.hardware.monitor" in child.cmdline():
+            if "aienv_gui.hardware.cards.monitor" in child.cmdline():
                 found.append(child)
     return found
 

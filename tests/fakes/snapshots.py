@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aienv_gui.hardware.readings import Absence, Disk, Gpu, Host, Nvidia, NvidiaState, Snapshot, Value
+from aienv_gui.hardware.readings import Absence, Disk, Driver, DriverState, Gpu, Host, Snapshot, Value
 
 GIB = 1024**3
 ABSENT = Value(absence=Absence.NOT_SUPPORTED)
@@ -50,8 +50,8 @@ def gpu(index: int = 0, **changes: Any) -> Gpu:
 
 
 def snapshot(
-    *gpus: Gpu, state: NvidiaState = NvidiaState.READY, moment: float = 0.0, detail: str = "", **host: Any
+    *gpus: Gpu, state: DriverState = DriverState.READY, moment: float = 0.0, detail: str = "", **host: Any
 ) -> Snapshot:
     """A snapshot with these cards; `host` are changes to `HOST`."""
-    nvidia = Nvidia(state, gpus, "580.65.06", "13.0", detail)
+    nvidia = Driver(state, gpus, "580.65.06", "13.0", detail)
     return Snapshot(1_800_000_000.0 + moment, moment, replace(HOST, **host), nvidia)

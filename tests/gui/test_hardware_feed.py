@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.processes import clean_environment
 from aienv_gui.gui.hardware_feed import HardwareFeed
-from aienv_gui.hardware.readings import NvidiaState, Snapshot
+from aienv_gui.hardware.readings import DriverState, Snapshot
 from tests.fakes import nvml
 
 PATIENCE_MS = 20_000
@@ -63,6 +63,6 @@ def test_feed_can_be_started_again(qtbot: QtBot, driver: Path, tmp_path: Path) -
         feed.latest = None
         feed.start()
         qtbot.waitUntil(
-            lambda: feed.latest is not None and feed.latest.nvidia.state is NvidiaState.READY, timeout=PATIENCE_MS
+            lambda: feed.latest is not None and feed.latest.nvidia.state is DriverState.READY, timeout=PATIENCE_MS
         )
         feed.stop()

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.gui.pages.hardware import HardwarePage
-from aienv_gui.hardware.readings import Disk, GpuProcess, NvidiaState, Snapshot, Value
+from aienv_gui.hardware.readings import Disk, DriverState, GpuProcess, Snapshot, Value
 from tests.fakes import nvml
 from tests.fakes.session import open_session
 from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
@@ -49,15 +49,15 @@ def watched(qtbot: QtBot, folders: Folders, driver: Path, monkeypatch: pytest.Mo
             monkeypatch.setenv(name, value)
         with open_session(qtbot, folders, look=False) as session:
             session.services.hardware.start()
-            qtbot.waitUntil(lambda: _state(session) is not NvidiaState.STARTING, timeout=PATIENCE_MS)
+            qtbot.waitUntil(lambda: _state(session) is not DriverState.STARTING, timeout=PATIENCE_MS)
             yield session
 
     return watch
 
 
-def _state(session: Session) -> NvidiaState:
+def _state(session: Session) -> DriverState:
     latest = session.services.hardware.latest
-    return NvidiaState.STARTING if latest is None else latest.nvidia.state
+    return DriverState.STARTING if latest is None else latest.nvidia.state
 
 
 def send(session: Session, look: Snapshot) -> None:
@@ -87,17 +87,17 @@ def test_every_card_of_a_real_driver_interface(watched: Opener, cards: int) -> N
 @pytest.mark.parametrize(
     ("settings", "state", "strip", "title"),
     [
-        ({"cards": 0}, NvidiaState.NO_GPU, "no NVIDIA GPU", "training will run on the CPU"),
-        ({"init": 9}, NvidiaState.NO_DRIVER, "no NVIDIA driver", "No NVIDIA driver found"),
-        ({"init": 18}, NvidiaState.MISMATCH, "restart the computer", "driver was updated"),
-        ({"init": 4}, NvidiaState.NO_PERMISSION, "no permission", "no permission"),
-        ({"init": 999}, NvidiaState.FAILED, "driver error", "does not work properly"),
-        ({"crash": 1}, NvidiaState.CRASHED, "driver crashed", "does not work properly"),
-        ({"faults": "0:lost"}, NvidiaState.LOST, "lost", "stopped answering"),
+        ({"cards": 0}, DriverState.NO_GPU, "no NVIDIA GPU", "training will run on the CPU"),
+        ({"init": 9}, DriverState.NO_DRIVER, "no NVIDIA driver", "No NVIDIA driver found"),
+        ({"init": 18}, DriverState.MISMATCH, "restart the computer", "driver was updated"),
+        ({"init": 4}, DriverState.NO_PERMISSION, "no permission", "no permission"),
+        ({"init": 999}, DriverState.FAILED, "driver error", "does not work properly"),
+        ({"crash": 1}, DriverState.CRASHED, "driver crashed", "does not work properly"),
+        ({"faults": "0:lost"}, DriverState.LOST, "lost", "stopped answering"),
     ],
 )
 def test_each_failure_of_the_driver_in_words(
-    watched: Opener, settings: dict[str, object], state: NvidiaState, strip: str, title: str
+    watched: Opener, settings: dict[str, object], state: DriverState, strip: str, title: str
 ) -> None:
     with watched(**settings) as session:
         page = page_of(session)
@@ -110,7 +110,7 @@ def test_each_failure_of_the_driver_in_words(
 
 def test_driver_that_stops_answering(session: Session) -> None:
     page = page_of(session)
-    send(session, snapshot(state=NvidiaState.UNRESPONSIVE))
+    send(session, snapshot(state=DriverState.UNRESPONSIVE))
     assert "does not answer" in page.overview.title.text()
     assert "driver does not answer" in session.window.strip.line()
 
@@ -162,7 +162,7 @@ def test_cards_come_and_go(session: Session) -> None:
     send(session, snapshot(gpu(1), gpu(2)))
     assert page.gpu_card("GPU-0") is None
     assert page.gpu_card("GPU-1") is kept
-    send(session, snapshot(state=NvidiaState.NO_GPU))
+    send(session, snapshot(state=DriverState.NO_GPU))
     assert page.gpu_card("GPU-1") is None
     assert page.processes_card.isHidden()
 
@@ -171,11 +171,11 @@ def test_limits_are_said_on_the_page_and_counted_in_the_strip(session: Session) 
     page = page_of(session)
     send(session, snapshot(gpu(), memory_used_bytes=31 * GIB, disks=(Disk("/", 1, 10**9, 10**12),)))
     assert "2 warnings" in session.window.strip.line()
-    words = [row._words.text() for row in page._notice_rows if not row.isHidden()]
+    words = [row._words.text() for row in page._verdict_rows if not row.isHidden()]
     assert any("The memory is nearly full" in text for text in words)
     send(session, snapshot(gpu()))
     assert "warning" not in session.window.strip.line()
-    assert all(row.isHidden() for row in page._notice_rows)
+    assert all(row.isHidden() for row in page._verdict_rows)
 
 
 def test_nothing_is_drawn_while_another_page_is_shown(session: Session) -> None:
@@ -225,7 +225,7 @@ def test_strip_fits_beside_a_warning_at_1024_pixels(session: Session, count: int
         "memory_total_bytes": Value(24.0 * GIB),
         "temperature_celsius": Value(101.0),
     }
-    state = NvidiaState.READY if count else NvidiaState.MISMATCH
+    state = DriverState.READY if count else DriverState.MISMATCH
     send(
         session,
         snapshot(

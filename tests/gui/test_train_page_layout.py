@@ -18,7 +18,7 @@ from aienv_gui.environments.records import Environment, Maker, Package
 from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.gui.pages.train_parts.run_plots import RunPlots
 from aienv_gui.gui.pages.train_parts.run_view import RunView
-from aienv_gui.hardware.readings import NvidiaState
+from aienv_gui.hardware.readings import DriverState
 from aienv_gui.training.inspection import Example, Inspection
 from aienv_gui.training.problems import problem_of, warning_of
 from aienv_gui.training.records import (
@@ -187,7 +187,7 @@ def test_a_card_the_driver_names_late_is_offered_and_the_choice_stays(qtbot: QtB
     assert page.new is not None
     place = page.new.place
     assert place._hint.text() == "NVIDIA GPUs are being looked for."
-    for seen in (snapshot(state=NvidiaState.STARTING), snapshot(gpu(0), gpu(1))):
+    for seen in (snapshot(state=DriverState.STARTING), snapshot(gpu(0), gpu(1))):
         services.hardware.latest = seen
         services.hardware.sampled.emit(seen)
     assert place.device.count() == 4

@@ -17,28 +17,29 @@ from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
-from aienv_gui.hardware.limits import Notice, describe, notices, nvidia_words
-from aienv_gui.hardware.readings import NvidiaState, Snapshot
+from aienv_gui.hardware.driver_words import describe, nvidia_words
+from aienv_gui.hardware.limits import Verdict
+from aienv_gui.hardware.readings import DriverState, Snapshot
 from aienv_gui.hardware.report import as_text
 
 _WIDE: Final = 1180  # from this width on GPUs stand in two columns
 _COPIED_MS: Final = 2500
 _BADGES: Final = {
-    NvidiaState.READY: "good",
-    NvidiaState.STARTING: "busy",
-    NvidiaState.NO_GPU: "neutral",
-    NvidiaState.NO_DRIVER: "neutral",
-    NvidiaState.NO_PERMISSION: "warn",
-    NvidiaState.MISMATCH: "warn",
+    DriverState.READY: "good",
+    DriverState.STARTING: "busy",
+    DriverState.NO_GPU: "neutral",
+    DriverState.NO_DRIVER: "neutral",
+    DriverState.NO_PERMISSION: "warn",
+    DriverState.MISMATCH: "warn",
 }
 # States that the sentence at the top has said already.
 _SAID: Final = (
-    NvidiaState.STARTING,
-    NvidiaState.NO_GPU,
-    NvidiaState.NO_DRIVER,
-    NvidiaState.NO_PERMISSION,
-    NvidiaState.MISMATCH,
-    NvidiaState.UNRESPONSIVE,
+    DriverState.STARTING,
+    DriverState.NO_GPU,
+    DriverState.NO_DRIVER,
+    DriverState.NO_PERMISSION,
+    DriverState.MISMATCH,
+    DriverState.UNRESPONSIVE,
 )
 
 
@@ -50,7 +51,7 @@ class HardwarePage(Page):
         self._active = False
         self._gpu_cards: dict[str, GpuCard] = {}
         self._columns = 1
-        self._notice_rows: list[_NoticeRow] = []
+        self._verdict_rows: list[_VerdictRow] = []
         self.set_primary(tr("Copy as text"), self._copy, icon="copy").hint(
             tr("Copies all readings as text, to paste into a request for help.")
         )
@@ -64,11 +65,11 @@ class HardwarePage(Page):
         self.overview.header.addWidget(self.state)
         self.driver = Label(role="muted", parent=self.overview)
         self.cure = Label(parent=self.overview)
-        self._notices = QVBoxLayout()
-        self._notices.setSpacing(8)
+        self._verdicts = QVBoxLayout()
+        self._verdicts.setSpacing(8)
         self.overview.body.addWidget(self.driver)
         self.overview.body.addWidget(self.cure)
-        self.overview.body.addLayout(self._notices)
+        self.overview.body.addLayout(self._verdicts)
         self.body.addWidget(self.overview)
 
         self._gpu_grid = QGridLayout()
@@ -148,7 +149,7 @@ class HardwarePage(Page):
             "bad": tr("Does not work"),
         }
         self._say_state(describe(snapshot), cure, badge, words[badge])
-        if nvidia.state is NvidiaState.READY and nvidia.cuda_version:
+        if nvidia.state is DriverState.READY and nvidia.cuda_version:
             self.driver.say(
                 tr(
                     "NVIDIA driver {driver}, for programs built with CUDA up to {cuda}.",
@@ -156,21 +157,21 @@ class HardwarePage(Page):
                     cuda=nvidia.cuda_version,
                 )
             )
-        elif nvidia.state is NvidiaState.READY:
+        elif nvidia.state is DriverState.READY:
             self.driver.say(tr("NVIDIA driver {driver}.", driver=nvidia.driver_version))
         else:
             self.driver.say(what)
         self.driver.setVisible(nvidia.state not in _SAID)
         self.overview.setToolTip(nvidia.detail)
-        found = notices(snapshot)
-        while len(self._notice_rows) < len(found):
-            row = _NoticeRow(self.overview)
-            self._notice_rows.append(row)
-            self._notices.addWidget(row)
-        for index, row in enumerate(self._notice_rows):
+        found = self.services.hardware.verdicts
+        while len(self._verdict_rows) < len(found):
+            row = _VerdictRow(self.overview)
+            self._verdict_rows.append(row)
+            self._verdicts.addWidget(row)
+        for index, row in enumerate(self._verdict_rows):
             row.setVisible(index < len(found))
             if index < len(found):
-                row.show_notice(found[index])
+                row.show_verdict(found[index])
 
     def _say_state(self, sentence: Text, cure: Text | None, badge: str, word: Text) -> None:
         self.overview.set_title(sentence)
@@ -216,7 +217,7 @@ class HardwarePage(Page):
     def _copy(self) -> None:
         snapshot = self.services.hardware.latest
         if snapshot is not None and self.primary is not None:
-            QGuiApplication.clipboard().setText(as_text(snapshot))
+            QGuiApplication.clipboard().setText(as_text(snapshot, self.services.hardware.verdicts))
             self.primary.say(tr("Copied"))
             self._copied.start()
 
@@ -226,7 +227,7 @@ class HardwarePage(Page):
             self.primary.say(tr("Copy as text"))
 
 
-class _NoticeRow(QWidget):
+class _VerdictRow(QWidget):
     """What limits the machine now, and what to try."""
 
     def __init__(self, parent: QWidget) -> None:
@@ -239,6 +240,6 @@ class _NoticeRow(QWidget):
         self._words = Label(parent=self)
         row.addWidget(self._words, 1)
 
-    def show_notice(self, notice: Notice) -> None:
-        self._badge.set_state(notice.level, tr("Warning"))
-        self._words.say(tr("{what} {cure}", what=notice.what, cure=notice.cure))
+    def show_verdict(self, verdict: Verdict) -> None:
+        self._badge.set_state(verdict.level, tr("Warning"))
+        self._words.say(tr("{what} {cure}", what=verdict.what, cure=verdict.cure))

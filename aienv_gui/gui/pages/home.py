@@ -25,7 +25,7 @@ from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.words import say
-from aienv_gui.hardware import limits
+from aienv_gui.hardware import driver_words
 from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.readings import Snapshot
 from aienv_gui.training import model_store
@@ -279,8 +279,8 @@ class MachineCard(Card):
     def show_snapshot(self, snapshot: Snapshot, idle_card: str) -> None:
         """`idle_card` names a card that is ready and that no environment can use."""
         host, nvidia = snapshot.host, snapshot.nvidia
-        sentence = limits.describe(snapshot)
-        _, cure = limits.nvidia_words(nvidia)
+        sentence = driver_words.describe(snapshot)
+        _, cure = driver_words.nvidia_words(nvidia)
         if idle_card:
             sentence = tr("Ready to train on the CPU; no environment can use {gpu} yet", gpu=idle_card)
             cure = tr("Make an environment with a build for NVIDIA: training on the card is many times faster.")

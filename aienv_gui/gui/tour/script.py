@@ -24,9 +24,9 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.tour.camera import Camera
 from aienv_gui.gui.tour.runner import Steps, TourError, Wait
 from aienv_gui.gui.widgets.page import Page
-from aienv_gui.hardware import limits
+from aienv_gui.hardware import driver_words
 from aienv_gui.hardware.amounts import memory_size
-from aienv_gui.hardware.readings import NvidiaState, Snapshot
+from aienv_gui.hardware.readings import DriverState, Snapshot
 from aienv_gui.training.records import Run, RunState
 
 _TEMPLATE = "pictures"
@@ -68,7 +68,7 @@ class Script:
 
         def measured() -> bool:
             snapshot = hardware.latest
-            return snapshot is not None and snapshot.nvidia.state is not NvidiaState.STARTING
+            return snapshot is not None and snapshot.nvidia.state is not DriverState.STARTING
 
         yield Wait("the first look at the hardware", measured)
         yield Wait("the list of environments", lambda: self._services.environments.loaded, 60)
@@ -89,7 +89,7 @@ class Script:
         assert snapshot is not None
         _check(snapshot.host.memory_total_bytes > 0, "the memory of this computer was not read")
         with _english():
-            return f"{limits.describe(snapshot)}; {_machine(snapshot)}"
+            return f"{driver_words.describe(snapshot)}; {_machine(snapshot)}"
 
     def plan(self) -> Steps:
         self._open("environments")

@@ -14,8 +14,8 @@ from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.hardware.amounts import memory_share
-from aienv_gui.hardware.limits import notices, nvidia_words
-from aienv_gui.hardware.readings import Gpu, NvidiaState, Snapshot
+from aienv_gui.hardware.driver_words import nvidia_words
+from aienv_gui.hardware.readings import DriverState, Gpu, Snapshot
 
 _SINGLY: Final = 2  # more cards than this are summed up, so that the line fits at 1024 pixels
 _HEIGHT: Final = 34
@@ -56,7 +56,7 @@ class StatusStrip(QPushButton):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._services = services
-        self._shown: tuple[NvidiaState, int] | None = None
+        self._shown: tuple[DriverState, int] | None = None
         self.setFixedHeight(_HEIGHT)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -129,10 +129,10 @@ class StatusStrip(QPushButton):
         self._disk.setVisible(bool(host.disks))
         if host.disks:
             self._disk.fill(tr("Disk"), tr("{size} free", size=size(host.disks[0].free_bytes)))
-        found = notices(snapshot)
+        found = [verdict for verdict in self._services.hardware.verdicts if verdict.level != "good"]
         self._badge.setVisible(bool(found))
         if found:
-            level = "bad" if any(notice.level == "bad" for notice in found) else "warn"
+            level = "bad" if any(verdict.level == "bad" for verdict in found) else "warn"
             self._badge.set_state(level, tr_count("{count} warning", "{count} warnings", len(found)))
         self.setAccessibleDescription(self.line())
 
@@ -144,7 +144,7 @@ class StatusStrip(QPushButton):
             self._shown = (snapshot.nvidia.state, len(gpus))
             for cell in self._gpus:
                 cell.forget_width()
-        if snapshot.nvidia.state is not NvidiaState.READY or not gpus:
+        if snapshot.nvidia.state is not DriverState.READY or not gpus:
             what, cure = nvidia_words(snapshot.nvidia)
             self._gpus[0].fill(tr("GPU"), _short(snapshot.nvidia.state))
             tip = f"{what} {cure}" if cure is not None else str(what)
@@ -162,16 +162,16 @@ class StatusStrip(QPushButton):
         say(self, "setToolTip", tr("{details}\nOpen the Hardware page", details=tip))
 
 
-def _short(state: NvidiaState) -> Text:
+def _short(state: DriverState) -> Text:
     words = {
-        NvidiaState.STARTING: tr("looking"),
-        NvidiaState.NO_GPU: tr("no NVIDIA GPU"),
-        NvidiaState.NO_DRIVER: tr("no NVIDIA driver"),
-        NvidiaState.NO_PERMISSION: tr("no permission"),
-        NvidiaState.MISMATCH: tr("restart the computer"),
-        NvidiaState.LOST: tr("lost"),
-        NvidiaState.UNRESPONSIVE: tr("driver does not answer"),
-        NvidiaState.CRASHED: tr("driver crashed"),
+        DriverState.STARTING: tr("looking"),
+        DriverState.NO_GPU: tr("no NVIDIA GPU"),
+        DriverState.NO_DRIVER: tr("no NVIDIA driver"),
+        DriverState.NO_PERMISSION: tr("no permission"),
+        DriverState.MISMATCH: tr("restart the computer"),
+        DriverState.LOST: tr("lost"),
+        DriverState.UNRESPONSIVE: tr("driver does not answer"),
+        DriverState.CRASHED: tr("driver crashed"),
     }
     return words.get(state, tr("driver error"))
 

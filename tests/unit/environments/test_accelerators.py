@@ -16,14 +16,14 @@ from aienv_gui.core.storage import resource
 from aienv_gui.environments import accelerators
 from aienv_gui.environments.accelerators import CPU, Choice, Kind, OtherCard, choices, choose, constraints, kind_of
 from aienv_gui.gui.environment_work import Cards
-from aienv_gui.hardware.wire import from_line
+from aienv_gui.hardware.cards.wire import from_line
 from tests.fakes import nvml, snapshots
 
 ROOT = Path(__file__).parents[3]
 _LOOK = """
-from aienv_gui.hardware.nvidia import NvidiaReader
-from aienv_gui.hardware.wire import to_line
-print(to_line(NvidiaReader().read()))
+from aienv_gui.hardware.cards.nvidia import NvidiaReader
+from aienv_gui.hardware.cards.wire import to_line
+print(to_line(NvidiaReader().read()).decode())
 """
 GTX_1080 = ("NVIDIA GeForce GTX 1080", "6.1")
 RTX_2080 = ("NVIDIA GeForce RTX 2080", "7.5")

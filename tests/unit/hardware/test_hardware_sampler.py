@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from aienv_gui.core.processes import clean_environment
-from aienv_gui.hardware.readings import NvidiaState, Snapshot
+from aienv_gui.hardware.cards.wire import from_line, to_line
+from aienv_gui.hardware.readings import DriverState, Snapshot
 from aienv_gui.hardware.sampler import Patience, Sampler
-from aienv_gui.hardware.wire import from_line, to_line
 from tests.fakes import nvml
 from tests.fakes.nvml import monitors
 from tests.fakes.snapshots import gpu, snapshot
@@ -44,14 +44,14 @@ def sample_until(sampler: Sampler, condition: Callable[[Snapshot], bool]) -> Sna
     raise AssertionError(f"the snapshot did not come; the last state was {look.nvidia.state}: {look.nvidia.detail}")
 
 
-def in_state(state: NvidiaState) -> Callable[[Snapshot], bool]:
+def in_state(state: DriverState) -> Callable[[Snapshot], bool]:
     return lambda look: look.nvidia.state is state
 
 
 @pytest.mark.parametrize("cards", [1, 8])
 def test_snapshot_of_host_and_cards(driver: Path, tmp_path: Path, cards: int) -> None:
     with running(tmp_path, nvml.environment(driver, cards=cards)) as sampler:
-        look = sample_until(sampler, in_state(NvidiaState.READY))
+        look = sample_until(sampler, in_state(DriverState.READY))
     assert len(look.nvidia.gpus) == cards
     assert look.host.memory_total_bytes > 0
     assert abs(look.time - time.time()) < 60
@@ -59,7 +59,7 @@ def test_snapshot_of_host_and_cards(driver: Path, tmp_path: Path, cards: int) ->
 
 def test_stop_ends_the_process(driver: Path, tmp_path: Path) -> None:
     with running(tmp_path, nvml.environment(driver)) as sampler:
-        sample_until(sampler, in_state(NvidiaState.READY))
+        sample_until(sampler, in_state(DriverState.READY))
         (monitor,) = monitors()
     assert not monitor.is_running()
 
@@ -68,18 +68,18 @@ def test_driver_that_hangs_is_said_and_tried_again(driver: Path, tmp_path: Path)
     once = tmp_path / "hung"
     environment = nvml.environment(driver, hang=3, once=once)
     with running(tmp_path, environment, Patience(first_s=20, later_s=1.0, backoff_s=0.1)) as sampler:
-        sample_until(sampler, in_state(NvidiaState.READY))
-        hung = sample_until(sampler, in_state(NvidiaState.UNRESPONSIVE))
+        sample_until(sampler, in_state(DriverState.READY))
+        hung = sample_until(sampler, in_state(DriverState.UNRESPONSIVE))
         assert once.exists()
         assert hung.nvidia.gpus == ()
         assert hung.nvidia.driver_version == "580.65.06"
-        sample_until(sampler, in_state(NvidiaState.READY))
+        sample_until(sampler, in_state(DriverState.READY))
         assert len(monitors()) == 1
 
 
 def test_driver_that_hangs_at_once(driver: Path, tmp_path: Path) -> None:
     with running(tmp_path, nvml.environment(driver, hang=1), Patience(first_s=1.0, later_s=0.3)) as sampler:
-        sample_until(sampler, in_state(NvidiaState.UNRESPONSIVE))
+        sample_until(sampler, in_state(DriverState.UNRESPONSIVE))
 
 
 def test_sampling_never_waits_for_a_driver_that_hangs(driver: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_sampling_never_waits_for_a_driver_that_hangs(driver: Path, tmp_path: Pa
             before = time.monotonic()
             look = sampler.sample()
             longest = max(longest, time.monotonic() - before)
-            if look.nvidia.state is NvidiaState.UNRESPONSIVE:
+            if look.nvidia.state is DriverState.UNRESPONSIVE:
                 break
         assert longest < 2.0
 
@@ -99,10 +99,10 @@ def test_sampling_never_waits_for_a_driver_that_hangs(driver: Path, tmp_path: Pa
 def test_driver_that_crashes_is_said_and_tried_again(driver: Path, tmp_path: Path) -> None:
     once = tmp_path / "crashed"
     with running(tmp_path, nvml.environment(driver, crash=3, once=once), Patience(backoff_s=0.1)) as sampler:
-        crashed = sample_until(sampler, in_state(NvidiaState.CRASHED))
+        crashed = sample_until(sampler, in_state(DriverState.CRASHED))
         assert "SIGSEGV" in crashed.nvidia.detail
         assert crashed.host.memory_total_bytes > 0
-        sample_until(sampler, in_state(NvidiaState.READY))
+        sample_until(sampler, in_state(DriverState.READY))
 
 
 def test_each_restart_waits_longer(driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_python_of_the_user_does_not_leak_into_the_monitor(
     sampler = Sampler(tmp_path, interval_s=0.05)
     sampler.start()
     try:
-        sample_until(sampler, in_state(NvidiaState.READY))
+        sample_until(sampler, in_state(DriverState.READY))
     finally:
         sampler.stop()
 
@@ -163,14 +163,14 @@ def test_interpreter_that_cannot_start(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("aienv_gui.hardware.sampler.own_python", lambda: tmp_path / "missing")
     with running(tmp_path, {}) as sampler:
         look = sampler.sample()
-    assert look.nvidia.state is NvidiaState.FAILED
+    assert look.nvidia.state is DriverState.FAILED
     assert "missing" in look.nvidia.detail
 
 
 def test_readings_cross_the_line_unchanged() -> None:
     nvidia = snapshot(gpu(0, compute_capability=(8, 9)), gpu(1, lost=True)).nvidia
     assert from_line(to_line(nvidia)) == nvidia
-    assert "\n" not in to_line(nvidia)
+    assert b"\n" not in to_line(nvidia)
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"[1]", b'{"state": "no_such_state"}', b'{"state": "ready"'])

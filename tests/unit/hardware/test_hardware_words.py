@@ -10,10 +10,17 @@ import pytest
 from aienv_gui.core.storage import resource
 from aienv_gui.core.wording import use_language
 from aienv_gui.hardware.amounts import memory_share, memory_size
-from aienv_gui.hardware.limits import absence_words, describe, notices, nvidia_words
-from aienv_gui.hardware.readings import Absence, Disk, GpuProcess, NvidiaState, Value
+from aienv_gui.hardware.driver_words import absence_words, describe, nvidia_words
+from aienv_gui.hardware.history import History
+from aienv_gui.hardware.limits import Verdict, assess
+from aienv_gui.hardware.readings import Absence, Disk, DriverState, GpuProcess, Snapshot, Value
 from aienv_gui.hardware.report import as_text
 from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
+
+
+def _assess(snapshot: Snapshot) -> tuple[Verdict, ...]:
+    return assess(snapshot, History())
+
 
 _REFUSED = Value(absence=Absence.NO_PERMISSION)
 
@@ -47,23 +54,23 @@ def test_refused_card_is_not_counted() -> None:
 
 
 def test_every_state_has_words_of_its_own() -> None:
-    told = {state: tuple(map(str, nvidia_words(snapshot(state=state, detail="x").nvidia))) for state in NvidiaState}
-    assert len(set(told.values())) == len(NvidiaState)
+    told = {state: tuple(map(str, nvidia_words(snapshot(state=state, detail="x").nvidia))) for state in DriverState}
+    assert len(set(told.values())) == len(DriverState)
     for state, (_, cure) in told.items():
-        assert (cure == "None") == (state in (NvidiaState.READY, NvidiaState.STARTING)), state
+        assert (cure == "None") == (state in (DriverState.READY, DriverState.STARTING)), state
 
 
 def test_every_state_describes_the_workstation() -> None:
-    for state in NvidiaState:
+    for state in DriverState:
         words = str(describe(snapshot(gpu(), state=state)))
         assert words
         assert "{" not in words
-    assert "restart the computer" in str(describe(snapshot(state=NvidiaState.MISMATCH)))
-    assert "CPU" in str(describe(snapshot(state=NvidiaState.NO_GPU)))
+    assert "restart the computer" in str(describe(snapshot(state=DriverState.MISMATCH)))
+    assert "CPU" in str(describe(snapshot(state=DriverState.NO_GPU)))
 
 
 def test_unknown_error_keeps_the_drivers_own_words() -> None:
-    what, _ = nvidia_words(snapshot(state=NvidiaState.FAILED, detail="Unknown Error (999)").nvidia)
+    what, _ = nvidia_words(snapshot(state=DriverState.FAILED, detail="Unknown Error (999)").nvidia)
     assert "Unknown Error (999)" in str(what)
 
 
@@ -73,8 +80,8 @@ def test_every_absence_has_words() -> None:
 
 def test_silent_where_nothing_limits_or_is_known() -> None:
     unknown = gpu(temperature_celsius=ABSENT, memory_used_bytes=ABSENT)
-    assert notices(snapshot(gpu())) == ()
-    assert notices(snapshot(unknown, disks=(), memory_total_bytes=0)) == ()
+    assert _assess(snapshot(gpu())) == ()
+    assert _assess(snapshot(unknown, disks=(), memory_total_bytes=0)) == ()
 
 
 @pytest.mark.parametrize(
@@ -87,28 +94,29 @@ def test_silent_where_nothing_limits_or_is_known() -> None:
     ],
 )
 def test_each_limit_is_said_with_a_cure(changes: dict[str, Any], host: dict[str, Any], key: str, part: str) -> None:
-    (notice,) = notices(snapshot(gpu(**changes), **host))
-    assert notice.key == key
-    assert part in str(notice.what)
-    assert str(notice.cure)
+    (verdict,) = _assess(snapshot(gpu(**changes), **host))
+    assert verdict.key == key
+    assert part in str(verdict.what)
+    assert str(verdict.cure)
 
 
 def test_several_hot_cards_are_one_notice_and_the_worst_comes_first() -> None:
     hot = [gpu(index, temperature_celsius=Value(88.0 + index)) for index in (0, 1)]
-    first, second = notices(snapshot(*hot, gpu(2), memory_used_bytes=31 * GIB))
+    first, second = _assess(snapshot(*hot, gpu(2), memory_used_bytes=31 * GIB))
     assert (first.key, second.key) == ("memory", "gpu_hot")
     assert str(second.what).startswith("GPU 0, 1: 89 °C")
 
 
 def test_lost_card_is_a_notice_only_beside_others() -> None:
-    (notice,) = notices(snapshot(gpu(0), gpu(1, lost=True)))
-    assert str(notice.what) == "GPU 1 no longer answers."
-    assert notices(snapshot(gpu(0, lost=True), state=NvidiaState.LOST)) == ()
+    (verdict,) = _assess(snapshot(gpu(0), gpu(1, lost=True)))
+    assert str(verdict.what) == "GPU 1 no longer answers."
+    assert _assess(snapshot(gpu(0, lost=True), state=DriverState.LOST)) == ()
 
 
 def test_report_names_parts_but_no_person_and_no_program() -> None:
     process = GpuProcess(4711, "secret-tool", getpass.getuser(), Value(1.0 * GIB), "compute")
-    text = as_text(snapshot(gpu(processes=(process,), temperature_celsius=Value(91.0))))
+    hot = snapshot(gpu(processes=(process,), temperature_celsius=Value(91.0)))
+    text = as_text(hot, _assess(hot))
     assert "NVIDIA GeForce RTX 4070" in text
     assert "580.65.06" in text
     assert "GPU memory: 6/12 GB" in text

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aienv_gui.hardware.host import HostReader, disks
+from aienv_gui.hardware.host.reader import HostReader, disks
 
 _Partition = namedtuple("_Partition", "device mountpoint fstype opts")
 _Io = namedtuple("_Io", "read_bytes write_bytes")
@@ -49,7 +49,7 @@ def test_rates_are_per_second_and_never_negative(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(psutil, "cpu_percent", lambda **_: [0.0])
     monkeypatch.setattr(psutil, "disk_io_counters", lambda: disk[0])
     monkeypatch.setattr(psutil, "net_io_counters", lambda **_: net[0])
-    monkeypatch.setattr("aienv_gui.hardware.host.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("aienv_gui.hardware.host.reader.time.monotonic", lambda: now[0])
     reader = HostReader(tmp_path)
     reader.read()
     now[0], disk[0], net[0] = 102.0, _Io(4000, 2000), {"lo": _Net(10**9, 10**9), "eth0": _Net(600, 200)}

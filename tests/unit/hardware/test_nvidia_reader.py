@@ -12,9 +12,9 @@ import pynvml
 import pytest
 
 from aienv_gui.core.processes import clean_environment
-from aienv_gui.hardware.nvidia import NvidiaReader, card_on_bus
-from aienv_gui.hardware.readings import Absence, Nvidia, NvidiaState, Value
-from aienv_gui.hardware.wire import from_line
+from aienv_gui.hardware.cards.nvidia import NvidiaReader, card_on_bus
+from aienv_gui.hardware.cards.wire import from_line
+from aienv_gui.hardware.readings import Absence, Driver, DriverState, Value
 from tests.fakes import nvml
 
 MIB = 1024**2
@@ -22,15 +22,15 @@ ROOT = Path(__file__).parents[3]
 
 _LOOKS = """
 import sys
-from aienv_gui.hardware.nvidia import NvidiaReader
-from aienv_gui.hardware.wire import to_line
+from aienv_gui.hardware.cards.nvidia import NvidiaReader
+from aienv_gui.hardware.cards.wire import to_line
 reader = NvidiaReader(retry_s=0.0)
 for _ in range(int(sys.argv[1])):
-    print(to_line(reader.read()))
+    print(to_line(reader.read()).decode())
 """
 
 
-def looks(driver: Path, count: int = 1, /, *, cards: int = 1, **settings: object) -> list[Nvidia]:
+def looks(driver: Path, count: int = 1, /, *, cards: int = 1, **settings: object) -> list[Driver]:
     """So many looks of one reader, in a process that finds the fake driver. Lost cards are tried again each time."""
     environment = clean_environment(nvml.environment(driver, cards=cards, still=1, **settings))
     environment["PYTHONPATH"] = str(ROOT)
@@ -42,7 +42,7 @@ def looks(driver: Path, count: int = 1, /, *, cards: int = 1, **settings: object
 
 def test_driver_without_cards(driver: Path) -> None:
     (nvidia,) = looks(driver, cards=0)
-    assert nvidia.state is NvidiaState.NO_GPU
+    assert nvidia.state is DriverState.NO_GPU
     assert nvidia.gpus == ()
     assert nvidia.driver_version == "580.65.06"
 
@@ -50,7 +50,7 @@ def test_driver_without_cards(driver: Path) -> None:
 def test_one_card_with_every_value(driver: Path) -> None:
     (nvidia,) = looks(driver)
     (gpu,) = nvidia.gpus
-    assert nvidia.state is NvidiaState.READY
+    assert nvidia.state is DriverState.READY
     assert (nvidia.driver_version, nvidia.cuda_version) == ("580.65.06", "13.0")
     assert (gpu.index, gpu.uuid, gpu.name, gpu.lost) == (0, nvml.card_uuid(0), "NVIDIA GeForce RTX 4070", False)
     assert gpu.utilisation_percent == Value(40.0)
@@ -83,14 +83,14 @@ def test_old_driver_answers_with_what_it_has(old_driver: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "state"),
     [
-        (9, NvidiaState.NO_DRIVER),
-        (18, NvidiaState.MISMATCH),
-        (4, NvidiaState.NO_PERMISSION),
-        (15, NvidiaState.LOST),
-        (999, NvidiaState.FAILED),
+        (9, DriverState.NO_DRIVER),
+        (18, DriverState.MISMATCH),
+        (4, DriverState.NO_PERMISSION),
+        (15, DriverState.LOST),
+        (999, DriverState.FAILED),
     ],
 )
-def test_what_the_driver_answers_at_the_start(driver: Path, code: int, state: NvidiaState) -> None:
+def test_what_the_driver_answers_at_the_start(driver: Path, code: int, state: DriverState) -> None:
     nvidia = looks(driver, 2, init=code)[-1]
     assert nvidia.state is state
     assert f"({code})" in nvidia.detail
@@ -102,15 +102,15 @@ def test_lost_card_stays_in_the_list_and_comes_back(driver: Path) -> None:
     assert lost.gpus[1].lost
     assert lost.gpus[1].name == "NVIDIA GeForce RTX 4070"
     assert lost.gpus[1].temperature_celsius == Value(absence=Absence.LOST)
-    assert lost.state is NvidiaState.READY
+    assert lost.state is DriverState.READY
     assert lost.gpus[0].utilisation_percent.known
     assert later[-1].gpus[1].utilisation_percent.known
 
 
 def test_all_cards_lost(driver: Path) -> None:
     assert [nvidia.state for nvidia in looks(driver, 2, cards=2, faults="0:lost@2,1:lost@2")] == [
-        NvidiaState.READY,
-        NvidiaState.LOST,
+        DriverState.READY,
+        DriverState.LOST,
     ]
 
 
@@ -132,7 +132,7 @@ def test_card_lost_from_the_start_has_a_name_of_its_own(driver: Path) -> None:
 def test_reason_of_each_missing_value(driver: Path, fault: str, absence: Absence) -> None:
     (nvidia,) = looks(driver, cards=2, faults=f"1:{fault}")
     healthy, faulty = nvidia.gpus
-    assert nvidia.state is NvidiaState.READY
+    assert nvidia.state is DriverState.READY
     assert healthy.utilisation_percent.known
     assert not faulty.lost
     for value in (faulty.utilisation_percent, faulty.memory_used_bytes, faulty.power_watts, faulty.fan_percent):
@@ -142,7 +142,7 @@ def test_reason_of_each_missing_value(driver: Path, fault: str, absence: Absence
 
 def test_no_permission_for_any_card(driver: Path) -> None:
     (nvidia,) = looks(driver, cards=2, faults="0:permission,1:permission")
-    assert nvidia.state is NvidiaState.NO_PERMISSION
+    assert nvidia.state is DriverState.NO_PERMISSION
     assert not any(gpu.usable for gpu in nvidia.gpus)
 
 
@@ -165,13 +165,13 @@ def test_wrong_process_records_of_some_drivers_are_not_believed(driver: Path) ->
 @pytest.mark.parametrize(
     ("vendor", "kind", "state"),
     [
-        ("0x10de", "0x030000", NvidiaState.NO_DRIVER),
-        ("0x10de", "0x040300", NvidiaState.NO_GPU),  # its sound device alone
-        ("0x8086", "0x030000", NvidiaState.NO_GPU),
+        ("0x10de", "0x030000", DriverState.NO_DRIVER),
+        ("0x10de", "0x040300", DriverState.NO_GPU),  # its sound device alone
+        ("0x8086", "0x030000", DriverState.NO_GPU),
     ],
 )
 def test_no_library_with_and_without_a_card(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str, kind: str, state: NvidiaState
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str, kind: str, state: DriverState
 ) -> None:
     def refuse() -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aienv_gui.hardware.other_cards import OtherCard, other_cards
+from aienv_gui.hardware.cards.bus import OtherCard, other_cards
 
 
 def card(root: Path, number: int, vendor: str, address: str, driver: str) -> None:

@@ -11,8 +11,9 @@ from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.hardware.amounts import memory_size
+from aienv_gui.hardware.driver_words import absence_words
 from aienv_gui.hardware.history import History
-from aienv_gui.hardware.limits import HOT_CELSIUS, absence_words
+from aienv_gui.hardware.limits import HOT_CELSIUS
 from aienv_gui.hardware.readings import Gpu, Value
 
 

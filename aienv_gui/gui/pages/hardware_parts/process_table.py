@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.words import Language, say
 from aienv_gui.hardware.amounts import memory_size
-from aienv_gui.hardware.limits import absence_words
+from aienv_gui.hardware.driver_words import absence_words
 from aienv_gui.hardware.readings import GpuProcess, Snapshot
 
 _Index = QModelIndex | QPersistentModelIndex

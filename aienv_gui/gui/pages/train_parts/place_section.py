@@ -18,7 +18,7 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
-from aienv_gui.hardware.readings import Gpu, NvidiaState, Snapshot
+from aienv_gui.hardware.readings import DriverState, Gpu, Snapshot
 
 AUTOMATIC = "auto"
 _APPLE = sys.platform == "darwin" and platform.machine() == "arm64"
@@ -168,7 +168,7 @@ class PlaceSection(Card):
             return tr("Automatic takes the first NVIDIA GPU that the environment can use, otherwise the CPU.")
         if _APPLE:
             return tr("Automatic takes the Apple GPU where the environment can use it, otherwise the CPU.")
-        if snapshot is None or snapshot.nvidia.state is NvidiaState.STARTING:
+        if snapshot is None or snapshot.nvidia.state is DriverState.STARTING:
             return tr("NVIDIA GPUs are being looked for.")
         return tr("No NVIDIA GPU was found: the training runs on the CPU.")
 
@@ -176,7 +176,7 @@ class PlaceSection(Card):
     def _on_sampled(self, snapshot: Snapshot) -> None:
         """The driver takes a moment to name its cards, and a card may get lost: offer what is there now."""
         if [gpu.uuid for gpu in _ready(snapshot)] != [gpu.uuid for gpu in self._gpus] or not self._looked:
-            self._looked = snapshot.nvidia.state is not NvidiaState.STARTING
+            self._looked = snapshot.nvidia.state is not DriverState.STARTING
             self._fill_devices()
 
     @Slot()

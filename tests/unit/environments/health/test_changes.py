@@ -11,7 +11,7 @@ from aienv_gui.core.wording import verbatim
 from aienv_gui.environments.health.changes import change_since, outdated
 from aienv_gui.environments.records import Environment, Machine, MachineCard, Maker, Package, Verdict, VerdictState
 from aienv_gui.gui.environment_work import Cards
-from aienv_gui.hardware.readings import Nvidia, NvidiaState
+from aienv_gui.hardware.readings import Driver, DriverState
 from tests.fakes import snapshots
 
 CARD, OTHER = MachineCard("RTX 4070", "GPU-1", (8, 9)), MachineCard("RTX 5090", "GPU-2", (12, 0))
@@ -59,15 +59,15 @@ def test_no_change_matters_where_nothing_calculates_on_cards_or_nothing_was_foun
 
 
 def test_a_driver_that_has_not_answered_yet_is_no_change() -> None:
-    def machine_of(nvidia: Nvidia) -> Machine | None:
+    def machine_of(nvidia: Driver) -> Machine | None:
         return Cards.of(replace(snapshots.snapshot(), nvidia=nvidia)).machine
 
     card = snapshots.gpu(compute_capability=(8, 9))
     assert Cards.of(None).machine is None
-    for state in (NvidiaState.STARTING, NvidiaState.UNRESPONSIVE, NvidiaState.CRASHED, NvidiaState.LOST):
-        assert machine_of(Nvidia(state)) is None
-    assert machine_of(Nvidia(NvidiaState.READY, (card, replace(card, lost=True)), "580.65.06")) is None
-    assert machine_of(Nvidia(NvidiaState.NO_DRIVER)) == Machine()
-    assert machine_of(Nvidia(NvidiaState.READY, (card,), "580.65.06")) == Machine(
+    for state in (DriverState.STARTING, DriverState.UNRESPONSIVE, DriverState.CRASHED, DriverState.LOST):
+        assert machine_of(Driver(state)) is None
+    assert machine_of(Driver(DriverState.READY, (card, replace(card, lost=True)), "580.65.06")) is None
+    assert machine_of(Driver(DriverState.NO_DRIVER)) == Machine()
+    assert machine_of(Driver(DriverState.READY, (card,), "580.65.06")) == Machine(
         "580.65.06", (MachineCard(card.name, card.uuid, (8, 9)),)
     )

@@ -17,16 +17,16 @@ from typing import Any, Final
 import psutil
 import pynvml
 
-from aienv_gui.hardware.readings import Absence, Gpu, GpuProcess, Nvidia, NvidiaState, Value
+from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, GpuProcess, Value
 
 _RETRY_S: Final = 10.0  # how often a driver that does not answer, or a lost card, is tried again
 _GRAPHICS_EVERY: Final = 5  # the list of graphics processes costs the driver milliseconds a card
 
 _STATES: Final = {
-    pynvml.NVML_ERROR_DRIVER_NOT_LOADED: NvidiaState.NO_DRIVER,
-    pynvml.NVML_ERROR_NO_PERMISSION: NvidiaState.NO_PERMISSION,
-    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: NvidiaState.MISMATCH,
-    pynvml.NVML_ERROR_GPU_IS_LOST: NvidiaState.LOST,
+    pynvml.NVML_ERROR_DRIVER_NOT_LOADED: DriverState.NO_DRIVER,
+    pynvml.NVML_ERROR_NO_PERMISSION: DriverState.NO_PERMISSION,
+    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: DriverState.MISMATCH,
+    pynvml.NVML_ERROR_GPU_IS_LOST: DriverState.LOST,
 }
 # What one card answers that concerns all of them: the session with the driver is over.
 _SESSION_ENDED: Final = (
@@ -68,13 +68,13 @@ class NvidiaReader:
         self._pci_devices = pci_devices
         self._retry_s = retry_s
         self._cards: list[_Card] | None = None  # None: no session
-        self._failure = Nvidia(NvidiaState.STARTING)
+        self._failure = Driver(DriverState.STARTING)
         self._retry_at = 0.0
         self._driver_version = ""
         self._cuda_version = ""
         self._missing: set[tuple[object, ...]] = set()  # calls this driver does not know
 
-    def read(self) -> Nvidia:
+    def read(self) -> Driver:
         """Look at every card once."""
         if self._cards is None and time.monotonic() >= self._retry_at:
             self._open()
@@ -85,7 +85,7 @@ class NvidiaReader:
         except pynvml.NVMLError as error:  # the session as a whole has ended
             self._fail(error)
             return self._failure
-        return Nvidia(_state(gpus), gpus, self._driver_version, self._cuda_version)
+        return Driver(_state(gpus), gpus, self._driver_version, self._cuda_version)
 
     def _open(self) -> None:
         try:
@@ -97,10 +97,10 @@ class NvidiaReader:
             self._fail(error)
 
     def _fail(self, error: pynvml.NVMLError) -> None:
-        state = _STATES.get(error.value, NvidiaState.FAILED)
+        state = _STATES.get(error.value, DriverState.FAILED)
         if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
-            state = NvidiaState.NO_GPU if card_on_bus(self._pci_devices) is False else NvidiaState.NO_DRIVER
-        self._failure = Nvidia(state, driver_version=self._driver_version, detail=f"{error} ({error.value})")
+            state = DriverState.NO_GPU if card_on_bus(self._pci_devices) is False else DriverState.NO_DRIVER
+        self._failure = Driver(state, driver_version=self._driver_version, detail=f"{error} ({error.value})")
         self._cards = None
         self._retry_at = time.monotonic() + self._retry_s
 
@@ -252,14 +252,14 @@ def card_on_bus(devices: Path) -> bool | None:
     return False
 
 
-def _state(gpus: tuple[Gpu, ...]) -> NvidiaState:
+def _state(gpus: tuple[Gpu, ...]) -> DriverState:
     if not gpus:
-        return NvidiaState.NO_GPU
+        return DriverState.NO_GPU
     if all(gpu.lost for gpu in gpus):
-        return NvidiaState.LOST
+        return DriverState.LOST
     if not any(gpu.usable for gpu in gpus):
-        return NvidiaState.NO_PERMISSION
-    return NvidiaState.READY
+        return DriverState.NO_PERMISSION
+    return DriverState.READY
 
 
 def _absent(card: _Card, absence: Absence) -> Gpu:

@@ -1,7 +1,7 @@
 """The small process that talks to the driver: one JSON line a look on its standard output, until nobody reads it.
 
-Started by `hardware.sampler` as ``python -m aienv_gui.hardware.monitor SECONDS``; what hangs or crashes here takes
-nothing else along.
+Started by `hardware.sampler` as ``python -m aienv_gui.hardware.cards.monitor SECONDS``; what hangs or crashes here
+takes nothing else along.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import os
 import sys
 import time
 
-from aienv_gui.hardware.nvidia import NvidiaReader
-from aienv_gui.hardware.wire import to_line
+from aienv_gui.hardware.cards.nvidia import NvidiaReader
+from aienv_gui.hardware.cards.wire import to_line
 
 
 def main() -> int:
@@ -21,8 +21,8 @@ def main() -> int:
     due = time.monotonic()
     try:
         while True:
-            sys.stdout.write(to_line(reader.read()) + "\n")
-            sys.stdout.flush()
+            sys.stdout.buffer.write(to_line(reader.read()) + b"\n")
+            sys.stdout.buffer.flush()
             due = max(due + interval, time.monotonic())
             time.sleep(max(0.0, due - time.monotonic()))
     except (OSError, KeyboardInterrupt):
