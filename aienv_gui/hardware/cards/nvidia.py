@@ -21,7 +21,7 @@ import pynvml
 from aienv_gui.hardware.cards.nvidia_card import CardReader
 from aienv_gui.hardware.cards.nvidia_processes import ProcessReader
 from aienv_gui.hardware.cards.nvml_calls import ABSENCES, SESSION_ENDED, Calls
-from aienv_gui.hardware.cards.power_saving import BusCard, cards_on_bus, is_asleep, model_of
+from aienv_gui.hardware.cards.power_saving import BusCard, cards_on_bus, is_asleep, may_sleep, model_of
 from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, Value, Xid
 
 _RETRY_S: Final = 10.0  # how often a driver that does not answer, or a lost card, is tried again
@@ -54,6 +54,7 @@ class _Card:
     compute_capability: tuple[int, int] | None = None
     xid: Xid | None = None
     busy_at: float = 0.0
+    may_sleep: bool = False
 
 
 class NvidiaReader:
@@ -196,6 +197,7 @@ class NvidiaReader:
         """Read a card through this handle from now on."""
         with suppress(pynvml.NVMLError):
             card.bus = _address(pynvml.nvmlDeviceGetPciInfo_v3(handle).busId)
+            card.may_sleep = may_sleep(self._pci_devices, card.bus)
         with suppress(pynvml.NVMLError):  # not on Windows, not in WSL
             if self._events is not None:
                 pynvml.nvmlDeviceRegisterEvents(handle, pynvml.nvmlEventTypeXidCriticalError, self._events)
@@ -224,7 +226,7 @@ class NvidiaReader:
             self._lose(card, error)
 
     def _look(self, card: _Card) -> Gpu:
-        if is_asleep(self._pci_devices, card.bus):
+        if self._asleep(card):
             return replace(_absent(card, Absence.ASLEEP), asleep=True)
         if card.reader is None and self._clock() >= card.retry_at:
             self._find_again(card)
@@ -237,13 +239,16 @@ class NvidiaReader:
         card.compute_capability = gpu.compute_capability
         return gpu
 
+    def _asleep(self, card: _Card) -> bool:
+        return card.may_sleep and is_asleep(self._pci_devices, card.bus)
+
     def _read_traffic(self, cards: list[_Card]) -> None:
         """One of the costly rates a look, of the cards in turn: no look waits for more than one."""
         number, received = divmod(self._looks % max(_TRAFFIC_EVERY, 2 * len(cards)), 2)
         self._looks += 1
         if number < len(cards):
             reader = cards[number].reader
-            if reader is not None and not is_asleep(self._pci_devices, cards[number].bus):
+            if reader is not None and not self._asleep(cards[number]):
                 reader.read_traffic(received=bool(received))
 
     # Xid errors

@@ -89,15 +89,16 @@ class CardReader:
         if absence is Absence.LOST:
             return None
         static = self._static = self._static or self._read_static()
-        if self._slow is None or self._looks % SLOW_EVERY == 0:
+        turn = (self._looks + index) % SLOW_EVERY == 0  # the cards take turns: no look pays for all of them
+        if self._slow is None or turn:
             self._slow = self._read_slow(static)
             if self._slow.mig_enabled is True:
                 calls.unsupported = Absence.SPLIT_CARD
         if absence is Absence.NOT_SUPPORTED:
             absence = calls.unsupported  # what that means for this card is known by now
         slow = self._slow
-        graphics = self._looks % SLOW_EVERY == 0  # that list costs the driver milliseconds a card
-        processes, processes_absence = self._processes.read(calls, index, graphics=graphics)
+        # The list of programs that draw costs the driver milliseconds a card.
+        processes, processes_absence = self._processes.read(calls, index, graphics=turn or self._looks == 0)
         self._looks += 1
         used, free, reserved, total = self._memory()
         return Gpu(

@@ -17,6 +17,8 @@ import pynvml
 from aienv_gui.hardware.cards.nvml_calls import Calls
 from aienv_gui.hardware.readings import Absence, GpuProcess, Value
 
+_NOT_YET: Final = Value(absence=Absence.NOT_YET)
+_LOAD_EVERY: Final = 3  # looks, between two at the same process
 _LOAD_OF_S: Final = 3.0  # the driver takes a sample each second or more often
 _LONGEST_COMMAND: Final = 64  # words; what is longer is cut
 _COMPUTE: Final = (
@@ -40,6 +42,28 @@ class _Known:
     user: str = ""
     command: tuple[str, ...] = ()
     own: bool = False
+    looks: int = 0
+    cpu: Value = _NOT_YET
+    resident: Value = _NOT_YET
+
+    def look(self) -> bool:
+        """Ask for its load, at some of the looks; False where it has ended and its number may be another's."""
+        self.looks += 1
+        if self.looks != 2 and self.looks % _LOAD_EVERY != 1:
+            return True
+        try:
+            if not self.process.is_running():
+                return False
+            with self.process.oneshot():
+                share = self.process.cpu_percent()
+                self.resident = Value(float(self.process.memory_info().rss))
+            if self.looks > 1:  # the first answer is always zero: a load is a difference of two moments
+                self.cpu = Value(share)
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:
+            self.cpu = self.resident = Value(absence=Absence.NO_PERMISSION)
+        return True
 
 
 @dataclass(slots=True)
@@ -102,7 +126,7 @@ class ProcessReader:
         memory = Value(float(used)) if used else Value(absence=Absence.NOT_SUPPORTED)
         share = Value(absence=load) if load is not None else Value(card.load.get(entry.pid, 0.0))
         known = self._known.get(entry.pid)
-        if known is None or not known.process.is_running():
+        if known is None or not known.look():
             known = self._look_up(entry.pid)
         if known is None:
             if not self._inside:
@@ -112,10 +136,6 @@ class ProcessReader:
             return GpuProcess(entry.pid, "", "", memory, kind, utilisation_percent=share)
         self._known[entry.pid] = known
         self._seen.add(entry.pid)
-        cpu = resident = Value(absence=Absence.NO_PERMISSION)
-        with suppress(psutil.Error), known.process.oneshot():
-            cpu = Value(known.process.cpu_percent())
-            resident = Value(float(known.process.memory_info().rss))
         return GpuProcess(
             pid=entry.pid,
             name=known.name,
@@ -124,8 +144,8 @@ class ProcessReader:
             kind=kind,
             command=known.command,
             utilisation_percent=share,
-            cpu_percent=cpu,
-            host_memory_bytes=resident,
+            cpu_percent=known.cpu,
+            host_memory_bytes=known.resident,
             started=known.started,
             own=known.own,
         )
@@ -140,8 +160,7 @@ class ProcessReader:
             with suppress(psutil.AccessDenied):
                 known.name = process.name()
                 known.command = tuple(process.cmdline()[:_LONGEST_COMMAND])
-            with suppress(psutil.AccessDenied):
-                process.cpu_percent()  # the first answer is always zero: the load is a difference
+            known.look()
         except psutil.NoSuchProcess:
             return None
         return known

@@ -27,10 +27,14 @@ def cards_on_bus(devices: Path) -> tuple[BusCard, ...] | None:
     found: list[BusCard] = []
     for device in sorted(devices.iterdir()):
         if _read(device / "vendor") == _NVIDIA and _read(device / "class").startswith(_DISPLAY):
-            found.append(
-                BusCard(device.name, is_asleep(devices, device.name), _read(device / "power/control") == "auto")
-            )
+            address = device.name
+            found.append(BusCard(address, is_asleep(devices, address), may_sleep(devices, address)))
     return tuple(found)
+
+
+def may_sleep(devices: Path, address: str) -> bool:
+    """Whether the system powers a card down when nobody uses it; as it does with the second card of laptops."""
+    return bool(address) and _read(devices / address / "power/control") == "auto"
 
 
 def is_asleep(devices: Path, address: str) -> bool:

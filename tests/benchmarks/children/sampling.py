@@ -23,27 +23,28 @@ def main() -> None:
     warm_up, seconds = float(sys.argv[1]), float(sys.argv[2])
     sampler = Sampler(Path.home(), interval_s=_INTERVAL_S, environment=dict(os.environ))
     sampler.start()
-    costs: list[tuple[float, float]] = []  # when, processor seconds until then
+    watched: list[psutil.Process] = []
+    first = 0.0  # processor seconds until the end of the warm-up
     begun = due = time.monotonic()
     longest = 0.0
-    gpus = 0
+    gpus, since = 0, begun
     while due < begun + warm_up + seconds + _INTERVAL_S / 2:
         time.sleep(max(0.0, due - time.monotonic()))
         before = time.monotonic()
         gpus = len(sampler.sample().gpus)
         if before >= begun + warm_up:
             longest = max(longest, time.monotonic() - before)
-            costs.append((time.monotonic(), _spent()))
+            if not watched:  # looked up once: to look for children costs more than all the rest
+                watched, since = [psutil.Process(), *monitors()], before
+                first = _spent(watched)
         due += _INTERVAL_S
-    share = (costs[-1][1] - costs[0][1]) / (costs[-1][0] - costs[0][0])
+    share = (_spent(watched) - first) / (time.monotonic() - since)
     sampler.stop()
     print(json.dumps({"core_share": share, "gpus": gpus, "longest_ms": longest * 1e3}))
 
 
-def _spent() -> float:
-    own = psutil.Process().cpu_times()
-    children = [process.cpu_times() for process in monitors()]
-    return sum(times.user + times.system for times in [own, *children])
+def _spent(processes: list[psutil.Process]) -> float:
+    return float(sum(times.user + times.system for times in [process.cpu_times() for process in processes]))
 
 
 if __name__ == "__main__":

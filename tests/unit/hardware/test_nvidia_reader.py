@@ -337,7 +337,7 @@ def test_what_never_changes_is_asked_once_and_what_costs_much_in_turn(driver: Pa
     for card in (0, 1):
         assert calls[f"nvmlDeviceGetMaxPcieLinkWidth {card}"] == 1
         assert calls[f"nvmlDeviceGetTemperatureThreshold {card}"] == 4
-        assert calls[f"nvmlDeviceGetComputeMode {card}"] == 4
+        assert calls[f"nvmlDeviceGetComputeMode {card}"] == 4 + card  # at the first look, then in turn
         assert calls[f"nvmlDeviceGetPcieThroughput {card}"] == 4  # two rates, each twice in twenty looks
         assert calls[f"nvmlDeviceGetPowerUsage {card}"] == 20
 
