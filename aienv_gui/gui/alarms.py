@@ -97,6 +97,8 @@ class AlarmWatch(QObject):
     def _on_runs(self) -> None:
         items: tuple[RunSummary, ...] = self._runs.items
         for item in items:
+            if self._runs.follower(item.folder) is not None:
+                continue  # which will tell, and knows more
             if self._has_ended(item.folder, item.state):
                 self._tell_end(item.folder, item.state)
         self._running &= {item.folder for item in items} | {run.folder for run in self._runs.live}

@@ -79,9 +79,8 @@ class CompactView(QWidget):
         say(self, "setAccessibleName", tr("Compact view"))
         say(self, "setToolTip", tr("Drag it where it is not in the way; a double click opens AIEnv."))
         self.close_button = QToolButton(self)
-        self.close_button.setAutoRaise(True)
+        self.close_button.setProperty("kind", "bare")
         self.close_button.setFixedSize(22, 22)
-        self.close_button.setStyleSheet("border: none; background: transparent; padding: 0;")
         self.close_button.move(WIDTH - 22 - 5, 4)
         show_icon(self.close_button, "close", "muted")
         say(self.close_button, "setAccessibleName", tr("Close the compact view"))
@@ -178,6 +177,7 @@ class CompactView(QWidget):
         if self._services.hardware.latest is not None:
             self._on_sampled(self._services.hardware.latest)
         self._restore_place()
+        self.setFocus()  # not the button that closes it
         self.visibility_changed.emit(True)
 
     def hideEvent(self, event: QHideEvent) -> None:

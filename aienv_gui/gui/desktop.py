@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
@@ -23,6 +23,8 @@ from aienv_gui.hardware.alarms import Alarm
 if TYPE_CHECKING:
     from aienv_gui.gui.notification_bus import Notice, NotificationBus
 
+_KEPT: Final = 100
+
 
 class Desktop(QObject):
     """Lives as long as the window; `close` takes everything away."""
@@ -31,7 +33,7 @@ class Desktop(QObject):
         super().__init__(parent)
         self._services = services
         self._window = window
-        self._alarms: dict[str, Alarm] = {}  # shown since the start: key -> what a click is about
+        self._alarms: dict[str, Alarm] = {}  # the last ones shown: key -> what a click is about
         self.menu = TrayMenu(services, window)
         self.tray: Tray | None = None
         self.compact: CompactView | None = None
@@ -92,6 +94,8 @@ class Desktop(QObject):
     @Slot(object)
     def _on_raised(self, alarm: Alarm) -> None:
         self._alarms[alarm.key] = alarm
+        while len(self._alarms) > _KEPT:
+            del self._alarms[next(iter(self._alarms))]
         if self._seen(alarm):
             return
         if self.bus is not None:
@@ -104,7 +108,8 @@ class Desktop(QObject):
 
     @Slot(object)
     def _on_refused(self, notice: Notice) -> None:
-        self._show_otherwise(self._alarms[notice.key])
+        if notice.key in self._alarms:
+            self._show_otherwise(self._alarms[notice.key])
 
     def _show_otherwise(self, alarm: Alarm) -> None:
         """By the tray; where there is none, or it cannot, in the window, which asks for attention."""

@@ -122,6 +122,10 @@ def _temperature(gpu: Gpu, rules: Rules, several: bool) -> Iterator[Finding]:
 def _throttling(gpu: Gpu, rules: Rules, several: bool) -> Iterator[Finding]:  # noqa: ARG001
     if isinstance(gpu.throttle, Absence):
         return
+    load = gpu.utilisation_percent.number
+    if load is not None and load < _BUSY_PERCENT:  # a card that has nothing to do is slow for no one
+        yield Finding(AlarmKind.THROTTLING, gpu.uuid)
+        return
     reasons = gpu.throttle & _SLOWED
     yield Finding(AlarmKind.THROTTLING, gpu.uuid, _slowed(gpu, reasons, several) if reasons else None, not reasons)
 

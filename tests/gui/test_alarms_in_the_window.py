@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
+from aienv_gui.engine import protocol
 from aienv_gui.gui.desktop import Desktop
+from aienv_gui.gui.pages.hardware import HardwarePage
 from aienv_gui.gui.pages.settings import SettingsPage
 from aienv_gui.gui.pages.settings_parts.alarms_section import AlarmsCard
 from aienv_gui.gui.widgets.alarm_list import AlarmList
 from aienv_gui.hardware.alarm_rules import AlarmKind
 from aienv_gui.hardware.alarms import Alarm
 from aienv_gui.hardware.readings import Value
+from aienv_gui.training import run_store
 from aienv_gui.training.records import Recipe, Run, RunState, RunSummary
 from tests.fakes.session import open_session
 from tests.fakes.snapshots import gpu, snapshot
@@ -124,6 +128,26 @@ def test_a_training_that_failed_says_why_and_one_that_was_stopped_says_nothing(s
     train(session, RunState.TRAINING)
     train(session, RunState.INTERRUPTED)
     assert [str(alarm.what) for alarm in told][1:] == ["digits: It was interrupted."]
+
+
+def test_an_engine_that_is_ended_from_outside_is_told_of(qtbot: QtBot, session: Session) -> None:
+    told = raised(session)
+    folder = run_store.create(Recipe("digits", Path("/data"), "balanced", "small", {}), session.services.folders)
+    engine = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        started = psutil.Process(engine.pid).create_time()
+        protocol.write_json(folder / protocol.PROCESS, {"pid": engine.pid, "started": started})
+        session.services.runs.refresh()
+        qtbot.waitUntil(lambda: len(session.services.runs.live) == 1, timeout=PATIENCE_MS)
+    finally:
+        engine.kill()
+        engine.communicate()
+    qtbot.waitUntil(lambda: len(told) == 1, timeout=PATIENCE_MS)
+    assert (told[0].kind, told[0].subject) == (AlarmKind.TRAINING_FAILED, str(folder))
+    failure = session.services.runs.latest(folder).failure
+    assert str(told[0].what) == f"digits: {failure.title}"
+    qtbot.waitUntil(lambda: session.services.runs.follower(folder) is None, timeout=PATIENCE_MS)
+    assert len(told) == 1
 
 
 def test_a_pause_keeps_alarms_without_showing_them(session: Session) -> None:
@@ -239,7 +263,13 @@ def test_a_sample_is_shown_but_not_kept(qtbot: QtBot, session: Session) -> None:
     assert not session.services.alarms.recent
 
 
-def test_the_application_is_ready_for_alarms_by_itself(qtbot: QtBot, folders: Folders) -> None:
+def test_the_program_makes_what_stands_beside_its_window_by_itself(qtbot: QtBot, folders: Folders) -> None:
     with open_session(qtbot, folders) as made:
         qtbot.waitUntil(lambda: made.desktop is not None, timeout=PATIENCE_MS)
-        assert QApplication.instance() is not None
+        made.services.navigator.open("hardware")
+        page = made.window.page
+        assert isinstance(page, HardwarePage)
+        page.compact.click()
+        qtbot.waitUntil(
+            lambda: made.desktop.compact is not None and len(made.desktop.compact.rows) > 1, timeout=PATIENCE_MS
+        )

@@ -155,6 +155,8 @@ def test_throttling_says_why_and_the_power_cap_is_none() -> None:
         return snapshot(gpu(throttle=frozenset(reasons)))
 
     assert simulate(lambda _: card(Throttle.POWER_CAP, Throttle.IDLE), HOUR) == []
+    idle = gpu(throttle=frozenset({Throttle.HARDWARE}), utilisation_percent=Value(3.0))
+    assert simulate(lambda _: snapshot(idle), HOUR) == []  # slow for no one
     for reasons, words in (
         ((Throttle.HEAT, Throttle.POWER_CAP), "because of its heat (60 °C)"),
         ((Throttle.HARDWARE, Throttle.HARDWARE_HEAT), "because of its heat"),
