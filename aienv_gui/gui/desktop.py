@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
@@ -20,7 +20,7 @@ from aienv_gui.gui.tray import Tray, TrayMenu
 from aienv_gui.gui.widgets.alarm_list import OF_RUNS, open_alarm
 from aienv_gui.hardware.alarms import Alarm
 
-if TYPE_CHECKING:
+if sys.platform.startswith("linux"):  # where its library is installed
     from aienv_gui.gui.notification_bus import Notice, NotificationBus
 
 _KEPT: Final = 100
@@ -39,8 +39,6 @@ class Desktop(QObject):
         self.compact: CompactView | None = None
         self.bus: NotificationBus | None = None
         if sys.platform.startswith("linux"):
-            from aienv_gui.gui.notification_bus import NotificationBus  # its library is installed on Linux only
-
             self.bus = NotificationBus(self)
             self.bus.refused.connect(self._on_refused)
             self.bus.clicked.connect(self._on_clicked)
@@ -99,8 +97,6 @@ class Desktop(QObject):
         if self._seen(alarm):
             return
         if self.bus is not None:
-            from aienv_gui.gui.notification_bus import Notice
-
             body = f"{alarm.what}\n{alarm.cure}"
             self.bus.show(Notice(alarm.key, str(alarm.title), body, str(tr("Open"))))
         else:

@@ -28,6 +28,8 @@ from jeepney.bus import get_connectable_addresses
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtNetwork import QLocalSocket
 
+from aienv_gui.core.storage import resource
+
 PATIENCE_MS: Final = 5000
 _KEPT: Final = 50  # notifications whose click is still understood
 _SERVICE: Final = DBusAddress(
@@ -157,7 +159,8 @@ class NotificationBus(QObject):
         actions = ["default", notice.open_label] if "actions" in abilities else []
         replaces = next((number for number, key in self._shown.items() if key == notice.key), 0)
         hints = {"desktop-entry": ("s", "aienv")}
-        arguments = ("AIEnv", replaces, "aienv", notice.title, body, actions, hints, -1)
+        icon = resource("icons/aienv.svg").as_uri()  # by its name only where AIEnv is installed with a desktop entry
+        arguments = ("AIEnv", replaces, icon, notice.title, body, actions, hints, -1)
         self._sent[self._send(new_method_call(_SERVICE, "Notify", "susssasa{sv}i", arguments))] = notice
 
     def _take(self, message: Message) -> None:

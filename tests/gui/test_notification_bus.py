@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from aienv_gui.core.storage import resource
 from aienv_gui.gui.notification_bus import Notice, NotificationBus
 from tests.fakes.session_bus import NotificationService, session_bus
 
@@ -57,7 +58,8 @@ def test_the_service_is_sent_what_the_desktop_expects(qtbot: QtBot, start: Start
     body = "It is at 91 °C &amp; &lt;rising&gt;."
     hints = {"desktop-entry": ["s", "aienv"]}
     qtbot.waitUntil(lambda: len(service.calls()) == 1, timeout=PATIENCE_MS)
-    assert service.calls() == [["AIEnv", 0, "aienv", HOT.title, body, ["default", "Open"], hints, -1]]
+    icon = resource("icons/aienv.svg").as_uri()
+    assert service.calls() == [["AIEnv", 0, icon, HOT.title, body, ["default", "Open"], hints, -1]]
 
 
 def test_a_simple_service_gets_plain_words_and_no_buttons(qtbot: QtBot, start: Start, bus: NotificationBus) -> None:
