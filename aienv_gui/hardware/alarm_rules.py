@@ -23,7 +23,7 @@ _COOLER_CELSIUS: Final = 4.0
 _EMPTIER: Final = 0.03
 _FREER: Final = 1.2
 # A small partition (/boot) is never fuller or emptier than it was made to be.
-_WORTH_WATCHING: Final = 4
+_WORTH_WATCHING: Final = 2
 _ON_CARD: Final = frozenset({"training", "validating", "testing"})  # phases in which the card calculates
 _HEAT: Final = frozenset({Throttle.HEAT, Throttle.HARDWARE_HEAT})
 _SLOWED: Final = _HEAT | {Throttle.HARDWARE, Throttle.POWER_BRAKE}
