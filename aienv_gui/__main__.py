@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Slot
 from PySide6.QtGui import QIcon
@@ -20,6 +21,7 @@ from aienv_gui.core.report import start_log, stop_log
 from aienv_gui.core.settings import SettingsStore
 from aienv_gui.core.storage import Folders, home_problem, resource
 from aienv_gui.core.wording import tr
+from aienv_gui.gui.alarms import AlarmWatch
 from aienv_gui.gui.crash_hooks import CrashHooks, TerminalSignals
 from aienv_gui.gui.environment_list import EnvironmentList
 from aienv_gui.gui.hardware_feed import HardwareFeed
@@ -31,6 +33,9 @@ from aienv_gui.gui.services import Navigator, Services
 from aienv_gui.gui.single_instance import SingleInstance
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.words import Language
+
+if TYPE_CHECKING:
+    from aienv_gui.gui.desktop import Desktop
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +64,7 @@ class Session(QObject):
         navigator = Navigator(self)
         presenter = Presenter(folders, navigator, self)
         hardware = HardwareFeed(self, data_folder=folders.data)
+        runs = RunList(jobs, folders, hardware, self)
         self.services = Services(
             folders=folders,
             settings=settings,
@@ -69,10 +75,13 @@ class Session(QObject):
             navigator=navigator,
             hardware=hardware,
             environments=EnvironmentList(jobs, folders, self),
-            runs=RunList(jobs, folders, hardware, self),
+            runs=runs,
+            alarms=AlarmWatch(settings, hardware, runs, self),
         )
         self.window = MainWindow(self.services)
+        self.desktop: Desktop | None = None  # when the pages have been imported
         self._begun = not look
+        self._ended = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._begin)
@@ -92,15 +101,28 @@ class Session(QObject):
         self.services.hardware.start()
         self.services.environments.refresh()
         self.services.runs.refresh()
-        self.services.jobs.start(tr("Prepare the pages"), import_pages, quiet=True)
+        imports = self.services.jobs.start(tr("Prepare the pages"), import_pages, quiet=True)
+        imports.succeeded.connect(self.open_desktop)
         # One dialog: settings that cannot be read are the least of it where nothing can be written.
         problem = home_problem(self.services.folders) or self.services.settings.problem
         if problem is not None:
             self.services.presenter.show(problem, self.window)
 
+    @Slot()
+    def open_desktop(self) -> None:
+        """Make what stands beside the window; its modules are imported by now, in a job's thread."""
+        if self._ended:
+            return
+        from aienv_gui.gui.desktop import Desktop
+
+        self.desktop = Desktop(self.services, self.window, self)
+
     def end(self) -> bool:
         """Stop every thread. Blocks until the last one has ended; False where one did not in time."""
+        self._ended = True
         self._soon.stop()
+        if self.desktop is not None:
+            self.desktop.close()
         quiet = self.services.hardware.stop()
         ended = self.services.jobs.shut_down() and quiet
         self.window.deleteLater()

@@ -40,6 +40,7 @@ class Setting:
     check: Callable[[Any], Text | None]
     look: Callable[[Any], Text | None] | None = None
     kept: bool = True
+    between: tuple[int, int] | None = None  # an alarm's smallest and largest limit, for its field
 
 
 def _one_of(*allowed: str) -> Callable[[Any], Text | None]:
@@ -142,6 +143,29 @@ def _flag(value: Any) -> Text | None:
     return None if isinstance(value, bool) else tr("Choose one of the values offered.")
 
 
+def _place_on_screen(value: Any) -> Text | None:
+    fine = isinstance(value, list) and len(value) in (0, 2) and all(type(number) is int for number in value)
+    return None if fine else tr("This must be two whole numbers.")
+
+
+def _alarm(name: str, help_text: Text, limit: int = 0, between: tuple[int, int] | None = None) -> Setting:
+    """An alarm: ``{"on": true, "limit": 87}``, without a limit where `between` is None."""
+
+    def check(value: Any) -> Text | None:
+        if not isinstance(value, dict) or not isinstance(value.get("on"), bool):
+            return tr("Choose one of the values offered.")
+        if between is None:
+            return None
+        least, most = between
+        chosen = value.get("limit")
+        if type(chosen) is not int or not least <= chosen <= most:
+            return tr("The limit must be a whole number from {least} to {most}.", least=least, most=most)
+        return None
+
+    default = {"on": True} if between is None else {"on": True, "limit": limit}
+    return Setting(f"alarm_{name}", default, help_text, check, between=between)
+
+
 def _each_there(look_at_one: Callable[[Any], Text | None]) -> Callable[[Any], Text | None]:
     def look(value: Any) -> Text | None:
         return next((wrong for one in value if (wrong := look_at_one(one)) is not None), None)
@@ -216,6 +240,24 @@ SETTINGS: Final[Mapping[str, Setting]] = {
             kept=False,
         ),
         Setting("offline", False, tr("Ask no network: only what is on this computer is used."), _flag),
+        Setting("tray_icon", True, tr("Show the load as an icon in the system's tray."), _flag),
+        Setting("compact_view_place", [], tr("Where the compact view was."), _place_on_screen),
+        _alarm(
+            "gpu_temperature",
+            tr("A card is this hot for ten seconds; where it slows itself down earlier, that temperature counts."),
+            87,
+            (50, 110),
+        ),
+        _alarm("throttling", tr("A card is slower than it could be, because of heat or its power supply.")),
+        _alarm("gpu_memory", tr("This much of a card's memory is used."), 97, (50, 100)),
+        _alarm("memory", tr("This much of the computer's memory is used."), 93, (50, 100)),
+        _alarm(
+            "gpu_idle", tr("A training runs on a card that has had next to nothing to do for this long."), 5, (1, 120)
+        ),
+        _alarm("disk", tr("Less than this is free on a disk."), 5, (1, 1000)),
+        _alarm("gpu_lost", tr("A card or its driver no longer answers.")),
+        _alarm("training_finished", tr("A training has come to its end.")),
+        _alarm("training_failed", tr("A training ended by an error, or its process was ended from outside.")),
     )
 }
 

@@ -27,6 +27,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr, tr_count, verbatim
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
+from aienv_gui.gui.widgets.alarm_list import AlarmBanner
 from aienv_gui.gui.widgets.confirm import Question
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.widgets.status_strip import StatusStrip
@@ -80,10 +81,11 @@ def _settings(services: Services, parent: QWidget) -> Page:
 
 
 def import_pages(reporter: Reporter) -> None:
-    """Import what the pages need, so that opening one for the first time does not wait for it. For a job's thread."""
+    """Import what is shown later, so that nothing waits for it when first opened. For a job's thread."""
     for place in PLACES:
         reporter.checkpoint()
         importlib.import_module(f"aienv_gui.gui.pages.{place.name}")
+    importlib.import_module("aienv_gui.gui.desktop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,8 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget(central)
         middle.addWidget(self._make_navigation(central))
         middle.addWidget(self._stack, 1)
+        self.alarm_banner = AlarmBanner(services)
+        outer.addWidget(self.alarm_banner)
         self.strip = StatusStrip(services)
         outer.addWidget(self.strip)
         self.setCentralWidget(central)
@@ -179,6 +183,7 @@ class MainWindow(QMainWindow):
         services.jobs.added.connect(self._on_jobs_changed)
         services.jobs.changed.connect(self._on_jobs_changed)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Quit), self, self.close)
+        QShortcut(QKeySequence("Ctrl+Shift+M"), self, services.navigator.compact_view_asked.emit)
         self._restore_geometry()
         self.open_page("home", None)
         self.page.setFocus()  # so that the first Tab goes into the page

@@ -57,6 +57,11 @@ class RunList(QObject):
         """The whole state of a run that is followed, or was until its end; None for the others."""
         return self._latest.get(folder)
 
+    @property
+    def live(self) -> tuple[Run, ...]:
+        """The trainings that run now, as they were last told of."""
+        return tuple(run for folder, run in self._latest.items() if folder in self._followers and run.state.live)
+
     def follower(self, folder: Path) -> Job | None:
         """The job that follows a run."""
         return self._followers.get(folder)

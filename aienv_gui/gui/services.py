@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 if TYPE_CHECKING:
     from aienv_gui.core.settings import SettingsStore
     from aienv_gui.core.storage import Folders
+    from aienv_gui.gui.alarms import AlarmWatch
     from aienv_gui.gui.environment_list import EnvironmentList
     from aienv_gui.gui.hardware_feed import HardwareFeed
     from aienv_gui.gui.jobs import Jobs
@@ -23,6 +24,8 @@ class Navigator(QObject):
     """Asks the main window for a page: ``navigator.open("run", run_folder)``. The window connects `requested`."""
 
     requested = Signal(str, object)  # page name, argument (None for the page itself)
+    compact_view_asked = Signal()  # to show it, or to close it
+    tray_asked = Signal()  # the setting for its icon has changed
 
     def open(self, page: str, argument: object = None) -> None:
         """Show a page: home, environments, train, models, hardware, activity or settings.
@@ -47,3 +50,4 @@ class Services:
     hardware: HardwareFeed
     environments: EnvironmentList
     runs: RunList
+    alarms: AlarmWatch

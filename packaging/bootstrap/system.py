@@ -1,4 +1,4 @@
-"""What Linux must bring: Qt's libraries, a virtual screen, a compiler; named where missing, or installed in CI."""
+"""What Linux must bring: Qt's libraries, a screen, a session bus, a compiler; named where missing, installed in CI."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ _X11: Final = (
     Need("libxcb-xkb.so.1", "libxcb-xkb1", "libxcb"),
 )
 _SCREEN: Final = Need("a virtual screen (Xvfb)", "xvfb", "xorg-x11-server-Xvfb")
+_SESSION_BUS: Final = Need("a session bus (dbus-daemon)", "dbus", "dbus-daemon")
 _COMPILER: Final = Need("a C compiler (for the tests' own NVIDIA driver library)", "gcc libc6-dev", "gcc glibc-devel")
 _CHINESE: Final = Need("a Chinese font", "fonts-noto-cjk", "google-noto-sans-cjk-fonts")
 
@@ -80,12 +81,14 @@ def provide_for_run(*, screen: bool) -> None:
 
 
 def provide_for_tests() -> None:
-    """Check what the tests need beside Qt: an X server of their own and a C compiler. Raises `Stop`."""
+    """Check what the tests need beside Qt: an X server and a session bus of their own, a C compiler. Raises `Stop`."""
     if not linux():
         return
     missing = [*missing_python_parts(), *_missing_libraries(_QT + _X11)]
     if not os.environ.get("DISPLAY") and shutil.which("Xvfb") is None:
         missing.append(_SCREEN)
+    if shutil.which("dbus-daemon") is None:
+        missing.append(_SESSION_BUS)
     if shutil.which("gcc") is None and shutil.which("cc") is None:
         missing.append(_COMPILER)
     if _in_ci() and not _has_chinese_font():

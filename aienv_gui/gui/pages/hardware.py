@@ -13,7 +13,9 @@ from aienv_gui.gui.pages.hardware_parts.gpu_card import GpuCard
 from aienv_gui.gui.pages.hardware_parts.host_cards import CpuCard, DiskCard, MemoryCard, NetworkCard
 from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.alarm_list import AlarmList
 from aienv_gui.gui.widgets.badge import StateBadge
+from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
@@ -55,6 +57,10 @@ class HardwarePage(Page):
         self.set_primary(tr("Copy as text"), self._copy, icon="copy").hint(
             tr("Copies all readings as text, to paste into a request for help.")
         )
+        self.compact = Button(tr("Compact view"), parent=self)
+        self.compact.hint(tr("A small window that stays above the others (Ctrl+Shift+M)."))
+        self.compact.clicked.connect(services.navigator.compact_view_asked)
+        self.add_header_widget(self.compact)
         self._copied = QTimer(self)
         self._copied.setSingleShot(True)
         self._copied.setInterval(_COPIED_MS)
@@ -71,6 +77,7 @@ class HardwarePage(Page):
         self.overview.body.addWidget(self.cure)
         self.overview.body.addLayout(self._verdicts)
         self.body.addWidget(self.overview)
+        self.body.addWidget(AlarmList(services, self))
 
         self._gpu_grid = QGridLayout()
         self._gpu_grid.setSpacing(16)

@@ -12,6 +12,7 @@ from aienv_gui.core.about import version
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.report import system_lines
 from aienv_gui.core.wording import LANGUAGES, Text, tr, verbatim
+from aienv_gui.gui.pages.settings_parts.alarms_section import AlarmsCard
 from aienv_gui.gui.pages.settings_parts.form import add_row, form_in
 from aienv_gui.gui.pages.settings_parts.sources_section import SourcesCard
 from aienv_gui.gui.services import Services
@@ -38,7 +39,13 @@ class SettingsPage(Page):
         column = QVBoxLayout(cards)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
-        for card in (self._appearance(), SourcesCard(services, self), self._folders(), self._about()):
+        for card in (
+            self._appearance(),
+            SourcesCard(services, self),
+            AlarmsCard(services, self),
+            self._folders(),
+            self._about(),
+        ):
             column.addWidget(card)
         row = QHBoxLayout()
         row.addWidget(cards, _FORM_WIDTH)

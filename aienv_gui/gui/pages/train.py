@@ -68,6 +68,10 @@ class TrainPage(Page):
             self.open_list()
         self.services.runs.refresh()
 
+    @property
+    def showing(self) -> object | None:
+        return self.run.folder if self.run is not None and self.stack.current() is self.run else None
+
     @Slot()
     def open_list(self) -> None:
         """Show all runs."""

@@ -116,6 +116,11 @@ class Page(QWidget):
         bars = [area.verticalScrollBar() for area in areas if area.isVisible()]
         return next((bar for bar in bars if bar.maximum() > 0), self.scroll_area.verticalScrollBar())
 
+    @property
+    def showing(self) -> object | None:
+        """What of it is shown, as `Navigator.open` would be told: a run's folder; None where it is the page itself."""
+        return None
+
     def shown(self, argument: object | None) -> None:
         """The page was opened, with the argument of `Navigator.open`; also called while it is shown already."""
 

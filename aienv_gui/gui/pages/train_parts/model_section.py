@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
 
 from aienv_gui.core.wording import Text, duration, percent, tr, verbatim
@@ -15,25 +14,11 @@ from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice import Choice
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.number import NumberField
 from aienv_gui.gui.words import say
 from aienv_gui.training.presets import Preset, presets
 
 _OPTIMISERS = (("adamw", tr("AdamW")), ("adam", tr("Adam")), ("sgd", tr("SGD")))
-
-
-class _Number(QSpinBox):
-    """A whole number; the wheel scrolls the page unless the user is on it."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.lineEdit().setTextMargins(8, 0, 0, 0)  # a style sheet's padding does not reach it
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 class Advanced(QWidget):
@@ -78,7 +63,7 @@ class Advanced(QWidget):
         grid.setRowMinimumHeight(3, 8)
 
     def _number(self, low: int, high: int) -> QSpinBox:
-        box = _Number(self)
+        box = NumberField(self)
         box.setRange(low, high)
         box.valueChanged.connect(self._on_changed)
         return box
