@@ -58,6 +58,9 @@ class RunView(QWidget):
         curves = Card(parent=self)
         self.plots = RunPlots(services, curves)
         curves.body.addWidget(self.plots)
+        self.machine = Label(role="muted", parent=curves)
+        self.machine.hide()
+        curves.body.addWidget(self.machine)
         self._settings = Label(role="caption", parent=self)
         for widget in (head, self.problem, self.result, curves, self._settings):
             column.addWidget(widget)
@@ -68,6 +71,7 @@ class RunView(QWidget):
         self._refresh.timeout.connect(self._show)
         services.runs.updated.connect(self._on_updated)
         services.runs.changed.connect(self._on_runs)
+        services.hardware.sampled.connect(self._on_sampled)
 
     def _fill_head(self, head: Card) -> None:
         self.badge = StateBadge(head)
@@ -105,6 +109,7 @@ class RunView(QWidget):
         self.plots.clear()
         self.result.hide()
         self.advice.hide()
+        self.machine.hide()
         self.facts.say("")
         self._settings.say("")
         self.badge.set_state("neutral", tr("Reading"))
@@ -202,10 +207,32 @@ class RunView(QWidget):
             elif not (run.state is RunState.PAUSED and run.pause_reason != "asked"):
                 self.problem.clear()  # it paused by itself: what is told now may be the reason
         self._advise(run)
+        self._say_what_limits()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._show()
+        self._say_what_limits()
+
+    @Slot(object)
+    def _on_sampled(self, _snapshot: object) -> None:
+        if self.isVisible():
+            self._say_what_limits()
+
+    def _say_what_limits(self) -> None:
+        """The worst that the machine does to this training, under the plot of the machine's load."""
+        run, key = self.run, self.folder.name if self.folder is not None else ""
+        found = [verdict for verdict in self._services.hardware.verdicts if key in verdict.concerns]
+        working = run is not None and run.state in (RunState.STARTING, RunState.TRAINING)
+        self.machine.setVisible(bool(found) and working)
+        if found and working:
+            first = found[0]
+            facts = _joined(list(first.evidence), "; ")
+            good = first.level == "good"
+            self.machine.set_role("muted" if good else "warn")
+            self.machine.say(first.what if good else tr("{what} {cure}", what=first.what, cure=first.cure))
+            say(self.machine, "setToolTip", facts)
+            say(self.machine, "setAccessibleDescription", facts)
 
     def _advise(self, run: Run) -> None:
         about = (len(run.validation), run.state)
