@@ -51,7 +51,7 @@ def memory_errors(recent: Recent) -> Verdict | None:
     return Verdict(
         "ecc",
         "bad",
-        tr("The memory of {gpu} is faulty: results may be wrong.", gpu=_named(broken, recent)),
+        tr("{gpu}: the memory is faulty, so results may be wrong.", gpu=_named(broken, recent)),
         tr("Restart the computer. If new errors come, have the card replaced."),
         _facts(broken, recent, lambda card: [_errors(card.gpu)]),
         _concerned(broken),
@@ -73,7 +73,7 @@ def memory_repair(recent: Recent) -> Verdict | None:
     return Verdict(
         "ecc_repair",
         "warn",
-        tr("{gpu} found weak memory and repairs it at the next restart.", gpu=_named(waiting, recent)),
+        tr("{gpu}: weak memory was found and will be repaired at the next restart.", gpu=_named(waiting, recent)),
         tr("Let the training end, then restart the computer."),
     )
 
@@ -85,7 +85,7 @@ def closed(recent: Recent) -> Verdict | None:
     return Verdict(
         "compute_prohibited",
         "bad",
-        tr("{gpu} is closed to calculations (compute mode “prohibited”).", gpu=_named(found, recent)),
+        tr("{gpu}: closed to calculations (compute mode “prohibited”).", gpu=_named(found, recent)),
         tr("Ask whoever set it, or open it as an administrator with “nvidia-smi -c 0”."),
     )
 
@@ -104,7 +104,7 @@ def taken(recent: Recent) -> Verdict | None:
     return Verdict(
         "compute_exclusive",
         "warn",
-        tr("{gpu} takes one program at a time, and one has it now.", gpu=_named(found, recent)),
+        tr("{gpu}: only one program at a time may calculate there, and one does now.", gpu=_named(found, recent)),
         tr("Wait until it ends, or allow several as an administrator with “nvidia-smi -c 0”."),
         _facts(found, recent, lambda card: [_program(holders[card.gpu.uuid])]),
     )
@@ -141,8 +141,11 @@ def memory(recent: Recent) -> Verdict | None:
 
 def _full_in_s(card: Card) -> float:
     """How long its memory lasts if it goes on growing as in the last minute; infinite where it does not grow."""
-    level, growth = card.readings.now("memory"), card.readings.memory_growth
-    return (100.0 - level) / growth if growth > 0 and level >= _GROWN else math.inf
+    used, total = card.gpu.memory_used_bytes.number, card.gpu.memory_total_bytes.number
+    growth = card.readings.memory_growth
+    if used is None or not total or not growth > 0 or 100.0 * used / total < _GROWN:
+        return math.inf
+    return (100.0 - 100.0 * used / total) / growth
 
 
 def _memory_fact(gpu: Gpu) -> Text:
@@ -160,13 +163,13 @@ def heat(recent: Recent) -> Verdict | None:
     name = _named(chosen, recent)
     level: Literal["warn", "bad"] = "warn"
     if slowed:
-        what = tr("{gpu} slows itself down because of heat.", gpu=name)
+        what = tr("{gpu}: slowed down by heat.", gpu=name)
         level = "bad" if any(_held(card, "hardware_heat") for card in slowed) else "warn"
     elif hot:
         hottest = f"{max(card.readings.now('temperature') for card in hot):.0f}"
         what = tr("{gpu}: {degrees} °C. At about this temperature a card slows itself down.", gpu=name, degrees=hottest)
     else:
-        what = tr("{gpu}: its memory is so hot that the card will slow itself down.", gpu=name)
+        what = tr("{gpu}: the memory is so hot that the card will slow itself down.", gpu=name)
     cure = tr("Clean the fans, give the computer more air, or lower the card's power limit.")
     return Verdict("gpu_hot", level, what, cure, _facts(chosen, recent, _heat_facts), _concerned(chosen))
 
@@ -210,9 +213,9 @@ def power_supply(recent: Recent) -> Verdict | None:
     return Verdict(
         "power_brake",
         "bad",
-        tr("{gpu} runs slowly: its power supply asks for less.", gpu=name)
+        tr("{gpu}: slowed down because the power supply asks for less.", gpu=name)
         if braked
-        else tr("{gpu} runs slowly to protect itself, though not from heat.", gpu=name),
+        else tr("{gpu}: slowed down to protect itself, though not from heat.", gpu=name),
         tr("Check the card's power cables, and whether the power supply is strong enough. A laptop needs its charger."),
         _facts(chosen, recent, _clock_facts),
         _concerned(chosen),
@@ -234,7 +237,7 @@ def fixed_clock(recent: Recent) -> Verdict | None:
     return Verdict(
         "clock_fixed",
         "warn",
-        tr("The clock of {gpu} was fixed below what it can do.", gpu=_named(chosen, recent)),
+        tr("{gpu}: the clock was fixed below what the card can do.", gpu=_named(chosen, recent)),
         tr("Ask whoever set it, or free it as an administrator with “nvidia-smi -rgc” and “nvidia-smi -rac”."),
         _facts(chosen, recent, _clock_facts),
         _concerned(chosen),
@@ -249,7 +252,7 @@ def power_limit(recent: Recent) -> Verdict | None:
     return Verdict(
         "power_limit",
         "good",
-        tr("{gpu} runs at its power limit: that is normal under full load.", gpu=_named(chosen, recent)),
+        tr("{gpu}: at the power limit, which is normal under full load.", gpu=_named(chosen, recent)),
         tr("There is nothing to do."),
         _facts(chosen, recent, lambda card: _power_facts(card.gpu)),
         _concerned(chosen),
@@ -271,7 +274,7 @@ def narrow_link(recent: Recent) -> Verdict | None:
     return Verdict(
         "pcie_narrow",
         "warn",
-        tr("{gpu} is connected more slowly than it can be: data reaches it late.", gpu=_named(chosen, recent)),
+        tr("{gpu}: connected over fewer lanes than the card has, so data reaches it late.", gpu=_named(chosen, recent)),
         tr("Turn the computer off and put the card firmly into the slot nearest to the processor."),
         _facts(chosen, recent, lambda card: [_lanes(card.gpu)]),
         _concerned(chosen),

@@ -27,7 +27,8 @@ def memory(recent: Recent) -> Verdict | None:
     much = level >= _MUCH
     swaps = much and readings.above("swapped", _SWAPPED, _SWAPPED_OFF)
     waits = much and readings.above("memory_pressure", _PRESSURE, _PRESSURE_OFF)
-    left_s = (100.0 - level) / readings.memory_growth  # NaN where it does not grow
+    left = 100.0 - 100.0 * host.memory_used_bytes / max(1, host.memory_total_bytes)
+    left_s = left / readings.memory_growth  # NaN where it does not grow
     soon = much and left_s <= _SOON_S
     if not (full or swaps or waits or soon):
         return None

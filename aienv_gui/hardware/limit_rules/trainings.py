@@ -116,9 +116,8 @@ def wrong_place(recent: Recent) -> Verdict | None:
         "wrong_place",
         "warn",
         tr(
-            "“{name}” trains on the CPU, although {gpu} has nothing to do.",
+            "“{name}” trains on the CPU, while a GPU has nothing to do.",
             name=shortened(misplaced[0].name),
-            gpu=which([card.gpu for card in free], recent.gpus),
         ),
         tr(
             "Its environment has no PyTorch that can use this card. Make one that has (Environments, New environment:"
@@ -146,7 +145,7 @@ def other_programs(recent: Recent) -> Verdict | None:
         "other_program",
         "warn",
         tr(
-            "{program} uses {gpu} too, on which a training runs.",
+            "{gpu}: {program} uses it too, beside the training.",
             program=shortened(process.name) if process.name else tr("Another program"),
             gpu=which([card.gpu], recent.gpus),
         ),
@@ -217,7 +216,7 @@ def gpu_well_used(recent: Recent) -> Verdict | None:
     return Verdict(
         "gpu_well_used",
         "good",
-        tr("{gpu} is well used by the training.", gpu=which([card.gpu for card in chosen], recent.gpus)),
+        tr("{gpu}: well used by the training.", gpu=which([card.gpu for card in chosen], recent.gpus)),
         tr("There is nothing to do."),
         tuple(_load_fact(recent, card) for card in chosen),
         keys(one for card in chosen for one in card.work),
@@ -238,7 +237,7 @@ def gpu_hardly_used(recent: Recent) -> Verdict | None:
     return Verdict(
         "gpu_hardly_used",
         "good",
-        tr("The steps of this training are too small to keep {gpu} busy.", gpu=gpus),
+        tr("{gpu}: the steps of the training are too small to keep it busy.", gpu=gpus),
         tr("If it takes long, start it with a larger batch size (New training, Advanced)."),
         (*_waiting_facts(steps), *(_load_fact(recent, card) for card in chosen)),
         keys(steps),

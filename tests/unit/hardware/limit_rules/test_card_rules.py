@@ -61,60 +61,60 @@ def told(verdict: Verdict) -> str:
             {**BUSY, "temperature_celsius": Value(84.0), "throttle": reasons(Throttle.HEAT)},
             "gpu_hot",
             "warn",
-            "GPU slows itself down because of heat.",
+            "GPU: slowed down by heat.",
             "temperature 84 °C; clock 2000 MHz of 3000 MHz",
         ),
         (
             {**BUSY, "throttle": reasons(Throttle.HARDWARE, Throttle.HARDWARE_HEAT), "clock_mhz": Value(900.0)},
             "gpu_hot",
             "bad",
-            "GPU slows itself down because of heat.",
+            "GPU: slowed down by heat.",
             "clock 900 MHz of 3000 MHz",
         ),
         (  # the driver does not say why: heat, load and a low clock together do
             {**BUSY, "temperature_celsius": Value(90.0)},
             "gpu_hot",
             "warn",
-            "GPU slows itself down because of heat.",
+            "GPU: slowed down by heat.",
             "temperature 90 °C",
         ),
         (
             {"memory_temperature_celsius": Value(104.0), "thresholds": Thresholds(memory=Value(100.0))},
             "gpu_hot",
             "warn",
-            "GPU: its memory is so hot",
+            "GPU: the memory is so hot",
             "temperature of its memory 104 °C",
         ),
         (
             {**BUSY, "throttle": reasons(Throttle.POWER_BRAKE, Throttle.HARDWARE)},
             "power_brake",
             "bad",
-            "GPU runs slowly: its power supply asks for less.",
+            "GPU: slowed down because the power supply asks for less.",
             "clock 2000 MHz of 3000 MHz",
         ),
         (
             {**BUSY, "throttle": reasons(Throttle.HARDWARE)},
             "power_brake",
             "bad",
-            "GPU runs slowly to protect itself, though not from heat.",
+            "GPU: slowed down to protect itself, though not from heat.",
             "clock 2000 MHz of 3000 MHz",
         ),
         (
             {**BUSY, "throttle": reasons(Throttle.APPLICATION_CLOCKS), "clock_mhz": Value(1200.0)},
             "clock_fixed",
             "warn",
-            "The clock of GPU was fixed below what it can do.",
+            "GPU: the clock was fixed below what the card can do.",
             "clock 1200 MHz of 3000 MHz",
         ),
         (
             {"ecc": Ecc(True, Value(3.0), Value(2.0))},
             "ecc",
             "bad",
-            "The memory of GPU is faulty",
+            "GPU: the memory is faulty",
             "2 memory errors that could not be corrected",
         ),
-        ({"ecc": Ecc(True, Value(3.0), Value(0.0), True)}, "ecc_repair", "warn", "GPU found weak memory", ""),
-        ({"compute_mode": ComputeMode.PROHIBITED}, "compute_prohibited", "bad", "GPU is closed to calculations", ""),
+        ({"ecc": Ecc(True, Value(3.0), Value(0.0), True)}, "ecc_repair", "warn", "GPU: weak memory was found", ""),
+        ({"compute_mode": ComputeMode.PROHIBITED}, "compute_prohibited", "bad", "GPU: closed to calculations", ""),
         (
             {
                 "compute_mode": ComputeMode.EXCLUSIVE,
@@ -122,7 +122,7 @@ def told(verdict: Verdict) -> str:
             },
             "compute_exclusive",
             "warn",
-            "GPU takes one program at a time",
+            "GPU: only one program at a time",
             "solver (process 7)",
         ),
     ],
@@ -191,7 +191,7 @@ def test_several_cards_are_one_verdict_with_their_numbers() -> None:
 
 def test_cards_of_two_makers_go_by_their_names() -> None:
     amd = gpu(0, uuid="0000:03:00.0", name="AMD Radeon Pro", maker=Maker.AMD, temperature_celsius=Value(95.0))
-    assert str(one(*after(still(gpu(0), amd))).what).startswith("AMD Radeon Pro slows itself down")
+    assert str(one(*after(still(gpu(0), amd))).what).startswith("AMD Radeon Pro: slowed down by heat")
 
 
 def test_heat_explains_a_low_clock() -> None:
