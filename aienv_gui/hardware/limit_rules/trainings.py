@@ -260,7 +260,9 @@ def cpu_well_used(recent: Recent) -> Verdict | None:
         "cpu_well_used",
         "good",
         tr("The training uses the CPU fully: its speed is the limit."),
-        tr("A computer with a GPU would train faster."),
+        tr("A GPU trains faster: choose it as the device of a new training.")
+        if any(map(_could_train, recent.cards))
+        else tr("A computer with a GPU would train faster."),
         (load, tr_count("{count} core", "{count} cores", len(recent.snapshot.host.core_percents))),
         keys(recent.on_cpu),
     )

@@ -158,6 +158,14 @@ def test_silent_just_below_or_where_nothing_is_known(work: Work, card: Gpu | Non
     assert after(still(*([card] if card else []), **host), [work]) == ()
 
 
+def test_a_training_that_was_sent_to_the_cpu_is_told_of_the_card() -> None:
+    at = still(busy(1.0), cpu_percent=95.0)
+    (verdict,) = after(at, [replace(ON_CPU, device_chosen=True)])
+    assert str(verdict.cure) == "A GPU trains faster: choose it as the device of a new training."
+    (alone,) = after(still(cpu_percent=95.0), [ON_CPU])
+    assert str(alone.cure) == "A computer with a GPU would train faster."
+
+
 def test_an_idle_machine_has_no_verdict() -> None:
     assert after(still(busy(0.0, clock_mhz=Value(210.0), throttle=frozenset({Throttle.IDLE})), cpu_percent=1.0)) == ()
     assert after(still(busy(100.0), cpu_percent=100.0, disks=SLOW_DISK)) == ()  # other programs' business
