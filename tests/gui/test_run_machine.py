@@ -1,4 +1,4 @@
-"""What the page of a run says of the machine, under the plot of its load."""
+"""What the page of a run says of the machine, below what its curves say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
+from aienv_gui.core.wording import tr
 from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.gui.run_list import work_of
@@ -56,7 +57,7 @@ def test_the_page_says_what_holds_the_training_back(session: Session) -> None:
     assert view.machine.isHidden()
     look(session, gpu(utilisation_percent=Value(23.0)))
     assert not view.machine.isHidden()
-    assert view.machine.text().startswith("The training spends much of its time waiting for data. Start it with")
+    assert view.machine.text().startswith("The training spends much of its time waiting for data. A larger batch size")
     assert "waiting for the next batch 61 % of the time" in view.machine.toolTip()
     assert view.machine.property("role") == "warn"
     session.services.language.use("zh_CN")
@@ -68,6 +69,16 @@ def test_that_all_is_well_is_said_without_a_cure(session: Session) -> None:
     look(session, gpu(utilisation_percent=Value(95.0)))
     assert view.machine.text() == "GPU: well used by the training."
     assert view.machine.property("role") == "muted"
+
+
+def test_advice_on_the_training_comes_before_praise_of_the_machine(session: Session) -> None:
+    advised = replace(RUN, warnings=(tr("The disk is full."),))
+    view = show(session, advised)
+    look(session, gpu(utilisation_percent=Value(95.0)))
+    assert not view.advice.isHidden()
+    assert view.machine.isHidden()
+    look(session, gpu(utilisation_percent=Value(23.0)), first=12, count=60)
+    assert view.machine.text().startswith("The training spends much")
 
 
 def test_what_concerns_another_run_is_not_said_here(session: Session) -> None:

@@ -65,10 +65,7 @@ def waiting(recent: Recent) -> Verdict | None:
         "waiting_data",
         "warn",
         tr("The training spends much of its time waiting for data."),
-        tr(
-            "Start it with a larger batch size (New training, Advanced). In a script of your own, prepare the data in"
-            " several processes (num_workers of its DataLoader) or keep it in memory."
-        ),
+        tr("A larger batch size often helps (New training, Advanced): fewer batches have to be prepared."),
         facts,
         keys(late),
     )

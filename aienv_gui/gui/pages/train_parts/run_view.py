@@ -58,9 +58,6 @@ class RunView(QWidget):
         curves = Card(parent=self)
         self.plots = RunPlots(services, curves)
         curves.body.addWidget(self.plots)
-        self.machine = Label(role="muted", parent=curves)
-        self.machine.hide()
-        curves.body.addWidget(self.machine)
         self._settings = Label(role="caption", parent=self)
         for widget in (head, self.problem, self.result, curves, self._settings):
             column.addWidget(widget)
@@ -95,6 +92,9 @@ class RunView(QWidget):
         self.advice = Label(role="warn", parent=head)
         self.advice.hide()
         head.body.addWidget(self.advice)
+        self.machine = Label(role="muted", parent=head)
+        self.machine.hide()
+        head.body.addWidget(self.machine)
 
     def open(self, folder: Path) -> None:
         """Show the run of a folder, live where it is running."""
@@ -220,19 +220,21 @@ class RunView(QWidget):
             self._say_what_limits()
 
     def _say_what_limits(self) -> None:
-        """The worst that the machine does to this training, under the plot of the machine's load."""
+        """The worst that the machine does to this training; that all is well only where there is no advice either."""
         run, key = self.run, self.folder.name if self.folder is not None else ""
-        found = [verdict for verdict in self._services.hardware.verdicts if key in verdict.concerns]
         working = run is not None and run.state in (RunState.STARTING, RunState.TRAINING)
-        self.machine.setVisible(bool(found) and working)
-        if found and working:
-            first = found[0]
-            facts = _joined(list(first.evidence), "; ")
-            good = first.level == "good"
-            self.machine.set_role("muted" if good else "warn")
-            self.machine.say(first.what if good else tr("{what} {cure}", what=first.what, cure=first.cure))
-            say(self.machine, "setToolTip", facts)
-            say(self.machine, "setAccessibleDescription", facts)
+        found = [verdict for verdict in self._services.hardware.verdicts if working and key in verdict.concerns]
+        first = found[0] if found else None
+        if first is None or (first.level == "good" and not self.advice.isHidden()):
+            self.machine.hide()
+            return
+        good = first.level == "good"
+        self.machine.set_role("muted" if good else "warn")
+        self.machine.say(first.what if good else tr("{what} {cure}", what=first.what, cure=first.cure))
+        facts = _joined(list(first.evidence), "; ")
+        say(self.machine, "setToolTip", facts)
+        say(self.machine, "setAccessibleDescription", facts)
+        self.machine.show()
 
     def _advise(self, run: Run) -> None:
         about = (len(run.validation), run.state)
