@@ -110,4 +110,5 @@ def absence_words(absence: Absence) -> Text:
         Absence.SPLIT_CARD: tr("A card that is split (MIG) does not report it."),
         Absence.NO_LIBRARY: tr("The maker's library that reads it is not installed."),
         Absence.ASLEEP: tr("The card sleeps to save power."),
+        Absence.NOT_YET: tr("It has not been read yet."),
     }[absence]

@@ -24,6 +24,7 @@ class Absence(StrEnum):
     SPLIT_CARD = "split_card"  # MIG: told for each instance or not at all
     NO_LIBRARY = "no_library"  # the maker's own library is not installed
     ASLEEP = "asleep"  # looking would wake the card
+    NOT_YET = "not_yet"  # it is asked for less often, and its turn has not come
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,3 +240,13 @@ def test_verdicts_that_find_no_room_on_the_disk_are_shown_all_the_same(
     assert "The disk is full." in words_in(page.details)
     know(session, replace(mine, health=(PASSED,), validated=5.0))  # validated since
     assert list(page.details.health.verdicts.verdicts) == [PASSED]
+
+
+def test_a_validation_of_other_packages_is_told_as_such(session: Session) -> None:
+    know(session, validated("pictures"))
+    session.services.navigator.open("environments", Path("/e/pictures"))
+    page = session.window.page
+    assert isinstance(page, EnvironmentsPage)
+    assert not any("changed since then" in words for words in words_in(page.details))
+    know(session, replace(validated("pictures"), health=()))
+    assert any("changed since then" in words for words in words_in(page.details))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QLineEdit
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
@@ -177,3 +177,22 @@ def test_typing_a_folder_looks_at_no_disk_and_saving_does_not_wait_for_one(
     assert not card.save.isEnabled()
     QTest.keyClicks(links, "d")  # another value: it is not known to be wrong
     assert card.save.isEnabled()
+
+
+def test_folders_and_certificates_are_chosen_while_the_window_goes_on(
+    session: Session, card: SourcesCard, tmp_path: Path
+) -> None:
+    card._on_folder()
+    (asked,) = session.window.findChildren(QFileDialog)  # the call has returned: nothing waits for the answer
+    asked.reject()
+    assert card.values()["find_links"] == []
+    card._on_folder()
+    asked = session.window.findChildren(QFileDialog)[-1]
+    asked.fileSelected.emit(str(tmp_path))
+    asked.reject()
+    assert card.values()["find_links"] == [str(tmp_path)]
+    card._on_certificate()
+    asked = session.window.findChildren(QFileDialog)[-1]
+    asked.fileSelected.emit(str(tmp_path / "root.pem"))
+    asked.reject()
+    assert card.values()["certificate"] == str(tmp_path / "root.pem")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, shortened, tr
@@ -22,6 +22,7 @@ from aienv_gui.gui.environment_work import Opener, Openers
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.file_dialog import ask_for_folder
 
 if TYPE_CHECKING:
     from aienv_gui.environments.launchers.opening import Opened
@@ -129,12 +130,8 @@ class OpenInButton(Button):
 
     def _ask(self, use: Callable[[Path], None]) -> None:
         """Ask for the folder to open, and use it."""
-        dialog = QFileDialog(self.window(), str(tr("Choose the folder to open")), str(self._last_folder))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(partial(self._on_folder, use))
-        dialog.open()
+        chosen = partial(self._on_folder, use)
+        ask_for_folder(self, tr("Choose the folder to open"), chosen, start=self._last_folder)
 
     def _on_folder(self, use: Callable[[Path], None], folder: str) -> None:
         self._last_folder = Path(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Environment, Form
@@ -15,6 +15,7 @@ from aienv_gui.gui import environment_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.file_dialog import ask_for_folder, ask_where_to_save
 
 _WORDS: Final = {
     Form.REQUIREMENTS: tr("List for pip, uv and AIEnv (requirements.txt)"),
@@ -78,17 +79,11 @@ class ShareButton(Button):
         menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
     def _ask_where(self, environment: Environment, form: Form) -> None:
-        kit = form is Form.KIT
-        dialog = QFileDialog(self.window(), str(tr("Choose the folder for the kit") if kit else tr("Save as")))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        if kit:
-            dialog.setFileMode(QFileDialog.FileMode.Directory)
-            dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        use = partial(self._save, environment, form)  # which may not be shown any more
+        if form is Form.KIT:
+            ask_for_folder(self, tr("Choose the folder for the kit"), use)
         else:
-            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-            dialog.selectFile(form.value)
-        dialog.fileSelected.connect(partial(self._save, environment, form))  # which may not be shown any more
-        dialog.open()
+            ask_where_to_save(self, tr("Save as"), use, name=form.value)
 
     def save(self, form: Form, file: str) -> None:
         """Write the environment that is shown to `file` (a kit: as a new folder in it), in the background."""

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from aienv_gui.core.wording import tr, verbatim
 from aienv_gui.gui.theme import Theme
+from aienv_gui.gui.widgets.file_dialog import ask_for_file
 from aienv_gui.gui.words import say
 
 _SIDE = 192
@@ -78,12 +79,7 @@ class PictureDrop(QAbstractButton):
 
     @Slot()
     def _on_clicked(self) -> None:
-        dialog = QFileDialog(self.window(), str(tr("Choose a picture")))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters([f"{tr('Pictures')} ({PATTERNS})", f"{tr('All files')} (*)"])
-        dialog.fileSelected.connect(self._on_file)
-        dialog.open()
+        ask_for_file(self, tr("Choose a picture"), self._on_file, kind=tr("Pictures"), patterns=PATTERNS)
 
     @Slot(str)
     def _on_file(self, path: str) -> None:

@@ -2,25 +2,34 @@
 
 For the monitor's small process only: a driver may hang or crash whoever calls it. The library is initialised once
 (that takes up to 1.5 s without persistence mode); cards are known by UUID, a lost one stays in the list and is looked
-up again.
+up again. A session keeps the second card of a laptop awake, so it is closed while that has nothing to do.
 """
 
 from __future__ import annotations
 
-import sys
+import ctypes
+import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 import pynvml
 
-from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, GpuProcess, Value
+from aienv_gui.hardware.cards.nvidia_card import CardReader
+from aienv_gui.hardware.cards.nvidia_processes import ProcessReader
+from aienv_gui.hardware.cards.nvml_calls import ABSENCES, SESSION_ENDED, Calls
+from aienv_gui.hardware.cards.power_saving import BusCard, cards_on_bus, is_asleep, model_of
+from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, Value, Xid
 
 _RETRY_S: Final = 10.0  # how often a driver that does not answer, or a lost card, is tried again
-_GRAPHICS_EVERY: Final = 5  # the list of graphics processes costs the driver milliseconds a card
+_TRAFFIC_EVERY: Final = 10  # looks, between two of the same rate over the bus: each costs the driver 20 ms
+_LOOK_AT_SLEEPERS_S: Final = 5.0
+_IDLE_BEFORE_SLEEP_S: Final = 60.0  # without anything to do, before a card that may sleep is left alone
+_TO_FALL_ASLEEP_S: Final = 30.0  # after which a card that stays awake all the same is looked at again
+_MOST_EVENTS: Final = 16  # in one look
 
 _STATES: Final = {
     pynvml.NVML_ERROR_DRIVER_NOT_LOADED: DriverState.NO_DRIVER,
@@ -28,70 +37,88 @@ _STATES: Final = {
     pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: DriverState.MISMATCH,
     pynvml.NVML_ERROR_GPU_IS_LOST: DriverState.LOST,
 }
-# What one card answers that concerns all of them: the session with the driver is over.
-_SESSION_ENDED: Final = (
-    pynvml.NVML_ERROR_UNINITIALIZED,
-    pynvml.NVML_ERROR_DRIVER_NOT_LOADED,
-    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
-)
-_ABSENCES: Final = {
-    pynvml.NVML_ERROR_NOT_SUPPORTED: Absence.NOT_SUPPORTED,
-    pynvml.NVML_ERROR_NO_PERMISSION: Absence.NO_PERMISSION,
-    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND: Absence.OLD_DRIVER,
-    pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH: Absence.OLD_DRIVER,
-    pynvml.NVML_ERROR_GPU_IS_LOST: Absence.LOST,
-    pynvml.NVML_ERROR_RESET_REQUIRED: Absence.LOST,
-}
-_UNKNOWN: Final = Value(absence=Absence.FAILED)
 
 
 @dataclass(slots=True)
 class _Card:
-    """What is known of a card between two looks. `handle` is None while it is lost or refused."""
+    """What is known of a card between two looks. `reader` is None while it is lost or refused."""
 
     index: int
     uuid: str = ""
     name: str = ""
+    bus: str = ""
     handle: Any = None
-    absence: Absence | None = None  # why there is no handle
+    reader: CardReader | None = None
+    absence: Absence | None = None  # why there is no reader
     retry_at: float = 0.0
-    clock_max: Value = _UNKNOWN
     compute_capability: tuple[int, int] | None = None
-    looks: int = 0
-    graphics: list[Any] = field(default_factory=list)
+    xid: Xid | None = None
+    busy_at: float = 0.0
 
 
 class NvidiaReader:
-    """One session with the driver. `read` takes milliseconds, may hang or crash inside the driver, and never raises."""
+    """One session with the driver. `read` takes milliseconds, may hang or crash inside the driver, and never raises.
 
-    def __init__(self, *, pci_devices: Path = Path("/sys/bus/pci/devices"), retry_s: float = _RETRY_S) -> None:
-        self._pci_devices = pci_devices
+    `root` is the system's, or a test's; `clock` is a steady one in seconds, `wall` tells seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path = Path("/"),
+        retry_s: float = _RETRY_S,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._root = root
+        self._pci_devices = root / "sys/bus/pci/devices"
         self._retry_s = retry_s
+        self._clock = clock
+        self._wall = wall
         self._cards: list[_Card] | None = None  # None: no session
-        self._failure = Driver(DriverState.STARTING)
+        self._instead = Driver(DriverState.STARTING)  # what is answered without a session
         self._retry_at = 0.0
         self._driver_version = ""
         self._cuda_version = ""
-        self._missing: set[tuple[object, ...]] = set()  # calls this driver does not know
+        self._missing: set[tuple[Callable[..., Any], bool]] = set()  # calls that this driver does not know
+        self._processes: ProcessReader | None = None
+        self._events: Any = None  # where the driver reports Xid errors
+        self._in_wsl = "microsoft" in platform.release().lower()
+        self._resting_until: float | None = None  # no session, so that the cards may fall asleep
+        self._looks = 0
 
     def read(self) -> Driver:
         """Look at every card once."""
-        if self._cards is None and time.monotonic() >= self._retry_at:
-            self._open()
+        if self._cards is None and self._clock() >= self._retry_at:
+            sleepers = self._sleepers()
+            if sleepers is None:
+                self._open()
+            else:
+                self._instead = sleepers
+                self._retry_at = self._clock() + _LOOK_AT_SLEEPERS_S
         if self._cards is None:
-            return self._failure
+            return self._instead
         try:
+            self._read_events(self._cards)
             gpus = tuple(self._look(card) for card in self._cards)
+            self._read_traffic(self._cards)
         except pynvml.NVMLError as error:  # the session as a whole has ended
             self._fail(error)
-            return self._failure
+            return self._instead
+        if self._processes is not None:
+            self._processes.forget_ended()
+        self._rest_if_idle(self._cards, gpus)
         return Driver(_state(gpus), gpus, self._driver_version, self._cuda_version)
+
+    # The session
 
     def _open(self) -> None:
         try:
             pynvml.nvmlInit()
             self._driver_version = pynvml.nvmlSystemGetDriverVersion()
             self._cuda_version = self._cuda()
+            self._processes = ProcessReader(self._driver_version, self._root)
+            self._events = self._event_set()
             self._cards = [self._find(index) for index in range(pynvml.nvmlDeviceGetCount())]
         except pynvml.NVMLError as error:
             self._fail(error)
@@ -99,10 +126,11 @@ class NvidiaReader:
     def _fail(self, error: pynvml.NVMLError) -> None:
         state = _STATES.get(error.value, DriverState.FAILED)
         if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
-            state = DriverState.NO_GPU if card_on_bus(self._pci_devices) is False else DriverState.NO_DRIVER
-        self._failure = Driver(state, driver_version=self._driver_version, detail=f"{error} ({error.value})")
+            state = DriverState.NO_GPU if cards_on_bus(self._pci_devices) == () else DriverState.NO_DRIVER
+        self._instead = Driver(state, driver_version=self._driver_version, detail=f"{error} ({error.value})")
         self._cards = None
-        self._retry_at = time.monotonic() + self._retry_s
+        self._events = None
+        self._retry_at = self._clock() + self._retry_s
 
     def _cuda(self) -> str:
         try:
@@ -111,145 +139,147 @@ class NvidiaReader:
             return ""
         return f"{version // 1000}.{version % 1000 // 10}"
 
+    # Cards that sleep
+
+    def _sleepers(self) -> Driver | None:
+        """Without a session: the cards as the kernel knows them, where all of them sleep or are falling asleep."""
+        on_bus = cards_on_bus(self._pci_devices)
+        if not on_bus or not all(card.may_sleep for card in on_bus):
+            return None
+        if all(card.asleep for card in on_bus):
+            self._resting_until = None
+        elif self._resting_until is None or self._clock() >= self._resting_until:
+            self._resting_until = None
+            return None
+        gpus = tuple(self._sleeping(index, card) for index, card in enumerate(on_bus))
+        return Driver(DriverState.READY, gpus, self._driver_version, self._cuda_version)
+
+    def _sleeping(self, index: int, card: BusCard) -> Gpu:
+        name, uuid = model_of(self._root / "proc", card.address)
+        return replace(_absent(_Card(index, uuid or card.address, name, card.address), Absence.ASLEEP), asleep=True)
+
+    def _rest_if_idle(self, cards: list[_Card], gpus: tuple[Gpu, ...]) -> None:
+        """Close the session where it is all that keeps the cards awake."""
+        now = self._clock()
+        for card, gpu in zip(cards, gpus, strict=True):
+            if gpu.processes or (gpu.utilisation_percent.number or 0.0) > 0:
+                card.busy_at = now
+        if not cards or any(now - card.busy_at < _IDLE_BEFORE_SLEEP_S for card in cards):
+            return
+        on_bus = cards_on_bus(self._pci_devices)
+        if not on_bus or not all(card.may_sleep for card in on_bus):
+            for card in cards:
+                card.busy_at = now  # look at the bus again after a while, not at each look
+            return
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+        self._cards = self._events = None
+        self._resting_until = now + _TO_FALL_ASLEEP_S
+        self._instead = Driver(_state(gpus), gpus, self._driver_version, self._cuda_version)
+        self._retry_at = now + _LOOK_AT_SLEEPERS_S
+
+    # Cards
+
     def _find(self, index: int) -> _Card:
         card = _Card(index)
         try:
-            card.handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            card.uuid = pynvml.nvmlDeviceGetUUID(card.handle)
-            card.name = pynvml.nvmlDeviceGetName(card.handle)
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            card.uuid = pynvml.nvmlDeviceGetUUID(handle)
+            card.name = pynvml.nvmlDeviceGetName(handle)
+            self._take(card, handle)
         except pynvml.NVMLError as error:
             self._lose(card, error)
             card.uuid = card.uuid or f"index-{index}"
         return card
 
+    def _take(self, card: _Card, handle: Any) -> None:
+        """Read a card through this handle from now on."""
+        with suppress(pynvml.NVMLError):
+            card.bus = _address(pynvml.nvmlDeviceGetPciInfo_v3(handle).busId)
+        with suppress(pynvml.NVMLError):  # not on Windows, not in WSL
+            if self._events is not None:
+                pynvml.nvmlDeviceRegisterEvents(handle, pynvml.nvmlEventTypeXidCriticalError, self._events)
+        assert self._processes is not None
+        unsupported = Absence.IN_WSL if self._in_wsl else Absence.NOT_SUPPORTED
+        card.handle, card.absence, card.busy_at = handle, None, self._clock()
+        card.reader = CardReader(Calls(handle, self._missing), self._processes, unsupported=unsupported)
+
     def _lose(self, card: _Card, error: pynvml.NVMLError) -> None:
-        if error.value in _SESSION_ENDED:
+        if error.value in SESSION_ENDED:
             raise error
-        card.handle = None
-        card.absence = _ABSENCES.get(error.value, Absence.FAILED)
-        card.retry_at = time.monotonic() + self._retry_s
+        card.handle = card.reader = None
+        card.absence = ABSENCES.get(error.value, Absence.FAILED)
+        card.retry_at = self._clock() + self._retry_s
 
     def _find_again(self, card: _Card) -> None:
         """A card that came back has a new handle; the old one must not be used any more."""
+        if card.uuid.startswith("index-"):
+            found = self._find(card.index)
+            card.handle, card.reader, card.absence = found.handle, found.reader, found.absence
+            card.uuid, card.name, card.bus, card.retry_at = found.uuid, found.name, found.bus, found.retry_at
+            return
         try:
-            if card.uuid.startswith("index-"):
-                found = self._find(card.index)
-                card.handle, card.uuid, card.name, card.absence = found.handle, found.uuid, found.name, found.absence
-            else:
-                card.handle = pynvml.nvmlDeviceGetHandleByUUID(card.uuid)
+            self._take(card, pynvml.nvmlDeviceGetHandleByUUID(card.uuid))
         except pynvml.NVMLError as error:
             self._lose(card, error)
 
     def _look(self, card: _Card) -> Gpu:
-        if card.handle is None and time.monotonic() >= card.retry_at:
+        if is_asleep(self._pci_devices, card.bus):
+            return replace(_absent(card, Absence.ASLEEP), asleep=True)
+        if card.reader is None and self._clock() >= card.retry_at:
             self._find_again(card)
-        if card.handle is None:
+        if card.reader is None:
             return _absent(card, card.absence or Absence.FAILED)
-        handle = card.handle
-        utilisation = self._value(pynvml.nvmlDeviceGetUtilizationRates, handle, pick=lambda rates: rates.gpu)
-        if utilisation.absence is Absence.LOST:
+        gpu = card.reader.look(index=card.index, uuid=card.uuid, name=card.name, bus=card.bus, xid=card.xid)
+        if gpu is None:
             self._lose(card, pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST))
             return _absent(card, Absence.LOST)
-        if card.looks == 0:
-            card.clock_max = self._value(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_GRAPHICS)
-            card.compute_capability = self._capability(handle)
-        used, total = self._memory(handle)
-        processes, processes_absence = self._processes(card)
-        card.looks += 1
-        return Gpu(
-            index=card.index,
-            uuid=card.uuid,
-            name=card.name,
-            lost=False,
-            utilisation_percent=utilisation,
-            memory_used_bytes=used,
-            memory_total_bytes=total,
-            temperature_celsius=self._value(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU),
-            power_watts=self._value(pynvml.nvmlDeviceGetPowerUsage, handle, pick=_milli),
-            power_limit_watts=self._value(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle, pick=_milli),
-            clock_mhz=self._value(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_GRAPHICS),
-            clock_max_mhz=card.clock_max,
-            memory_clock_mhz=self._value(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_MEM),
-            fan_percent=self._value(pynvml.nvmlDeviceGetFanSpeed, handle),
-            processes=processes,
-            processes_absence=processes_absence,
-            compute_capability=card.compute_capability,
-        )
+        card.compute_capability = gpu.compute_capability
+        return gpu
 
-    def _ask(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, Absence | None]:
-        """The answer, or why there is none. Raises NVMLError only where the whole session has ended."""
-        call = (function.__name__, *arguments[1:])  # without the handle: what one card's driver lacks, all lack
-        if call in self._missing:
-            return None, Absence.OLD_DRIVER
+    def _read_traffic(self, cards: list[_Card]) -> None:
+        """One of the costly rates a look, of the cards in turn: no look waits for more than one."""
+        number, received = divmod(self._looks % max(_TRAFFIC_EVERY, 2 * len(cards)), 2)
+        self._looks += 1
+        if number < len(cards):
+            reader = cards[number].reader
+            if reader is not None and not is_asleep(self._pci_devices, cards[number].bus):
+                reader.read_traffic(received=bool(received))
+
+    # Xid errors
+
+    def _event_set(self) -> Any:
         try:
-            return function(*arguments), None
-        except pynvml.NVMLError as error:
-            if error.value in _SESSION_ENDED:
-                raise
-            if error.value == pynvml.NVML_ERROR_FUNCTION_NOT_FOUND:
-                self._missing.add(call)
-            return None, _ABSENCES.get(error.value, Absence.FAILED)
+            return pynvml.nvmlEventSetCreate()
+        except pynvml.NVMLError:  # old drivers, Windows
+            return None
 
-    def _value(self, function: Callable[..., Any], *arguments: Any, pick: Callable[[Any], float] = float) -> Value:
-        answer, absence = self._ask(function, *arguments)
-        return Value(absence=absence) if absence is not None else Value(float(pick(answer)))
-
-    def _memory(self, handle: Any) -> tuple[Value, Value]:
-        # Version 2 first: version 1 counts what the driver keeps for itself as used.
-        answer, absence = self._ask(pynvml.nvmlDeviceGetMemoryInfo, handle, pynvml.nvmlMemory_v2)
-        if absence is Absence.OLD_DRIVER:
-            answer, absence = self._ask(pynvml.nvmlDeviceGetMemoryInfo, handle)
-        if absence is not None:
-            return Value(absence=absence), Value(absence=absence)
-        return Value(float(answer.used)), Value(float(answer.total))
-
-    def _capability(self, handle: Any) -> tuple[int, int] | None:
-        answer, absence = self._ask(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
-        return None if absence is not None else (int(answer[0]), int(answer[1]))
-
-    def _processes(self, card: _Card) -> tuple[tuple[GpuProcess, ...], Absence | None]:
-        handle = card.handle
-        compute, absence = self._process_list(
-            pynvml.nvmlDeviceGetComputeRunningProcesses_v3, pynvml.nvmlDeviceGetComputeRunningProcesses_v2, handle
-        )
-        if card.looks % _GRAPHICS_EVERY == 0:
-            graphics, _ = self._process_list(
-                pynvml.nvmlDeviceGetGraphicsRunningProcesses_v3, pynvml.nvmlDeviceGetGraphicsRunningProcesses_v2, handle
-            )
-            card.graphics = graphics
-        found: dict[int, GpuProcess] = {}
-        for kind, entries in (("compute", compute), ("graphics", card.graphics)):
-            for entry in entries:
-                process = _process(entry, kind)
-                if process is not None and process.pid not in found:
-                    found[process.pid] = process
-        return tuple(sorted(found.values(), key=lambda p: -(p.memory_bytes.number or 0.0))), absence
-
-    def _process_list(
-        self, newer: Callable[[Any], list[Any]], older: Callable[[Any], list[Any]], handle: Any
-    ) -> tuple[list[Any], Absence | None]:
-        absence: Absence | None = Absence.OLD_DRIVER
-        answer: list[Any] | None = None
-        if not _has_wrong_records(self._driver_version):
-            answer, absence = self._ask(newer, handle)
-        if absence is Absence.OLD_DRIVER:
-            answer, absence = self._ask(older, handle)
-        return answer or [], absence
+    def _read_events(self, cards: list[_Card]) -> None:
+        if self._events is None:
+            return
+        for _ in range(_MOST_EVENTS):
+            try:
+                event = pynvml.nvmlEventSetWait_v2(self._events, 0)
+            except pynvml.NVMLError as error:
+                if error.value in SESSION_ENDED:
+                    raise
+                if error.value != pynvml.NVML_ERROR_TIMEOUT:
+                    self._events = None  # it will not get better
+                return
+            for card in cards:
+                if card.handle is not None and _pointer(card.handle) == _pointer(event.device):
+                    card.xid = Xid(int(event.eventData), self._wall())
 
 
-def card_on_bus(devices: Path) -> bool | None:
-    """Whether an NVIDIA graphics card is plugged in, driver or not; None where the system does not say (not Linux)."""
-    if not sys.platform.startswith("linux") or not devices.is_dir():
-        return None
-    for device in devices.iterdir():
-        try:
-            vendor = (device / "vendor").read_text(encoding="ascii").strip()
-            kind = (device / "class").read_text(encoding="ascii").strip()
-        except OSError:
-            continue
-        if vendor == "0x10de" and kind.startswith("0x03"):
-            return True
-    return False
+def _pointer(handle: Any) -> int | None:
+    return ctypes.cast(handle, ctypes.c_void_p).value
+
+
+def _address(bus: str | bytes) -> str:
+    """The bus address as Linux writes it: ``0000:01:00.0``; NVML writes eight digits for the domain."""
+    text = bus.decode("ascii", "replace") if isinstance(bus, bytes) else bus
+    domain, _, rest = text.partition(":")
+    return f"{domain[-4:]}:{rest}".lower()
 
 
 def _state(gpus: tuple[Gpu, ...]) -> DriverState:
@@ -282,30 +312,6 @@ def _absent(card: _Card, absence: Absence) -> Gpu:
         processes=(),
         processes_absence=absence,
         compute_capability=card.compute_capability,
+        bus=card.bus,
+        xid=card.xid,
     )
-
-
-def _process(entry: Any, kind: str) -> GpuProcess | None:
-    """The record of a process, or None for one that has ended meanwhile (the driver keeps its number a while)."""
-    memory = Value(float(entry.usedGpuMemory)) if entry.usedGpuMemory else Value(absence=Absence.NOT_SUPPORTED)
-    name = user = ""
-    try:
-        process = psutil.Process(entry.pid)
-        with process.oneshot():
-            name = process.name()
-            user = process.username()
-    except psutil.NoSuchProcess:
-        return None
-    except (psutil.AccessDenied, KeyError):  # KeyError: a user without a name, in a container
-        pass
-    return GpuProcess(entry.pid, name, user, memory, kind)
-
-
-def _has_wrong_records(driver_version: str) -> bool:
-    """Drivers 535.43 to 535.86 answer the newer process list with records of another shape."""
-    parts = driver_version.split(".")
-    return parts[0] == "535" and len(parts) > 1 and parts[1].isdigit() and 43 <= int(parts[1]) <= 86
-
-
-def _milli(value: float) -> float:
-    return value / 1000

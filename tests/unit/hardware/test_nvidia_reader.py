@@ -6,38 +6,84 @@ import getpass
 import os
 import subprocess
 import sys
+import time
+from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import pynvml
 import pytest
 
 from aienv_gui.core.processes import clean_environment
-from aienv_gui.hardware.cards.nvidia import NvidiaReader, card_on_bus
+from aienv_gui.hardware.cards.nvidia import NvidiaReader
+from aienv_gui.hardware.cards.power_saving import cards_on_bus
 from aienv_gui.hardware.cards.wire import from_line
-from aienv_gui.hardware.readings import Absence, Driver, DriverState, Value
+from aienv_gui.hardware.readings import (
+    Absence,
+    ComputeMode,
+    Driver,
+    DriverState,
+    Ecc,
+    NvLink,
+    Thresholds,
+    Throttle,
+    Value,
+)
 from tests.fakes import nvml
 
 MIB = 1024**2
 ROOT = Path(__file__).parents[3]
 
 _LOOKS = """
-import sys
+import platform, sys
+from pathlib import Path
+count, root, release = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+if release:
+    platform.release = lambda: release
 from aienv_gui.hardware.cards.nvidia import NvidiaReader
 from aienv_gui.hardware.cards.wire import to_line
-reader = NvidiaReader(retry_s=0.0)
-for _ in range(int(sys.argv[1])):
+now = 0.0
+reader = NvidiaReader(retry_s=0.0, root=root, clock=lambda: now)
+for _ in range(count):
     print(to_line(reader.read()).decode())
+    now += 1.0
 """
 
 
-def looks(driver: Path, count: int = 1, /, *, cards: int = 1, **settings: object) -> list[Driver]:
-    """So many looks of one reader, in a process that finds the fake driver. Lost cards are tried again each time."""
-    environment = clean_environment(nvml.environment(driver, cards=cards, still=1, **settings))
+def looks(
+    driver: Path, count: int = 1, /, *, cards: int = 1, root: Path = Path("/"), release: str = "", **settings: object
+) -> list[Driver]:
+    """So many looks of one reader, a second apart, in a process that finds the fake driver.
+
+    Lost cards are tried again each time. `root` and `release` are what the system is to look like.
+    """
+    settings = {"still": 1, **settings} if "wild" not in settings else settings
+    environment = clean_environment(nvml.environment(driver, cards=cards, **settings))
     environment["PYTHONPATH"] = str(ROOT)
     done = subprocess.run(
-        [sys.executable, "-c", _LOOKS, str(count)], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", _LOOKS, str(count), str(root), release],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return [from_line(line) for line in done.stdout.splitlines()]
+
+
+def plug_in(
+    root: Path, *, vendor: str = "0x10de", kind: str = "0x030000", sleeps: str = "active", control: str = "auto"
+) -> Path:
+    """A card on the bus of the system at `root`, as Linux shows it."""
+    device = root / "sys/bus/pci/devices/0000:01:00.0"
+    (device / "power").mkdir(parents=True)
+    for name, text in (
+        ("vendor", vendor),
+        ("class", kind),
+        ("power/runtime_status", sleeps),
+        ("power/control", control),
+    ):
+        (device / name).write_text(f"{text}\n")
+    return device
 
 
 def test_driver_without_cards(driver: Path) -> None:
@@ -178,12 +224,208 @@ def test_no_library_with_and_without_a_card(
 
     monkeypatch.setattr(pynvml, "nvmlInit", refuse)
     monkeypatch.setattr(sys, "platform", "linux")
-    device = tmp_path / "0000:01:00.0"
-    device.mkdir()
-    (device / "vendor").write_text(f"{vendor}\n")
-    (device / "class").write_text(f"{kind}\n")
-    assert NvidiaReader(pci_devices=tmp_path).read().state is state
+    plug_in(tmp_path, vendor=vendor, kind=kind)
+    assert NvidiaReader(root=tmp_path).read().state is state
 
 
 def test_system_that_does_not_tell_about_its_cards(tmp_path: Path) -> None:
-    assert card_on_bus(tmp_path / "missing") is None
+    assert cards_on_bus(tmp_path / "missing") is None
+
+
+# What each kind of card tells, and why it does not tell the rest
+
+
+def test_every_field_of_a_data_centre_card(driver: Path) -> None:
+    gpu = looks(driver, 3, cards=2, kind="datacentre")[-1].gpus[1]
+    known = {name: value for name in (f.name for f in fields(gpu)) if isinstance(value := getattr(gpu, name), Value)}
+    assert {name for name, value in known.items() if not value.known} == {"fan_percent"}  # cooled by its server
+    assert gpu.memory_controller_percent == Value(21.0)
+    assert (gpu.encoder_percent, gpu.decoder_percent) == (Value(6.0), Value(11.0))
+    assert gpu.memory_reserved_bytes == Value(300.0 * MIB)
+    assert gpu.memory_free_bytes == Value((12288 - 3001 - 300.0) * MIB)
+    assert gpu.memory_temperature_celsius == Value(63.0)
+    assert gpu.thresholds == Thresholds(Value(94.0), Value(97.0), Value(88.0), Value(95.0))
+    assert gpu.energy_joules == Value(7203.0)
+    assert (gpu.link.generation, gpu.link.generation_max) == (Value(3.0), Value(4.0))
+    assert (gpu.link.width, gpu.link.width_max) == (Value(8.0), Value(16.0))
+    assert gpu.nvlinks == tuple(NvLink(number, active=number != 3, version=4) for number in range(4))
+    assert gpu.ecc == Ecc(enabled=True, corrected=Value(3.0), uncorrected=Value(1.0), repair_pending=True)
+    assert gpu.performance_state == Value(2.0)
+    assert gpu.throttle == frozenset()
+    assert gpu.compute_mode is ComputeMode.DEFAULT
+    assert (gpu.persistence, gpu.mig_enabled, gpu.mig) == (True, False, ())
+    assert gpu.bus == "0000:02:00.0"
+
+
+def test_laptop_tells_half_and_the_rest_has_its_reason(driver: Path) -> None:
+    (gpu,) = looks(driver, kind="laptop")[-1].gpus
+    none = Value(absence=Absence.NOT_SUPPORTED)
+    assert gpu.utilisation_percent.known
+    assert gpu.temperature_celsius.known
+    for value in (gpu.power_watts, gpu.power_limit_watts, gpu.fan_percent, gpu.energy_joules, gpu.clock_max_mhz):
+        assert value == none
+    assert gpu.ecc.enabled is Absence.NOT_SUPPORTED
+    assert gpu.persistence is Absence.NOT_SUPPORTED
+    assert gpu.nvlinks is Absence.NOT_SUPPORTED
+
+
+def test_split_card_names_its_instances(driver: Path) -> None:
+    (gpu,) = looks(driver, kind="mig", name="NVIDIA A30")[-1].gpus
+    assert gpu.mig_enabled is True
+    assert [(part.profile, part.memory_total_bytes) for part in gpu.mig] == [("3g.6gb", Value(6144.0 * MIB))] * 2
+    assert len({part.uuid for part in gpu.mig}) == 2
+    assert gpu.utilisation_percent == Value(absence=Absence.SPLIT_CARD)
+    assert gpu.memory_used_bytes.known
+
+
+def test_virtual_card_says_so(driver: Path) -> None:
+    (gpu,) = looks(driver, kind="vgpu")[-1].gpus
+    assert gpu.virtual
+    assert gpu.utilisation_percent.known
+    assert gpu.temperature_celsius == Value(absence=Absence.VIRTUAL_CARD)
+    assert gpu.throttle is Absence.VIRTUAL_CARD
+
+
+def test_in_wsl_windows_keeps_the_rest_for_itself(driver: Path) -> None:
+    (gpu,) = looks(driver, kind="laptop", release="5.15.167.4-microsoft-standard-WSL2")[-1].gpus
+    assert gpu.power_watts == Value(absence=Absence.IN_WSL)
+
+
+def test_reasons_why_the_clock_is_held_back(driver: Path, old_driver: Path) -> None:
+    for library in (driver, old_driver):  # the function was renamed
+        (gpu,) = looks(library, throttle="0x44")[-1].gpus
+        assert gpu.throttle == frozenset({Throttle.POWER_CAP, Throttle.HARDWARE_HEAT})
+
+
+def test_what_an_old_driver_does_not_know_is_asked_once(old_driver: Path, tmp_path: Path) -> None:
+    log = tmp_path / "calls"
+    (*_, last) = looks(old_driver, 12, log=log, kind="datacentre")
+    (gpu,) = last.gpus
+    assert gpu.mig_enabled is Absence.OLD_DRIVER
+    assert gpu.memory_reserved_bytes == Value(absence=Absence.OLD_DRIVER)
+    assert gpu.ecc.repair_pending is False  # the older question is answered
+    assert not gpu.virtual
+
+
+def test_nonsense_is_no_reading(driver: Path) -> None:
+    answers = [nvidia.gpus[0] for nvidia in looks(driver, 24, wild=1)]
+    for name in ("utilisation_percent", "temperature_celsius", "memory_used_bytes", "power_watts", "clock_mhz"):
+        values = [getattr(gpu, name) for gpu in answers]
+        assert Value(absence=Absence.FAILED) in values, name
+        assert any(value.known for value in values), name
+    assert max(gpu.utilisation_percent.number or 0.0 for gpu in answers) == 99.0
+    assert max(gpu.temperature_celsius.number or 0.0 for gpu in answers) == 76.0
+    assert min(gpu.temperature_celsius.number or 50.0 for gpu in answers) == 45.0  # zero degrees are none
+
+
+def test_an_error_that_the_driver_reports_stays_with_its_card(driver: Path) -> None:
+    before, *_, last = looks(driver, 5, cards=2, xid="1:79@2")
+    assert before.gpus[1].xid is None
+    assert last.gpus[1].xid is not None
+    assert last.gpus[1].xid.code == 79
+    assert last.gpus[0].xid is None
+
+
+# How often it asks
+
+
+def test_what_never_changes_is_asked_once_and_what_costs_much_in_turn(driver: Path, tmp_path: Path) -> None:
+    log = tmp_path / "calls"
+    looks(driver, 20, cards=2, kind="datacentre", log=log)
+    calls = Counter(log.read_text().splitlines())
+    assert calls["nvmlInitWithFlags -1"] == 1
+    for card in (0, 1):
+        assert calls[f"nvmlDeviceGetMaxPcieLinkWidth {card}"] == 1
+        assert calls[f"nvmlDeviceGetTemperatureThreshold {card}"] == 4
+        assert calls[f"nvmlDeviceGetComputeMode {card}"] == 4
+        assert calls[f"nvmlDeviceGetPcieThroughput {card}"] == 4  # two rates, each twice in twenty looks
+        assert calls[f"nvmlDeviceGetPowerUsage {card}"] == 20
+
+
+def test_rates_over_the_bus_come_within_the_first_looks(driver: Path) -> None:
+    first, second, *_ = looks(driver, 3)
+    assert first.gpus[0].link.received_bytes_s == Value(absence=Absence.NOT_YET)
+    assert second.gpus[0].link.sent_bytes_s.known
+
+
+# Cards that sleep
+
+
+def test_sleeping_card_is_not_woken(driver: Path, tmp_path: Path) -> None:
+    device = plug_in(tmp_path, sleeps="suspended")
+    information = tmp_path / "proc/driver/nvidia/gpus/0000:01:00.0/information"
+    information.parent.mkdir(parents=True)
+    information.write_text("Model: \t\t NVIDIA GeForce RTX 4060 Laptop GPU\nGPU UUID: \t GPU-????????-????\n")
+    log = tmp_path / "calls"
+    log.touch()
+    *_, last = looks(driver, 3, root=tmp_path, log=log)
+    assert log.read_text() == ""  # the driver was not even opened
+    (gpu,) = last.gpus
+    assert (gpu.asleep, gpu.name, gpu.bus) == (True, "NVIDIA GeForce RTX 4060 Laptop GPU", "0000:01:00.0")
+    assert gpu.temperature_celsius == Value(absence=Absence.ASLEEP)
+    assert gpu.usable
+    (device / "power/runtime_status").write_text("active\n")
+    assert looks(driver, root=tmp_path)[-1].gpus[0].utilisation_percent.known
+
+
+def test_idle_laptop_card_is_let_go_so_that_it_can_sleep(driver: Path, tmp_path: Path) -> None:
+    plug_in(tmp_path, sleeps="active")
+    log = tmp_path / "calls"
+    busy = looks(driver, 100, root=tmp_path, log=log)  # at one look a second
+    assert all(nvidia.gpus[0].utilisation_percent.known for nvidia in busy)
+    assert "nvmlShutdown -1" not in log.read_text()
+    log.unlink()
+    idle = looks(driver, 150, root=tmp_path, log=log, idle=1)
+    calls = Counter(log.read_text().splitlines())
+    assert calls["nvmlShutdown -1"] == 1  # let go after a minute...
+    assert calls["nvmlInitWithFlags -1"] == 2  # ... and looked at again, since it stays awake for others
+    assert 100 <= calls["nvmlDeviceGetPowerUsage 0"] <= 125
+    assert {nvidia.state for nvidia in idle} == {DriverState.READY}
+
+
+def test_desktop_card_is_never_let_go(driver: Path, tmp_path: Path) -> None:
+    plug_in(tmp_path, sleeps="active", control="on")
+    log = tmp_path / "calls"
+    looks(driver, 150, root=tmp_path, log=log, idle=1)
+    assert "nvmlShutdown -1" not in log.read_text()
+
+
+# Processes
+
+
+def test_all_that_is_known_of_a_process(driver: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "--of-a-training"])
+    try:
+        nvidia = looks(driver, 3, processes=f"0:{child.pid}:2048:35")[-1]
+    finally:
+        child.kill()
+        child.wait()
+    (process,) = nvidia.gpus[0].processes
+    assert process.command[-1] == "--of-a-training"
+    assert process.utilisation_percent == Value(35.0)
+    assert process.cpu_percent.known
+    assert (process.host_memory_bytes.number or 0) > MIB
+    assert process.own
+    assert process.started is not None
+    assert abs(process.started - time.time()) < 3600
+
+
+def test_process_that_does_not_calculate_has_no_load_and_one_that_draws_is_told(driver: Path) -> None:
+    nvidia = looks(driver, processes=f"0:{os.getpid()}:64:-1", graphics=f"0:{os.getppid()}:32")[-1]
+    calculating, drawing = nvidia.gpus[0].processes
+    assert calculating.utilisation_percent == Value(0.0)
+    assert (drawing.kind, drawing.memory_bytes) == ("graphics", Value(32.0 * MIB))
+
+
+def test_load_that_a_card_does_not_tell_is_not_zero(driver: Path) -> None:
+    nvidia = looks(driver, kind="laptop", processes=f"0:{os.getpid()}:64")[-1]
+    assert nvidia.gpus[0].processes[0].utilisation_percent == Value(absence=Absence.NOT_SUPPORTED)
+
+
+def test_in_a_container_a_number_of_the_host_is_not_taken_for_one_of_ours(driver: Path, tmp_path: Path) -> None:
+    (tmp_path / "proc/self/ns").mkdir(parents=True)
+    (tmp_path / "proc/self/ns/pid").touch()  # any number but the one of the system's own
+    nvidia = looks(driver, root=tmp_path, processes=f"0:{os.getpid()}:64,0:4000001:32")[-1]
+    ours, gone = nvidia.gpus[0].processes
+    for process, pid in ((ours, os.getpid()), (gone, 4000001)):
+        assert (process.pid, process.name, process.user, process.started, process.own) == (pid, "", "", None, False)

@@ -64,10 +64,7 @@ class Facts(QWidget):
         self._accelerator.property("fact_name").setVisible(accelerator is not None)
         if accelerator is not None:
             self._accelerator.say(accelerator)
-        if environment.validated is None:
-            self._checked.say(tr("never"))
-        else:
-            self._checked.say(datetime.fromtimestamp(environment.validated).strftime("%Y-%m-%d %H:%M"))
+        self._checked.say(_validated(environment))
 
     def show_size(self, measured: Measured | None) -> None:
         """Say how much room it takes; None while that is being found out."""
@@ -88,3 +85,11 @@ class Facts(QWidget):
             self._used.say(tr("just now"))
         else:
             self._used.say(tr("{time} ago", time=duration(time.time() - when)))
+
+
+def _validated(environment: Environment) -> Text | str:
+    if environment.validated is None:
+        return tr("never")
+    when = datetime.fromtimestamp(environment.validated).strftime("%Y-%m-%d %H:%M")
+    # Verdicts are for the packages they were found with: they go when those change, and the date alone would deceive.
+    return when if environment.health else tr("{date}, changed since then", date=when)

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, percent, shortened, size, tr, tr_count, verbatim
@@ -19,6 +19,7 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.confirm import confirm
+from aienv_gui.gui.widgets.file_dialog import ask_for_folder
 from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
@@ -250,12 +251,7 @@ class ModelDetails(QWidget):
 
     @Slot()
     def _on_save(self) -> None:
-        dialog = QFileDialog(self.window(), str(tr("Choose the folder to save the model into")))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.fileSelected.connect(self.save_to)
-        dialog.open()
+        ask_for_folder(self, tr("Choose the folder to save the model into"), self.save_to)
 
     @Slot(str)
     def save_to(self, folder: str) -> None:

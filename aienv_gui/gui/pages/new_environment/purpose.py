@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFileDialog, QGridLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QGridLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr, tr_count
@@ -17,9 +17,9 @@ from aienv_gui.gui import environment_work
 from aienv_gui.gui.pages.new_environment.step import Scroller, StepView
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
+from aienv_gui.gui.widgets.file_dialog import ask_for_file
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.widgets.remarks_view import RemarksView
-from aienv_gui.gui.words import say
 
 if TYPE_CHECKING:
     from aienv_gui.environments.planning.file_reading import FileReading
@@ -56,7 +56,6 @@ class PurposeStep(StepView):
         self._group.buttonClicked.connect(self._on_clicked)
         self._cards: dict[str, ChoiceCard] = {}
         self._path: Path | None = None
-        self._dialog: QFileDialog | None = None
         self.setAcceptDrops(True)
 
     @property
@@ -145,13 +144,8 @@ class PurposeStep(StepView):
 
     @Slot()
     def _choose_file(self) -> None:
-        if self._dialog is None:
-            self._dialog = QFileDialog(self)
-            self._dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-            self._dialog.fileSelected.connect(self._on_file)
-        say(self._dialog, "setWindowTitle", tr("Choose a file that lists packages"))
-        self._dialog.setNameFilters([f"{tr('Lists of packages')} ({_PATTERNS})", f"{tr('All files')} (*)"])
-        self._dialog.open()
+        title, kind = tr("Choose a file that lists packages"), tr("Lists of packages")
+        ask_for_file(self, title, self._on_file, kind=kind, patterns=_PATTERNS)
 
     @Slot(str)
     def _on_file(self, file: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Final
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -31,6 +30,7 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice import Choice
+from aienv_gui.gui.widgets.file_dialog import ask_for_file, ask_for_folder
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 
@@ -312,16 +312,21 @@ class SourcesCard(Card):
 
     @Slot()
     def _on_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, str(tr("Folder with packages")))
+        ask_for_folder(self, tr("Folder with packages"), self._on_folder_chosen)
+
+    @Slot(str)
+    def _on_folder_chosen(self, folder: str) -> None:
         field = self._fields["find_links"]
-        if folder and isinstance(field, QPlainTextEdit):
+        if isinstance(field, QPlainTextEdit):
             field.setPlainText("\n".join([*field.toPlainText().splitlines(), folder]))
 
     @Slot()
     def _on_certificate(self) -> None:
-        file, _ = QFileDialog.getOpenFileName(self, str(tr("File with certificates")))
-        if file:
-            self.put({"certificate": file})
+        ask_for_file(self, tr("File with certificates"), self._on_certificate_chosen)
+
+    @Slot(str)
+    def _on_certificate_chosen(self, file: str) -> None:
+        self.put({"certificate": file})
 
 
 def _look(values: Mapping[str, Any], reporter: Reporter) -> Mapping[str, Text]:

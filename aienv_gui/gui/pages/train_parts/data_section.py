@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QFileDialog,
     QHBoxLayout,
     QProgressBar,
     QVBoxLayout,
@@ -25,6 +24,7 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
+from aienv_gui.gui.widgets.file_dialog import ask_for_folder
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say
@@ -223,12 +223,8 @@ class DataSection(Card):
 
     @Slot()
     def _on_choose(self) -> None:
-        dialog = QFileDialog(self, str(tr("Choose the folder of pictures")), str(self.folder or Path.home()))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self._on_folder)
-        dialog.open()
+        start = self.folder or Path.home()
+        ask_for_folder(self, tr("Choose the folder of pictures"), self._on_folder, start=start)
 
     @Slot(str)
     def _on_folder(self, path: str) -> None:
