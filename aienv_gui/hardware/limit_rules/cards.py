@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 from aienv_gui.core.wording import Text, duration, percent, tr, tr_count
 from aienv_gui.hardware.amounts import memory_share
 from aienv_gui.hardware.limit_rules.recent import Card, Recent
-from aienv_gui.hardware.limit_rules.verdict import Verdict, keys, of_card, which
+from aienv_gui.hardware.limit_rules.verdict import Verdict, first_few, keys, of_card, which
 from aienv_gui.hardware.readings import ComputeMode, DriverState, Gpu, GpuProcess, Maker
 
 # Consumer cards slow themselves down at 83 to 90 degrees, data centre cards a little later.
@@ -316,8 +316,8 @@ def _named(cards: Iterable[Card], recent: Recent) -> Text:
     return which([card.gpu for card in cards], recent.gpus)
 
 
-def _facts(cards: Iterable[Card], recent: Recent, of: Callable[[Card], list[Text]]) -> tuple[Text, ...]:
-    return tuple(of_card(fact, card.gpu, recent.gpus) for card in cards for fact in of(card))
+def _facts(cards: Sequence[Card], recent: Recent, of: Callable[[Card], list[Text]]) -> tuple[Text, ...]:
+    return tuple(of_card(fact, card.gpu, recent.gpus) for card in first_few(cards) for fact in of(card))
 
 
 def _concerned(cards: Iterable[Card]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
 from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.limit_rules.recent import Card, Recent
-from aienv_gui.hardware.limit_rules.verdict import Verdict, Work, keys, of_card, which
+from aienv_gui.hardware.limit_rules.verdict import Verdict, Work, first_few, keys, of_card, which
 from aienv_gui.hardware.readings import ComputeMode, GpuProcess, Maker
 
 _WAITS, _WAITS_OFF = 0.3, 0.2  # share of a training's time
@@ -51,7 +51,7 @@ def waiting(recent: Recent) -> Verdict | None:
         )
     if not late:
         return None
-    facts = (*_waiting_facts(late), *(_load_fact(recent, card) for card in starved))
+    facts = (*_waiting_facts(late), *(_load_fact(recent, card) for card in first_few(starved)))
     if starved and recent.host.above("cpu", _CPU_FULL, _CPU_FULL_OFF):
         return Verdict(
             "waiting_cpu",
@@ -120,7 +120,7 @@ def wrong_place(recent: Recent) -> Verdict | None:
             "Its environment has no PyTorch that can use this card. Make one that has (Environments, New environment:"
             " choose the build for your card), then start the training there."
         ),
-        (tr("the training runs on the CPU"), *(_load_fact(recent, card) for card in free)),
+        (tr("the training runs on the CPU"), *(_load_fact(recent, card) for card in first_few(free))),
         keys(misplaced),
     )
 
@@ -215,7 +215,7 @@ def gpu_well_used(recent: Recent) -> Verdict | None:
         "good",
         tr("{gpu}: well used by the training.", gpu=which([card.gpu for card in chosen], recent.gpus)),
         tr("There is nothing to do."),
-        tuple(_load_fact(recent, card) for card in chosen),
+        tuple(_load_fact(recent, card) for card in first_few(chosen)),
         keys(one for card in chosen for one in card.work),
     )
 
@@ -236,7 +236,7 @@ def gpu_hardly_used(recent: Recent) -> Verdict | None:
         "good",
         tr("{gpu}: the steps of the training are too small to keep it busy.", gpu=gpus),
         tr("If it takes long, start it with a larger batch size (New training, Advanced)."),
-        (*_waiting_facts(steps), *(_load_fact(recent, card) for card in chosen)),
+        (*_waiting_facts(steps), *(_load_fact(recent, card) for card in first_few(chosen))),
         keys(steps),
     )
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, TypeVar
 
 from aienv_gui.core.wording import Text, tr, verbatim
 from aienv_gui.hardware.readings import Gpu
+
+T = TypeVar("T")
+
+_SHOWN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ def which(some: Sequence[Gpu], gpus: Sequence[Gpu]) -> Text:
     """Some of the cards: without a number where there is only one, by name where makers count them apart."""
     if len(gpus) == 1:
         return tr("GPU")
+    if len(some) == len(gpus) > 2:
+        return tr("All {count} GPUs", count=len(gpus))
     if len({gpu.maker for gpu in gpus}) > 1:
         return verbatim(", ".join(gpu.name or gpu.bus or gpu.uuid for gpu in some))
     return tr("GPU {index}", index=", ".join(str(gpu.index) for gpu in some))
@@ -56,6 +62,11 @@ def which(some: Sequence[Gpu], gpus: Sequence[Gpu]) -> Text:
 def of_card(fact: Text, gpu: Gpu, gpus: Sequence[Gpu]) -> Text:
     """A fact about one card, which is named where there are others."""
     return fact if len(gpus) == 1 else tr("{gpu}: {fact}", gpu=which([gpu], gpus), fact=fact)
+
+
+def first_few(cards: Sequence[T]) -> Sequence[T]:
+    """Those whose numbers are shown: a list of sixteen would be read by nobody."""
+    return cards[:_SHOWN]
 
 
 def keys(work: Iterable[Work]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -22,7 +23,6 @@ from tests.fakes.snapshots import gpu, snapshot
 RECORDED = Path(__file__).parent / "recorded"
 PATIENCE_S = 30.0
 LOOKS = 45
-PID = 4711
 
 
 def told_over_time(beside: Driver | None = None) -> list[tuple[Verdict, ...]]:
@@ -105,3 +105,39 @@ def test_a_card_that_was_lost_is_said_at_once(driver: Path, tmp_path: Path) -> N
 def test_a_card_whose_readings_are_refused_is_not_judged(driver: Path, tmp_path: Path) -> None:
     found = cards_of(driver, tmp_path, faults="0:unsupported", temperature=94, still=1)
     assert seconds_apart(found, [Work("cats", "cuda:0", phase="training", waiting_share=0.7)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("bits", "key", "level", "what"),
+    [
+        (0x40 | 0x08, "gpu_hot", "bad", "slowed down by heat."),
+        (0x20, "gpu_hot", "warn", "slowed down by heat."),
+        (0x80, "power_brake", "bad", "slowed down because the power supply asks for less."),
+        (0x08, "power_brake", "bad", "slowed down to protect itself, though not from heat."),
+        (0x02, "clock_fixed", "warn", "the clock was fixed below what the card can do."),
+    ],
+)
+def test_reasons_as_the_driver_gives_them(
+    driver: Path, tmp_path: Path, bits: int, key: str, level: str, what: str
+) -> None:
+    found = cards_of(driver, tmp_path, cards=12, throttle=bits, temperature=70, still=1)
+    loads = [gpu.utilisation_percent.number for gpu in found[-1].gpus]
+    assert [index for index, load in enumerate(loads) if load is not None and load >= 50] == [10, 11]
+    verdict = next(verdict for verdict in seconds_apart(found) if verdict.key == key)
+    assert verdict.level == level
+    # Heat is told of any card, the other reasons of those that calculate.
+    assert str(verdict.what) == f"{'All 12 GPUs' if key == 'gpu_hot' else 'GPU 10, 11'}: {what}"
+    assert str(verdict.evidence[0]).startswith("GPU 0: temp" if key == "gpu_hot" else "GPU 10: clock")
+    assert len(verdict.evidence) <= 8  # of sixteen cards nobody reads all numbers
+
+
+def test_another_program_beside_our_training(driver: Path, tmp_path: Path) -> None:
+    ours, other = os.getpid(), os.getppid()
+    found = cards_of(driver, tmp_path, processes=f"0:{ours}:2048:30,0:{other}:5000:10", still=1)
+    work = Work("cats", "cuda:0", phase="training", pid=ours)
+    verdict = next(verdict for verdict in seconds_apart(found, [work]) if verdict.key == "other_program")
+    assert f"process {other} holds 4.9 GB of the GPU's memory" in map(str, verdict.evidence)
+
+
+def test_an_idle_card_of_the_driver_has_no_verdict(driver: Path, tmp_path: Path) -> None:
+    assert seconds_apart(cards_of(driver, tmp_path, cards=2, idle=1, throttle=1, still=1)) == ()
