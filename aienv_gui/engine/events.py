@@ -95,6 +95,7 @@ class Pace:
         self._validation = 0.0
         self._mark = time.monotonic()
         self._spent = 0.0
+        self._waited = 0.0
         self._steps = 0
         self._examples = 0
 
@@ -102,9 +103,11 @@ class Pace:
         """What happened since the last step was no training: the next one begins now."""
         self._mark = time.monotonic()
 
-    def step(self, step: int, epoch: int, examples: int) -> None:
+    def step(self, step: int, epoch: int, examples: int, waited: float) -> None:
+        """A step was done, of which `waited` seconds went by until its batch was there."""
         now = time.monotonic()
         self._spent += now - self._mark
+        self._waited += waited
         self._mark = now
         self._steps += 1
         self._examples += examples
@@ -120,8 +123,9 @@ class Pace:
             examples_per_second=round(self._examples / self._spent, 1),
             seconds_left=round(low, 1),
             seconds_left_high=round(high, 1),
+            waiting_share=round(min(1.0, self._waited / self._spent), 3),
         )
-        self._spent, self._steps, self._examples = 0.0, 0, 0
+        self._spent, self._waited, self._steps, self._examples = 0.0, 0.0, 0, 0
 
     def validated(self, seconds: float) -> None:
         """A validation (with its checkpoint) took this long."""

@@ -138,7 +138,10 @@ def _epochs(work: Work, session: Session) -> None:
         for place in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
             session.attend()
             chosen = order[place * settings.batch_size : (place + 1) * settings.batch_size]
-            loss, accuracy = _step(work, chosen, position.step, epoch)
+            began = time.perf_counter()
+            batch = _batch(work, chosen, position.step, epoch)
+            waited = time.perf_counter() - began
+            loss, accuracy = _step(work, batch, position.step, epoch)
             if not math.isfinite(loss):
                 session.metrics.flush()
                 raise Failure(
@@ -146,26 +149,32 @@ def _epochs(work: Work, session: Session) -> None:
                 )
             position.step += 1
             session.metrics.add(position.step, epoch + 1, loss, accuracy)
-            session.pace.step(position.step, epoch + 1, len(chosen))
+            session.pace.step(position.step, epoch + 1, len(chosen), waited)
         session.metrics.flush()
 
 
-def _step(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> tuple[float, float]:
-    """One step of the optimiser on the pictures `chosen`; returns their loss and accuracy before it."""
+def _batch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The pictures `chosen` and their labels, on the device. Until they are there, the device has nothing to do."""
     settings = work.recipe.settings
-    torch.manual_seed(derive(settings.seed, "step", epoch, step))  # dropout
-    images, labels = work.data.images[chosen], work.data.labels[chosen].to(work.device)
+    images = work.data.images[chosen]
     if settings.shift:
         images = shifted(images, settings.shift, derive(settings.seed, "shift", epoch, step))
+    return images.to(work.device), work.data.labels[chosen].to(work.device)
+
+
+def _step(work: Work, batch: tuple[torch.Tensor, torch.Tensor], step: int, epoch: int) -> tuple[float, float]:
+    """One step of the optimiser on a batch; returns its loss and accuracy before it."""
+    settings, (images, labels) = work.recipe.settings, batch
+    torch.manual_seed(derive(settings.seed, "step", epoch, step))  # dropout
     for group in work.optimiser.param_groups:
         group["lr"] = learning_rate(settings, step, work.total_steps)
-    scores = work.network(pixels(images.to(work.device)))
+    scores = work.network(pixels(images))
     loss = functional.cross_entropy(scores, labels)
     work.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     work.optimiser.step()
     right = int((scores.detach().argmax(dim=1) == labels).sum())
-    return float(loss.detach()), right / len(chosen)
+    return float(loss.detach()), right / len(labels)
 
 
 def learning_rate(settings: Settings, step: int, total_steps: int) -> float:

@@ -110,7 +110,9 @@ class Event:
     PHASE = "phase"  # name: loading (done, total: pictures; repeated) | training | validating | testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
     #                      lines/s); time[] in seconds since the epoch
-    PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high
+    PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high,
+    #                        waiting_share (0 to 1: of the time spent in steps since the PROGRESS before, how much went
+    #                        by until the next batch was on the device; older engines do not tell)
     VALIDATION = "validation"  # step, epoch, loss, accuracy
     CHECKPOINT = "checkpoint"  # step, epoch, file (relative to the run), bytes, sha256, command (id or null),
     #                            reason: epoch | best | time | manual | stop | pause | end

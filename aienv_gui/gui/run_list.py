@@ -14,6 +14,7 @@ from aienv_gui.environments.records import Environment
 from aienv_gui.gui import run_work
 from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Job, Jobs
+from aienv_gui.hardware.limits import Work
 from aienv_gui.hardware.readings import Snapshot, Value
 from aienv_gui.training import supervisor
 from aienv_gui.training.problems import problem_of
@@ -37,6 +38,7 @@ class RunList(QObject):
         super().__init__(parent)
         self._jobs = jobs
         self._folders = folders
+        self._hardware = hardware
         self._load = run_work.LatestLoad()
         self.items: tuple[RunSummary, ...] = ()
         self.loaded = False
@@ -167,6 +169,7 @@ class RunList(QObject):
     def _on_run(self, run: Run) -> None:
         before = self._latest.get(run.folder)
         self._latest[run.folder] = run
+        self._tell_what_runs()
         self.updated.emit(run)
         self._look_for_refusal(run)
         if before is None or before.state is not run.state:
@@ -176,7 +179,14 @@ class RunList(QObject):
     def _on_followed(self) -> None:
         job = self.sender()
         self._followers = {folder: other for folder, other in self._followers.items() if other is not job}
+        self._tell_what_runs()
         self.refresh()
+
+    def _tell_what_runs(self) -> None:
+        """To the hardware, which says what holds the trainings back."""
+        if self._hardware is not None:
+            runs = (self._latest.get(folder) for folder in self._followers)
+            self._hardware.work = tuple(work_of(run) for run in runs if run is not None and run.state.live)
 
     @Slot(object)
     def _on_sampled(self, snapshot: Snapshot) -> None:
@@ -189,6 +199,27 @@ class RunList(QObject):
             gpu=busiest.utilisation_percent.number if busiest else None,
             gpu_memory=_share(busiest.memory_used_bytes, busiest.memory_total_bytes) if busiest else None,
         )
+
+
+def work_of(run: Run) -> Work:
+    """A run as the rules on what limits the machine see it."""
+    wanted, start = run.recipe.device, run.start
+    device, pid = wanted, None
+    if start is not None and run.state is not RunState.STARTING:  # else it is that of the attempt before
+        # A card asked for by its UUID is the only one that the engine sees, and so the first.
+        device = wanted if start.device.startswith("cuda") and wanted.startswith("cuda:") else start.device
+        pid = start.pid
+    return Work(
+        name=run.recipe.name,
+        device=device,
+        paused=run.state is RunState.PAUSED,
+        phase=run.phase,
+        waiting_share=run.waiting_share,
+        waiting_before=run.waiting_before,
+        pid=pid,
+        device_chosen=wanted != "auto",
+        run=run.folder.name,
+    )
 
 
 def _share(part: Value, whole: Value) -> float | None:

@@ -3,19 +3,26 @@
 Keys: ``cpu``, ``memory``, ``swap``, ``core:<n>`` (percent), ``disk_read``, ``disk_written``, ``received``, ``sent``
 (bytes a second), ``gpu:<uuid>:utilisation``, ``gpu:<uuid>:memory`` (percent), ``gpu:<uuid>:temperature`` (celsius),
 ``gpu:<uuid>:power`` (watts), ``gpu:<uuid>:clock`` (MHz), ``gpu:<uuid>:fan`` (percent). NaN is "no value".
+
+For what limits the machine also: ``swapped`` (bytes a second), ``memory_pressure``, ``io_pressure``, ``disk_busy`` (of
+the first disk), ``container_memory`` (percent), ``gpu:<uuid>:memory_temperature`` (celsius), ``gpu:<uuid>:throttle``
+(the sum of its reasons' `THROTTLE_BITS`), ``gpu:<uuid>:busy_programs`` (how many load it by a fifth or more).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aienv_gui.hardware.readings import Snapshot, Value
+from aienv_gui.hardware.readings import Gpu, Host, Snapshot, Throttle, Value
 
 SAMPLES: Final = 600
+THROTTLE_BITS: Final = {reason: 1 << place for place, reason in enumerate(Throttle)}
+_BUSY_PERCENT: Final = 20.0
 
 Array = NDArray[np.float64]
 
@@ -67,6 +74,17 @@ class History:
         row = self._rows.get(key)
         return np.full(self._count, math.nan) if row is None else self._window(row)
 
+    def recent(self, keys: Sequence[str], seconds: float) -> Array:
+        """The last `seconds` of several keys at once, a row for each ("time" is one too)."""
+        start = self._next + self._size - self._count
+        end = start + self._count
+        if self._count:
+            start += int(np.searchsorted(self._ring[0, start:end], self._ring[0, end - 1] - seconds))
+        rows = np.array([self._rows.get(key, -1) for key in keys])
+        found = self._ring[rows, start:end]
+        found[rows < 0] = math.nan
+        return found
+
     def _window(self, row: int) -> Array:
         start = self._next + self._size - self._count
         return self._ring[row, start : start + self._count].copy()
@@ -85,7 +103,8 @@ def readings_of(snapshot: Snapshot) -> dict[str, float]:
         "sent": host.network_sent_bytes_s,
     }
     result.update((f"core:{index}", percent) for index, percent in enumerate(host.core_percents))
-    for gpu in snapshot.nvidia.gpus:
+    result.update(_limits_of(host))
+    for gpu in snapshot.gpus:
         prefix = f"gpu:{gpu.uuid}:"
         result[f"{prefix}utilisation"] = _number(gpu.utilisation_percent)
         result[f"{prefix}memory"] = _share(_number(gpu.memory_used_bytes), _number(gpu.memory_total_bytes))
@@ -93,7 +112,33 @@ def readings_of(snapshot: Snapshot) -> dict[str, float]:
         result[f"{prefix}power"] = _number(gpu.power_watts)
         result[f"{prefix}clock"] = _number(gpu.clock_mhz)
         result[f"{prefix}fan"] = _number(gpu.fan_percent)
+        result[f"{prefix}memory_temperature"] = _number(gpu.memory_temperature_celsius)
+        result[f"{prefix}throttle"] = _throttle(gpu)
+        result[f"{prefix}busy_programs"] = _busy_programs(gpu)
     return result
+
+
+def _limits_of(host: Host) -> dict[str, float]:
+    container, pressure = host.container, host.pressure
+    used, most = (container.memory_used_bytes, container.memory_limit_bytes) if container else (None, None)
+    return {
+        "swapped": host.swapped_bytes_s,
+        "memory_pressure": pressure.memory_some if pressure else math.nan,
+        "io_pressure": pressure.io_some if pressure else math.nan,
+        "disk_busy": _number(host.disks[0].busy_percent) if host.disks else math.nan,
+        "container_memory": _share(used, most) if used is not None and most is not None else math.nan,
+    }
+
+
+def _throttle(gpu: Gpu) -> float:
+    told = gpu.throttle
+    return float(sum(THROTTLE_BITS[reason] for reason in told)) if isinstance(told, frozenset) else math.nan
+
+
+def _busy_programs(gpu: Gpu) -> float:
+    loads = [process.utilisation_percent.number for process in gpu.processes]
+    known = [load for load in loads if load is not None]
+    return float(sum(load >= _BUSY_PERCENT for load in known)) if known or not gpu.processes else math.nan
 
 
 def _number(value: Value) -> float:

@@ -1,126 +1,99 @@
 """What limits the machine right now, and what to try, in words.
 
-Silent where it does not know: every verdict is a rule that rests on readings, and shows them as its evidence.
+Silent where it does not know: every verdict is a rule (`limit_rules`) over the readings of the last minute and the
+trainings that run, and shows the readings as its evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
 
-from aienv_gui.core.wording import Text, percent, size, tr
-from aienv_gui.hardware.amounts import memory_share
 from aienv_gui.hardware.history import History
-from aienv_gui.hardware.readings import Gpu, Snapshot
+from aienv_gui.hardware.limit_rules import cards, machine, trainings
+from aienv_gui.hardware.limit_rules.cards import HOT_CELSIUS, hot_celsius
+from aienv_gui.hardware.limit_rules.recent import Recent
+from aienv_gui.hardware.limit_rules.verdict import Verdict, Work
+from aienv_gui.hardware.readings import Snapshot
 
-# Consumer cards slow themselves down at 83 to 90 degrees, data centre cards a little later.
-HOT_CELSIUS: Final = 87.0
-GPU_MEMORY_FULL: Final = 0.95
-MEMORY_FULL: Final = 0.93
-DISK_LOW_BYTES: Final = 5_000_000_000
+__all__ = ["HOT_CELSIUS", "Verdict", "Work", "assess", "hot_celsius"]
 
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A training that runs now, as its own record tells."""
-
-    name: str
-    device: str  # "cpu", "cuda:0"...
-    paused: bool = False
-    phase: str = ""  # loading, training, validating, testing, saving
-    waiting_share: float | None = None  # of its time, for the next batch: 0 to 1
-    pid: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Something that limits the machine now, what to try, and the readings that show it. `key` is a stable name."""
-
-    key: str
-    level: Literal["good", "warn", "bad"]
-    what: Text
-    cure: Text
-    evidence: tuple[Text, ...] = ()
-
-
-def assess(snapshot: Snapshot, history: History, work: Sequence[Work] = ()) -> tuple[Verdict, ...]:  # noqa: ARG001
-    """What limits the machine right now, the worst first; empty where nothing does or nothing is known."""
-    found = _gpu_notices(snapshot.nvidia.gpus)
-    host = snapshot.host
-    if host.memory_total_bytes and host.memory_used_bytes / host.memory_total_bytes >= MEMORY_FULL:
-        found.append(
-            Verdict(
-                "memory",
-                "bad",
-                tr(
-                    "The memory is nearly full ({share}).",
-                    share=memory_share(host.memory_used_bytes, host.memory_total_bytes),
-                ),
-                tr("Close programs you do not need, or train with a smaller batch size."),
-            )
-        )
-    if host.disks and host.disks[0].free_bytes < DISK_LOW_BYTES:
-        disk = host.disks[0]
-        found.append(
-            Verdict(
-                "disk",
-                "bad",
-                tr("The disk is nearly full: {free} are free on {disk}.", free=size(disk.free_bytes), disk=disk.mount),
-                tr("Free some space; new environments and checkpoints need it. Deleting an unused environment helps."),
-            )
-        )
-    return tuple(sorted(found, key=lambda verdict: verdict.level != "bad"))
+# Within one level, in the order in which they are said.
+_RULES: Final[tuple[Callable[[Recent], Verdict | None], ...]] = (
+    cards.lost,
+    cards.memory_errors,
+    cards.closed,
+    machine.memory,
+    machine.container_memory,
+    machine.disk,
+    cards.memory,
+    cards.heat,
+    cards.power_supply,
+    cards.memory_repair,
+    cards.taken,
+    machine.battery,
+    trainings.wrong_place,
+    trainings.waiting,
+    trainings.container_cores,
+    trainings.other_programs,
+    cards.fixed_clock,
+    cards.narrow_link,
+    trainings.gpu_well_used,
+    trainings.cpu_well_used,
+    trainings.gpu_hardly_used,
+    cards.power_limit,
+)
+_LEVELS: Final = ("bad", "warn", "good")
+# One cause, one sentence: the first explains the second, where both are about the same training.
+_EXPLAINS: Final = (
+    ("memory", "waiting_disk"),  # swapping keeps the disk busy
+    ("container_cores", "waiting_cpu"),
+    ("container_cores", "waiting_data"),
+    ("other_program", "gpu_memory"),
+    ("gpu_well_used", "power_limit"),
+)
 
 
-def _gpu_notices(gpus: tuple[Gpu, ...]) -> list[Verdict]:
-    found: list[Verdict] = []
-    lost = [gpu for gpu in gpus if gpu.lost]
-    if lost and len(lost) < len(gpus):  # where all are lost, the state of the driver says it
-        found.append(
-            Verdict(
-                "gpu_lost",
-                "bad",
-                tr("{gpu} no longer answers.", gpu=_which(lost, gpus)),
-                tr("Restart the computer. If it happens again, check the card's power cables and its temperature."),
-            )
-        )
-    hot = [gpu for gpu in gpus if (gpu.temperature_celsius.number or 0.0) >= HOT_CELSIUS]
-    if hot:
-        hottest = max(gpu.temperature_celsius.number or 0.0 for gpu in hot)
-        found.append(
-            Verdict(
-                "gpu_hot",
-                "warn",
-                tr(
-                    "{gpu}: {degrees} °C. At about this temperature a card slows itself down.",
-                    gpu=_which(hot, gpus),
-                    degrees=f"{hottest:.0f}",
-                ),
-                tr("Clean the fans, give the computer more air, or lower the card's power limit."),
-            )
-        )
-    full = [gpu for gpu in gpus if _memory_share(gpu) >= GPU_MEMORY_FULL]
-    if full:
-        share = percent(max(_memory_share(gpu) for gpu in full))
-        found.append(
-            Verdict(
-                "gpu_memory",
-                "warn",
-                tr("{gpu}: the memory is {percent} full.", gpu=_which(full, gpus), percent=share),
-                tr("Train with a smaller batch size, or close other programs that use the card."),
-            )
-        )
-    return found
+def assess(snapshot: Snapshot, history: History, work: Sequence[Work] = ()) -> tuple[Verdict, ...]:
+    """What limits the machine right now, the worst first; empty where nothing does or nothing is known.
+
+    That all is well is said of a training ("good") where nothing else is. `history` ends with `snapshot`. Takes less
+    than a millisecond.
+    """
+    recent = Recent(snapshot, history, work)
+    found = [verdict for rule in _RULES if (verdict := rule(recent)) is not None]
+    merged = _merge(found)
+    return tuple(sorted(merged, key=lambda verdict: _LEVELS.index(verdict.level)))
 
 
-def _which(some: list[Gpu], gpus: tuple[Gpu, ...]) -> Text:
-    """The cards by their numbers; without a number where there is only one."""
-    if len(gpus) == 1:
-        return tr("GPU")
-    return tr("GPU {index}", index=", ".join(str(gpu.index) for gpu in some))
+def _merge(found: list[Verdict]) -> list[Verdict]:
+    """Join what has one cause, and leave out praise for a training that is held back or praised already."""
+    by_key = {verdict.key: verdict for verdict in found}
+    for cause, effect in _EXPLAINS:
+        if cause in by_key and effect in by_key and _share_a_training(by_key[cause], by_key[effect]):
+            by_key[cause] = _joined(by_key[cause], by_key.pop(effect))
+    spoken_of = {one for verdict in by_key.values() if verdict.level != "good" for one in verdict.concerns}
+    result = []
+    for verdict in by_key.values():
+        if verdict.level == "good":
+            if spoken_of.intersection(verdict.concerns):
+                continue
+            spoken_of.update(verdict.concerns)
+        result.append(verdict)
+    return result
 
 
-def _memory_share(gpu: Gpu) -> float:
-    used, total = gpu.memory_used_bytes.number, gpu.memory_total_bytes.number
-    return used / total if used is not None and total else 0.0
+def _share_a_training(one: Verdict, other: Verdict) -> bool:
+    return not set(one.concerns).isdisjoint(other.concerns)
+
+
+def _joined(cause: Verdict, effect: Verdict) -> Verdict:
+    told = {str(fact) for fact in cause.evidence}
+    more = tuple(fact for fact in effect.evidence if str(fact) not in told)
+    return replace(
+        cause,
+        level=min(cause.level, effect.level, key=_LEVELS.index),
+        evidence=cause.evidence + more,
+        concerns=tuple(dict.fromkeys(cause.concerns + effect.concerns)),
+    )

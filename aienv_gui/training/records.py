@@ -233,6 +233,7 @@ class Start:
     classes: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]  # split -> class -> pictures
     versions: Mapping[str, str]
+    pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,8 @@ class Run:
     total_steps: int = 0
     examples_per_second: float | None = None
     seconds_left: tuple[float, float] | None = None  # at least, at most
+    waiting_share: float | None = None  # of the last half minute in steps, for the next batch: 0 to 1
+    waiting_before: float | None = None  # the most that this was within the half minute before
     start: Start | None = None
     training: Curve = field(default_factory=Curve)
     validation: Curve = field(default_factory=Curve)

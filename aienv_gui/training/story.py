@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ _LOG_TAIL_BYTES = 4000
 _SETTLED_STEPS = 20  # steps of an attempt before its speed is believed
 _USEFUL_RANGE = 3.0  # "2 to 20 minutes" helps nobody
 _SHORT_S = 30.0  # ... but at the end any range is near enough
+_WAITING_OVER = 30  # reports of progress, about a second of training each
+_WAITING_LEAST = 5  # ... before their mean is believed
 _CURVE = ("seconds", "step", "loss", "accuracy")
 _TRENDS = ("loss_trend", "accuracy_trend")
 _LOAD = ("seconds", "cpu", "memory", "gpu", "gpu_memory")
@@ -119,6 +122,7 @@ class Story:
         self._spoken = False  # the attempt's engine has said anything
         self._begun = False  # the attempt has said STARTED
         self._paused = False
+        self._waiting: list[float] = []  # the share that went by until batches were there, as last reported
         self._log_start = 0  # where the attempt's lines begin in the log
         self._end: RunState | None = None
         self._end_problem: Problem | None = None
@@ -226,8 +230,18 @@ class Story:
         self._clock.begin(time)
         self._spoken = self._begun = self._paused = False
         self._end = self._end_problem = None
+        self._waiting = []
         # Warnings are of their attempt: the next one says again what still holds.
-        self._run = replace(self._run, phase="", seconds_left=None, examples_per_second=None, failure=None, warnings=())
+        self._run = replace(
+            self._run,
+            phase="",
+            seconds_left=None,
+            examples_per_second=None,
+            waiting_share=None,
+            waiting_before=None,
+            failure=None,
+            warnings=(),
+        )
 
     def _on_launched(self, event: Mapping[str, Any]) -> None:
         self._launched = True
@@ -251,6 +265,7 @@ class Story:
             classes=tuple(data.get("classes", ())),
             counts=data.get("counts", {}),
             versions=event.get("versions", {}),
+            pid=event.get("pid"),
         )
         self._run = replace(
             self._run,
@@ -292,6 +307,11 @@ class Story:
             examples_per_second=event.get("examples_per_second"),
             seconds_left=self._seconds_left(event, step),
         )
+        if (share := event.get("waiting_share")) is not None:
+            self._waiting = [*self._waiting[1 - 2 * _WAITING_OVER :], float(share)]
+            means = _means(self._waiting)
+            if means:
+                self._run = replace(self._run, waiting_share=means[-1], waiting_before=max(means))
 
     def _seconds_left(self, event: Mapping[str, Any], step: int) -> tuple[float, float] | None:
         """The engine's estimate, once it says something: the first steps are slow, and so they would mislead."""
@@ -366,6 +386,12 @@ class Story:
             str(event.get("code")), event.get("values", {}), str(event.get("traceback") or "")
         )
         self._run = replace(self._run, seconds_left=None, phase="")
+
+
+def _means(shares: Sequence[float]) -> list[float]:
+    """The mean of the newest `_WAITING_OVER` shares, last, and before it what it was at each report before."""
+    ends = range(max(_WAITING_LEAST, len(shares) - _WAITING_OVER), len(shares) + 1)
+    return [fmean(shares[max(0, end - _WAITING_OVER) : end]) for end in ends]
 
 
 def log_tail(folder: Path, start: int = 0) -> str:

@@ -208,13 +208,14 @@ def test_pace_counts_only_the_time_spent_in_steps(tmp_path: Path, monkeypatch: p
     pace = Pace(Events(tmp_path), total_steps=100, steps_per_epoch=50)
     for step in range(1, 21):
         now[0] += 0.25
-        pace.step(step, 1, 8)
+        pace.step(step, 1, 8, waited=0.25 if step <= 4 else 0.05)
         if step == 10:
             now[0] += 1000  # a pause
             pace.resume()
     told = list(protocol.EventReader(tmp_path).read())
     assert [event["step"] for event in told] == [4, 8, 12, 16, 20]
     assert {event["examples_per_second"] for event in told} == {32.0}
+    assert [event["waiting_share"] for event in told] == [1.0, 0.2, 0.2, 0.2, 0.2]
     assert told[-1]["seconds_left"] == pytest.approx(80 * 0.25)
     assert told[-1]["seconds_left_high"] > told[-1]["seconds_left"]
 

@@ -17,10 +17,12 @@ from aienv_gui.core.tasks import JobState, Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.engine import protocol
 from aienv_gui.gui import run_work
+from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Job, Jobs
-from aienv_gui.gui.run_list import RunList
+from aienv_gui.gui.run_list import RunList, work_of
+from aienv_gui.hardware.limits import Work
 from aienv_gui.training import run_store, supervisor
-from aienv_gui.training.records import Answer, Recipe, Run, RunState, RunSummary
+from aienv_gui.training.records import Answer, Recipe, Run, RunState, RunSummary, Start
 
 RECIPE = Recipe(name="tiny", folder=Path("p"), preset="balanced", architecture="compact_convnet", settings={})
 
@@ -62,13 +64,13 @@ def engine(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Engine:
 @pytest.fixture
 def runs(qtbot: QtBot, folders: Folders, engine: Engine) -> Iterator[RunList]:
     jobs = Jobs()
-    made = RunList(jobs, folders, parent=jobs)
+    made = RunList(jobs, folders, HardwareFeed(jobs, data_folder=folders.data), parent=jobs)
     made.refresh()
     qtbot.waitUntil(lambda: made.follower(engine.folder) is not None)
     engine.told.put(engine.run)
     qtbot.waitUntil(lambda: made.latest(engine.folder) is not None)
     yield made
-    (engine.folder / protocol.PROCESS).unlink()
+    (engine.folder / protocol.PROCESS).unlink(missing_ok=True)
     engine.told.put(replace(engine.run, state=RunState.STOPPED))
     qtbot.waitUntil(lambda: made.follower(engine.folder) is None)
     qtbot.waitUntil(lambda: not jobs._running)
@@ -137,3 +139,43 @@ def test_a_look_at_the_list_read_the_events_of_followed_runs_again(
     (item,) = runs.items
     assert (item.state, item.step) == (RunState.PAUSED, 7)
     assert read == []
+
+
+def told(runs: RunList) -> tuple[Work, ...]:
+    assert runs._hardware is not None
+    return runs._hardware.work
+
+
+START = Start(2, 0, "cuda:0", "RTX", 1, 2, 20, 5, ("a", "b"), {}, {}, pid=4711)
+
+
+def test_the_hardware_is_told_what_trains(qtbot: QtBot, runs: RunList, engine: Engine) -> None:
+    assert [work.run for work in told(runs)] == [engine.folder.name]
+    engine.told.put(replace(engine.run, start=START, phase="training", waiting_share=0.4, waiting_before=0.5))
+    qtbot.waitUntil(lambda: told(runs)[0].pid == 4711)
+    assert told(runs) == (
+        Work("tiny", "cuda:0", False, "training", 0.4, 4711, waiting_before=0.5, run=engine.folder.name),
+    )
+    engine.told.put(replace(engine.run, state=RunState.PAUSED))
+    qtbot.waitUntil(lambda: told(runs)[0].paused)
+    (engine.folder / protocol.PROCESS).unlink()
+    engine.told.put(replace(engine.run, state=RunState.STOPPED))
+    qtbot.waitUntil(lambda: told(runs) == ())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "started", "state", "device", "pid", "chosen"),
+    [
+        ("auto", START, RunState.TRAINING, "cuda:0", 4711, False),
+        ("auto", replace(START, device="cpu"), RunState.TRAINING, "cpu", 4711, False),
+        ("cpu", replace(START, device="cpu"), RunState.TRAINING, "cpu", 4711, True),
+        ("cuda:GPU-7", START, RunState.TRAINING, "cuda:GPU-7", 4711, True),  # which the engine sees as its first
+        ("auto", START, RunState.STARTING, "auto", None, False),  # what is known is of the attempt before
+        ("cpu", None, RunState.STARTING, "cpu", None, True),
+    ],
+)
+def test_where_a_training_runs(
+    engine: Engine, wanted: str, started: Start | None, state: RunState, device: str, pid: int | None, chosen: bool
+) -> None:
+    work = work_of(replace(engine.run, recipe=replace(RECIPE, device=wanted), start=started, state=state))
+    assert (work.device, work.pid, work.device_chosen) == (device, pid, chosen)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from aienv_gui.hardware.history import SAMPLES, History
+from aienv_gui.hardware.history import SAMPLES, THROTTLE_BITS, History
+from aienv_gui.hardware.readings import Container, Disk, GpuProcess, Pressure, Throttle, Value
 from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
 
 
@@ -75,3 +76,46 @@ def test_percent_of_memory_and_no_swap() -> None:
     assert history.series("memory").tolist() == [25.0]
     assert np.isnan(history.series("swap")).all()
     assert "core:1" in history.keys()  # noqa: SIM118  (a method, not a mapping)
+
+
+def test_the_last_seconds_of_several_keys_at_once() -> None:
+    history = History(8)
+    for moment in range(20):
+        history.append(snapshot(gpu(), moment=float(moment), cpu_percent=moment * 2.0))
+    found = history.recent(("time", "cpu", "nothing", "gpu:GPU-0:utilisation"), 3.0)
+    assert found[0].tolist() == [16.0, 17.0, 18.0, 19.0]
+    assert found[1].tolist() == [32.0, 34.0, 36.0, 38.0]
+    assert np.isnan(found[2]).all()
+    assert found[3].tolist() == [50.0] * 4
+    found[:] = 0.0
+    assert history.series("cpu")[-1] == 38.0
+    assert history.recent(("time",), 1000.0).shape == (1, 8)
+    assert History(8).recent(("time", "cpu"), 9.0).shape == (2, 0)
+
+
+def test_what_the_limits_are_judged_by() -> None:
+    history = History(4)
+    processes = tuple(
+        GpuProcess(pid, "", "", ABSENT, "compute", utilisation_percent=load)
+        for pid, load in ((1, Value(60.0)), (2, Value(20.0)), (3, Value(19.0)), (4, ABSENT))
+    )
+    history.append(
+        snapshot(
+            gpu(throttle=frozenset({Throttle.HEAT, Throttle.POWER_CAP}), processes=processes),
+            gpu(1, processes=processes[3:]),
+            gpu(2, throttle=frozenset()),
+            swapped_bytes_s=7.0,
+            pressure=Pressure(1.0, 2.0, 3.0, 4.0, 5.0),
+            disks=(Disk("/", 1, 1, 2, busy_percent=Value(88.0)),),
+            container=Container("docker", None, 4 * GIB, GIB),
+        )
+    )
+    newest = {key: float(history.series(key)[-1]) for key in history.keys()}  # noqa: SIM118  (a method, not a mapping)
+    assert newest["gpu:GPU-0:throttle"] == THROTTLE_BITS[Throttle.HEAT] + THROTTLE_BITS[Throttle.POWER_CAP]
+    assert math.isnan(newest["gpu:GPU-1:throttle"])
+    assert newest["gpu:GPU-2:throttle"] == 0.0
+    assert newest["gpu:GPU-0:busy_programs"] == 2.0
+    assert math.isnan(newest["gpu:GPU-1:busy_programs"])
+    assert newest["gpu:GPU-2:busy_programs"] == 0.0
+    assert [newest[key] for key in ("swapped", "memory_pressure", "io_pressure", "disk_busy")] == [7.0, 2.0, 4.0, 88.0]
+    assert newest["container_memory"] == 25.0

@@ -337,3 +337,51 @@ def test_a_step_without_a_number_is_a_gap_in_the_trend() -> None:
     found = trend(np.array([1.0, 1.0]), np.array([math.nan, 4.0]), 2)
     assert math.isnan(found[0])
     assert found[1] == 2.0
+
+
+def progress(folder: Folder, count: int, first: float, **fields: Any) -> None:
+    for number in range(count):
+        folder.say("progress", first + number, step=number + 1, epoch=1, **fields)
+
+
+def test_the_share_of_waiting_is_a_mean_of_half_a_minute(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    progress(folder, 4, 101.0, waiting_share=0.9)
+    folder.story.update(alive=True)
+    assert folder.story.run.waiting_share is None  # too little to go by
+    progress(folder, 26, 105.0, waiting_share=0.6)
+    folder.story.update(alive=True)
+    assert folder.story.run.waiting_share == pytest.approx((4 * 0.9 + 26 * 0.6) / 30)
+    progress(folder, 30, 131.0, waiting_share=0.1)
+    folder.story.update(alive=True)
+    run = folder.story.run
+    assert run.waiting_share == pytest.approx(0.1)
+    assert run.waiting_before == pytest.approx((4 * 0.9 + 26 * 0.6) / 30)
+    progress(folder, 30, 161.0, waiting_share=0.1)
+    folder.story.update(alive=True)
+    assert folder.story.run.waiting_before == pytest.approx(0.1)
+
+
+def test_an_older_engine_does_not_tell_what_it_waits_for(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    progress(folder, 9, 101.0, examples_per_second=5.0)
+    folder.story.update(alive=True)
+    run = folder.story.run
+    assert (run.waiting_share, run.waiting_before) == (None, None)
+    assert run.start is not None
+    assert run.start.pid is None
+
+
+def test_the_next_attempt_begins_to_wait_anew(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    progress(folder, 9, 101.0, waiting_share=0.8)
+    folder.say("launched", 200.0)
+    folder.say("started", 201.0, step=0, epochs=2, total_steps=20, pid=4711)
+    folder.story.update(alive=True)
+    run = folder.story.run
+    assert run.waiting_share is None
+    assert run.start is not None
+    assert run.start.pid == 4711

@@ -68,6 +68,7 @@ class RunView(QWidget):
         self._refresh.timeout.connect(self._show)
         services.runs.updated.connect(self._on_updated)
         services.runs.changed.connect(self._on_runs)
+        services.hardware.sampled.connect(self._on_sampled)
 
     def _fill_head(self, head: Card) -> None:
         self.badge = StateBadge(head)
@@ -91,6 +92,9 @@ class RunView(QWidget):
         self.advice = Label(role="warn", parent=head)
         self.advice.hide()
         head.body.addWidget(self.advice)
+        self.machine = Label(role="muted", parent=head)
+        self.machine.hide()
+        head.body.addWidget(self.machine)
 
     def open(self, folder: Path) -> None:
         """Show the run of a folder, live where it is running."""
@@ -105,6 +109,7 @@ class RunView(QWidget):
         self.plots.clear()
         self.result.hide()
         self.advice.hide()
+        self.machine.hide()
         self.facts.say("")
         self._settings.say("")
         self.badge.set_state("neutral", tr("Reading"))
@@ -202,10 +207,34 @@ class RunView(QWidget):
             elif not (run.state is RunState.PAUSED and run.pause_reason != "asked"):
                 self.problem.clear()  # it paused by itself: what is told now may be the reason
         self._advise(run)
+        self._say_what_limits()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._show()
+        self._say_what_limits()
+
+    @Slot(object)
+    def _on_sampled(self, _snapshot: object) -> None:
+        if self.isVisible():
+            self._say_what_limits()
+
+    def _say_what_limits(self) -> None:
+        """The worst that the machine does to this training; that all is well only where there is no advice either."""
+        run, key = self.run, self.folder.name if self.folder is not None else ""
+        working = run is not None and run.state in (RunState.STARTING, RunState.TRAINING)
+        found = [verdict for verdict in self._services.hardware.verdicts if working and key in verdict.concerns]
+        first = found[0] if found else None
+        if first is None or (first.level == "good" and not self.advice.isHidden()):
+            self.machine.hide()
+            return
+        good = first.level == "good"
+        self.machine.set_role("muted" if good else "warn")
+        self.machine.say(first.what if good else tr("{what} {cure}", what=first.what, cure=first.cure))
+        facts = _joined(list(first.evidence), "; ")
+        say(self.machine, "setToolTip", facts)
+        say(self.machine, "setAccessibleDescription", facts)
+        self.machine.show()
 
     def _advise(self, run: Run) -> None:
         about = (len(run.validation), run.state)
