@@ -1,8 +1,8 @@
 """`plots`: what a frame costs the GUI thread, in milliseconds of its processor time and of the clock.
 
 `monitor`: the Hardware page with 16 cards, all in sight, fed a look at a time; beside it the same page drawn in one
-frame. `loss`: a loss curve of a million steps with its trend and validation that grows, is zoomed and dragged; beside it
-the same curves as pyqtgraph draws them. `comparison`: 16 cards in one plot. A frame is all that is done in 16 ms.
+frame. `loss`: a loss curve of a million steps with its trend and validation that grows, is zoomed and dragged; beside
+it the same curves as pyqtgraph draws them. `comparison`: 16 cards in one plot. A frame is all that is done in 16 ms.
 """
 
 from __future__ import annotations

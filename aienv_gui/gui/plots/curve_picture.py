@@ -14,8 +14,9 @@ from PySide6.QtGui import QColor, QImage
 
 from aienv_gui.gui.plots.decimation import Array
 
-_FILL = 0.16
-_LEVELS = 255
+_FILL = np.float32(0.16)
+_LEVELS = np.float32(255)
+_HALF = np.float32(0.5)
 
 
 def curve_picture(
@@ -39,16 +40,17 @@ def curve_picture(
     bottom, top = limits
     # Half of the line's thickness stays within the picture also where the curve is at its limits.
     scale = (height - thickness) / (top - bottom)
-    upper = height - thickness - (np.clip(highest, bottom, top) - bottom) * scale
-    lower = height - (np.clip(lowest, bottom, top) - bottom) * scale
+    upper = height - thickness - (np.minimum(np.maximum(highest, bottom), top) - bottom) * scale
+    lower = height - (np.minimum(np.maximum(lowest, bottom), top) - bottom) * scale
     gap = np.isnan(upper)
     upper[gap] = lower[gap] = height
-    rows = np.arange(height, dtype=np.float32)[:, None]
     upper, lower = upper.astype(np.float32), lower.astype(np.float32)
-    covered = np.clip(np.minimum(rows + 1, lower) - np.maximum(rows, upper), 0, 1)
+    above, below = _rows(height)
+    alpha = np.maximum(np.minimum(below, lower) - np.maximum(above, upper), 0)  # the share of each pixel in the line
     if fill:
-        covered += (1 - covered) * np.float32(_FILL) * np.clip(rows + 1 - upper, 0, 1)
-    pixels = _shades(colour.rgb())[np.rint(covered * _LEVELS).astype(np.uint8)]
+        area = np.minimum(np.maximum(below - upper, 0), 1)  # ... and in the area, of which the line is a part
+        alpha += _FILL * (area - alpha)
+    pixels = _shades(colour.rgb()).take((alpha * _LEVELS + _HALF).astype(np.uint8))
     picture = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
     return picture.copy()  # of its own: numpy's memory goes with this function
 
@@ -58,22 +60,35 @@ def column_extents(x: Array, y: Array, span: tuple[float, float], columns: int) 
     if not len(x):
         nothing = np.full(columns, np.nan)
         return nothing, nothing.copy()
-    edges = np.linspace(*span, columns + 1)
+    edges = _edges(*span, columns)
     at_edges = np.interp(edges, x, y, left=np.nan, right=np.nan)
     lowest = np.fmin(at_edges[:-1], at_edges[1:])
     highest = np.fmax(at_edges[:-1], at_edges[1:])
-    first, end = np.searchsorted(x, span[0], side="left"), np.searchsorted(x, span[1], side="right")
-    if first < end:
-        starts = np.append(np.searchsorted(x[first:end], edges[:-1]) + first, end)
-        filled = np.flatnonzero(np.diff(starts))
-        lowest[filled] = np.fmin(lowest[filled], np.fmin.reduceat(y[:end], starts[filled]))
-        highest[filled] = np.fmax(highest[filled], np.fmax.reduceat(y[:end], starts[filled]))
+    starts = x.searchsorted(edges)
+    starts[-1] = x.searchsorted(span[1], side="right")
+    filled = (starts[1:] > starts[:-1]).nonzero()[0]
+    if len(filled):
+        known, starts = y[: starts[-1]], starts[filled]
+        lowest[filled] = np.fmin(lowest[filled], np.fmin.reduceat(known, starts))
+        highest[filled] = np.fmax(highest[filled], np.fmax.reduceat(known, starts))
     return lowest, highest
+
+
+@lru_cache(maxsize=64)
+def _edges(left: float, right: float, columns: int) -> Array:
+    return np.linspace(left, right, columns + 1)
+
+
+@lru_cache(maxsize=64)
+def _rows(height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The upper and the lower edge of each row of pixels."""
+    above = np.arange(height, dtype=np.float32)[:, None]
+    return above, above + np.float32(1)
 
 
 @lru_cache(maxsize=64)
 def _shades(rgb: int) -> NDArray[np.uint32]:
     """A colour in all shades from transparent to full, premultiplied as Qt stores them."""
-    alpha = np.arange(_LEVELS + 1, dtype=np.uint32)
-    channels = [np.rint(alpha * (rgb >> shift & 0xFF) / _LEVELS).astype(np.uint32) << shift for shift in (0, 8, 16)]
+    alpha = np.arange(256, dtype=np.uint32)
+    channels = [np.rint(alpha * (rgb >> shift & 0xFF) / 255).astype(np.uint32) << shift for shift in (0, 8, 16)]
     return np.asarray(alpha << 24 | channels[0] | channels[1] | channels[2], dtype=np.uint32)

@@ -100,7 +100,9 @@ class Pyramid:
             # What lies outside of complete blocks. A short range is read twice: that changes no extreme.
             final = stops - 1
             edges = np.concatenate((np.minimum(starts + _EDGE, final), np.maximum(final - _EDGE, starts)))
-            _merge(found_low, found_high, open_ranges, lows[edges], highs[edges])
+            low_edges = lows[edges]
+            high_edges = low_edges if highs is lows else highs[edges]
+            _merge(found_low, found_high, open_ranges, low_edges, high_edges)
             starts, stops = -(-starts // _BLOCK), stops // _BLOCK
             wide = starts < stops
             open_ranges, starts, stops = open_ranges[wide], starts[wide], stops[wide]

@@ -15,12 +15,12 @@ from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPaintEven
 from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, verbatim
-from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, moment, redraw, value_text
+from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, moment, redraw, round_step, value_text
 from aienv_gui.gui.plots.curves import Curve, Uprights, line_pen
 from aienv_gui.gui.plots.decimation import Array, Pyramid, decimate
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.widgets.exposure import Exposure
-from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.labels import Figure, Label
 from aienv_gui.gui.words import say
 
 _REDRAW_MS = 50
@@ -35,7 +35,7 @@ class _Series:
     role: str
     curve: Curve
     swatch: QFrame
-    value: Label
+    value: Figure
     pyramid: Pyramid = field(default_factory=Pyramid)
     x: Array = field(default_factory=lambda: _NOTHING)
     y: Array = field(default_factory=lambda: _NOTHING)
@@ -198,8 +198,7 @@ class TimePlot(QWidget):
             curve = Curve(self._view, dots=key in dots)
             swatch = QFrame(self)
             swatch.setFixedSize(12, 4)
-            value = Label(role="strong", parent=self)
-            value.setWordWrap(False)
+            value = Figure(parent=self)
             label = Label(name, role="caption", parent=self)
             label.setWordWrap(False)
             header.addSpacing(10)
@@ -339,7 +338,10 @@ class TimePlot(QWidget):
         if self._y_floor is not None:
             smallest = self._y_floor
         room = (largest - smallest) * 0.06 or abs(largest) * 0.1 or 0.5
-        return smallest if self._y_floor is not None else smallest - room, largest + room
+        # In steps: the axis stands still, and need not be drawn again, while the noise goes a little up and down.
+        step = round_step(room)
+        top = math.ceil((largest + room) / step) * step
+        return smallest if self._y_floor is not None else math.floor((smallest - room) / step) * step, top
 
     def _draw_cursor(self) -> None:
         place = self._range.cursor

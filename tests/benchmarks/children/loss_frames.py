@@ -37,8 +37,8 @@ class LossCurve:
 
     def __init__(self, points: int, room: int) -> None:
         random = np.random.default_rng(1)
-        self.seconds: Array = np.arange(points + room) * 0.05
-        self.trend: Array = np.asarray(2 * np.exp(-self.seconds / self.seconds[-1] * 3) + 0.3, dtype=np.float64)
+        self.seconds = np.arange(points + room, dtype=np.float64) * 0.05
+        self.trend: Array = 2 * np.exp(-self.seconds / self.seconds[-1] * 3) + 0.3
         self.loss: Array = np.asarray(self.trend + random.normal(0, 0.1, len(self.trend)), dtype=np.float64)
         self.loss[random.integers(0, points, 20)] = np.nan
         self._valid = slice(0, None, 2000)
@@ -116,7 +116,7 @@ def loss_frames(application: QApplication, theme: Theme, points: int, count: int
 
 
 def comparison_frames(application: QApplication, theme: Theme, count: int) -> dict[str, list[float]]:
-    """Sixteen cards in one plot over ten minutes, every value new each time."""
+    """Sixteen cards at work in one plot over ten minutes, every value new each time."""
     roles = ("series_train", "series_gpu", "series_cpu", "series_memory")
     names = [(f"gpu{index}", tr("GPU {index}", index=index), roles[index % 4]) for index in range(16)]
     plot = TimePlot(theme, tr("Utilisation"), names, unit="percent", y_range=(0, 100), seconds_ago=600)
@@ -127,7 +127,7 @@ def comparison_frames(application: QApplication, theme: Theme, count: int) -> di
 
     def renew(_number: int) -> None:
         for key, _name, _role in names:
-            plot.set_series(key, ages, random.uniform(0, 100, 600))
+            plot.set_series(key, ages, np.clip(random.normal(85, 8, 600), 0, 100))
 
     measure(frames, plot, 3, renew)
     frames.forget()
