@@ -23,7 +23,7 @@ _AT_ONCE = 20
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--ticks", type=int, default=120)
+    parser.add_argument("--ticks", type=int, default=60)
     options = parser.parse_args()
     application = QApplication([])
     machine = Machine()

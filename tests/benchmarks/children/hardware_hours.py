@@ -1,7 +1,8 @@
-"""One measurement, in a process of its own: hours of a watched machine in minutes, and what grows meanwhile. Not on Windows.
+"""One measurement, in a process of its own: hours of a watched machine in minutes, and what grows meanwhile.
 
 Every second goes through the feed, its history, the verdicts and every card of the page; one of `--paint-every` is also
-painted. Prints a JSON object: memory and the number of things, once at rest after the warm-up and once at the end.
+painted. Prints a JSON object: memory and the number of things, once after the warm-up and once at the end.
+Not on Windows, which counts handles by another name.
 """
 
 from __future__ import annotations

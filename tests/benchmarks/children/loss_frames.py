@@ -158,7 +158,7 @@ def naive_frames(application: QApplication, points: int) -> dict[str, list[float
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=int, default=1_000_000)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=40)
     options = parser.parse_args()
     application = QApplication([])
     theme = Theme()
