@@ -51,7 +51,8 @@ def show(qtbot: QtBot, plot: TimePlot, x: Array, y: Array) -> QImage:
 
 def picture(plot: TimePlot) -> QImage:
     view = plot._view.mapRectToScene(plot._view.boundingRect()).toAlignedRect()
-    return plot._plot.grab(plot._plot.mapFromScene(view).boundingRect()).toImage()
+    image: QImage = plot._plot.grab(plot._plot.mapFromScene(view).boundingRect()).toImage()
+    return image
 
 
 def inked(image: QImage, theme: Theme) -> Mask:
