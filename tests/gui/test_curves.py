@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QRectF
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QGraphicsItem, QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.wording import tr
@@ -101,6 +102,33 @@ def test_curve_follows_the_size_of_its_plot(qtbot: QtBot, plot: TimePlot, theme:
     qtbot.waitUntil(lambda: plot._view.width() > 900)
     ink = columns_of(picture(plot), theme)
     assert all(ink[5:-5])
+
+
+class SlowItem(QGraphicsItem):
+    """Something in a plot that takes a tenth of a second to paint."""
+
+    def __init__(self, parent: QGraphicsItem) -> None:
+        super().__init__(parent)
+        self.painted = 0
+
+    def boundingRect(self) -> QRectF:
+        return QRectF(0, 0, 10, 10)
+
+    def paint(self, *_: object) -> None:
+        self.painted += 1
+        end = time.perf_counter() + 0.1
+        while time.perf_counter() < end:
+            pass
+
+
+def test_painting_counts_in_the_share_of_the_processor(qtbot: QtBot, plot: TimePlot) -> None:
+    qtbot.waitUntil(lambda: not plot._range.waiting)
+    slow = SlowItem(plot._view)
+    qtbot.waitUntil(lambda: slow.painted > 0)
+    plot.set_series("train", [0.0, 1.0], [1.0, 2.0])
+    qtbot.waitUntil(lambda: plot.points_drawn("train") == 2 and plot._range._cost_s >= 0.1)
+    plot.set_series("train", [0.0, 1.0], [1.0, 3.0])
+    assert plot._range._timer.interval() == 1000
 
 
 def test_noise_does_not_move_the_axis(qtbot: QtBot, theme: Theme) -> None:
