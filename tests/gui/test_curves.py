@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.core.wording import tr
 from aienv_gui.gui.plots.curves import known_runs
 from aienv_gui.gui.plots.decimation import Array
+from aienv_gui.gui.plots.legend import LegendEntry
 from aienv_gui.gui.plots.time_plot import TimePlot
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.widgets.labels import Figure
@@ -129,12 +130,12 @@ def test_painting_counts_in_the_share_of_the_processor(qtbot: QtBot, plot: TimeP
     qtbot.waitUntil(lambda: plot.points_drawn("train") == 2 and plot._range._cost_s >= 0.1)
     plot.set_series("train", [0.0, 1.0], [1.0, 3.0])
     assert plot._range._timer.interval() == 1000
+    plot._plot.scene().removeItem(slow)  # Qt would paint it once more after Python has thrown it away
 
 
 def test_noise_does_not_move_the_axis(qtbot: QtBot, theme: Theme) -> None:
     plot = TimePlot(theme, tr("Loss"), [("train", tr("Training"), _ROLE)])
     qtbot.addWidget(plot)
-    plot.show()
     limits = set()
     for largest in np.linspace(7.0, 7.2, 20):
         bottom, top = plot._y_limits(1.0, float(largest))
@@ -181,3 +182,19 @@ def test_figure_that_changes_does_not_lay_out_the_page_again(qtbot: QtBot, qapp:
     assert layouts.count > 0
     assert figure.width() > width
     qapp.removeEventFilter(layouts)
+
+
+def test_sixteen_names_do_not_make_the_window_wider_than_a_screen(qtbot: QtBot, theme: Theme) -> None:
+    names = [(f"gpu{index}", tr("GPU {index}", index=index), _ROLE) for index in range(16)]
+    plot = TimePlot(theme, tr("Utilisation"), names, unit="percent", seconds_ago=600)
+    qtbot.addWidget(plot)
+    plot.resize(700, 300)
+    plot.show()
+    qtbot.waitExposed(plot)
+    for key, _name, _colour in names:
+        plot.set_series(key, [-2.0, 0.0], [100.0, 100.0])
+    qtbot.waitUntil(lambda: plot.value_shown("gpu15") == "100 %")
+    assert plot.width() == 700
+    assert plot.minimumSizeHint().width() <= 700
+    assert all(plot.rect().contains(entry.geometry().bottomRight()) for entry in plot.findChildren(LegendEntry))
+    plot.hide()  # nobody holds it from here on, and a painting may be due

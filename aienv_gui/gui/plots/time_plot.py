@@ -18,6 +18,7 @@ from aienv_gui.core.wording import Text, verbatim
 from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, moment, redraw, round_step, value_text
 from aienv_gui.gui.plots.curves import Curve, Uprights, line_pen
 from aienv_gui.gui.plots.decimation import Array, Pyramid, decimate
+from aienv_gui.gui.plots.legend import LegendEntry, place_legend
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.widgets.exposure import Exposure
 from aienv_gui.gui.widgets.labels import Figure, Label
@@ -166,6 +167,8 @@ class TimePlot(QWidget):
         self._moment = Label(role="caption", parent=self)
         self._moment.setWordWrap(False)
         header.addWidget(self._moment)
+        entries = [LegendEntry(name, self) for _key, name, _role in series]
+        place_legend(entries, header, outer, self)
 
         self._axis = TimeAxis(ago=self._ago)
         self._values = ValueAxis(unit)
@@ -194,17 +197,9 @@ class TimePlot(QWidget):
 
         self._marks = Uprights(self._view)
         self._series: dict[str, _Series] = {}
-        for key, name, role in series:
+        for (key, _name, role), entry in zip(series, entries, strict=True):
             curve = Curve(self._view, dots=key in dots)
-            swatch = QFrame(self)
-            swatch.setFixedSize(12, 4)
-            value = Figure(parent=self)
-            label = Label(name, role="caption", parent=self)
-            label.setWordWrap(False)
-            header.addSpacing(10)
-            for widget in (swatch, label, value):
-                header.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
-            self._series[key] = _Series(role, curve, swatch, value)
+            self._series[key] = _Series(role, curve, entry.swatch, entry.value)
         self._cursor = Uprights(self._view)
 
         self._dragged_from: tuple[float, tuple[float, float]] | None = None

@@ -77,6 +77,8 @@ def main() -> None:
     parser.add_argument("--trace", action="store_true", help="count Python's own memory too (half as fast)")
     options = parser.parse_args()
     application = QApplication([])
+    if options.trace:
+        tracemalloc.start()
     machine = Machine()
     with (
         tempfile.TemporaryDirectory(prefix="aienv-bench-") as home,
@@ -84,9 +86,6 @@ def main() -> None:
     ):
         hours = Hours(application, session, machine)
         hours.pass_by(_WARM_UP, options.paint_every)
-        if options.trace:
-            tracemalloc.start()
-            hours.pass_by(_WARM_UP, options.paint_every)
         before = hours.state()
         hours.pass_by(options.seconds, options.paint_every)
         after = hours.state()
