@@ -49,7 +49,7 @@ def report(name: str, figures: Figures, runs: Sequence[Run], target: Path | None
         target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def child(script: str, *arguments: object) -> dict[str, Any]:
+def child(script: str, *arguments: object, timeout_s: float = 180) -> dict[str, Any]:
     """Run a script of ``children/`` to its end, offscreen; returns the JSON object it prints last."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", f"tests.benchmarks.children.{script}", *map(str, arguments)],
@@ -58,7 +58,7 @@ def child(script: str, *arguments: object) -> dict[str, Any]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=180,
+        timeout=timeout_s,
         check=False,
     )
     if done.returncode != 0:

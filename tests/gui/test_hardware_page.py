@@ -61,7 +61,10 @@ def _state(session: Session) -> DriverState:
 
 
 def send(session: Session, look: Snapshot) -> None:
+    """A look as the feed takes it, drawn at once."""
     session.services.hardware._on_sampled(look)
+    if isinstance(session.window.page, HardwarePage):
+        session.window.page._pacer.finish()
 
 
 def page_of(session: Session) -> HardwarePage:

@@ -158,7 +158,7 @@ def test_nothing_is_drawn_while_hidden(qtbot: QtBot, plot: TimePlot) -> None:
 def test_many_new_values_are_one_redraw(qtbot: QtBot, plot: TimePlot, monkeypatch: pytest.MonkeyPatch) -> None:
     qtbot.waitUntil(lambda: not plot._range.waiting)
     draws: list[int] = []
-    monkeypatch.setattr(plot._series["train"].curve, "setData", lambda *_: draws.append(1))
+    monkeypatch.setattr(plot._series["train"].curve, "set_points", lambda *_: draws.append(1))
     for count in range(1, 50):
         plot.set_series("train", np.arange(float(count)), np.arange(float(count)))
     qtbot.waitUntil(lambda: bool(draws))

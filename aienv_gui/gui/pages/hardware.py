@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer, Slot
@@ -12,11 +13,13 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.pages.hardware_parts.gpu_card import GpuCard
 from aienv_gui.gui.pages.hardware_parts.host_cards import CpuCard, DiskCard, MemoryCard, NetworkCard
 from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
+from aienv_gui.gui.plots.pacing import FramePacer
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.alarm_list import AlarmList
 from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
+from aienv_gui.gui.widgets.exposure import Exposure
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.hardware.driver_words import describe, nvidia_words
@@ -51,6 +54,9 @@ class HardwarePage(Page):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(services, tr("Hardware"), "hardware", parent)
         self._active = False
+        self._exposure = Exposure(self)
+        self._exposure.changed.connect(self._on_exposed)
+        self._pacer = FramePacer(self)
         self._gpu_cards: dict[str, GpuCard] = {}
         self._columns = 1
         self._verdict_rows: list[_VerdictRow] = []
@@ -128,21 +134,33 @@ class HardwarePage(Page):
             self._columns = columns
             self._arrange_gpus()
 
+    @Slot(bool)
+    def _on_exposed(self, seen: bool) -> None:
+        if seen:
+            self._on_language()
+
     @Slot()
     def _on_language(self) -> None:
         if self.services.hardware.latest is not None:
             self._on_sampled(self.services.hardware.latest)
+            self._pacer.finish()
 
     @Slot(object)
     def _on_sampled(self, snapshot: Snapshot) -> None:
-        if not self._active:
+        if not (self._active and self._exposure.seen):
             return
         self._show_overview(snapshot)
         self._show_gpus(snapshot)
         history = self.services.hardware.history
-        for card in (self.cpu, self.memory, self.disks, self.network):
-            card.show_host(snapshot.host, history)
+        hosts = (self.cpu, self.memory, self.disks, self.network)
+        for card in hosts:
             card.show()
+        self._pacer.show(
+            [
+                *(partial(self._gpu_cards[gpu.uuid].show_gpu, gpu, history) for gpu in snapshot.nvidia.gpus),
+                *(partial(card.show_host, snapshot.host, history) for card in hosts),
+            ]
+        )
 
     def _show_overview(self, snapshot: Snapshot) -> None:
         nvidia = snapshot.nvidia
@@ -199,8 +217,6 @@ class HardwarePage(Page):
                 gpu.uuid: self._gpu_cards.get(gpu.uuid) or GpuCard(self.services.theme, gpu.uuid, self) for gpu in gpus
             }
             self._arrange_gpus()
-        for gpu in gpus:
-            self._gpu_cards[gpu.uuid].show_gpu(gpu, self.services.hardware.history)
         self.processes_card.setVisible(bool(gpus))
         if gpus:
             count = self.processes.show_snapshot(snapshot)

@@ -54,11 +54,19 @@ def moment(seconds: float, *, ago: bool) -> str:
     return str(tr("{time} ago", time=clock(-seconds)))
 
 
+def round_step(least: float) -> float:
+    """The smallest of 1, 2, 5, 10, 20... (and 0.5, 0.2...) that is at least so much."""
+    least = max(least, 1e-12)
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least)
+
+
 class TimeAxis(pg.AxisItem):  # type: ignore[misc]
     """The lower axis; its unit is a second."""
 
     def __init__(self, *, ago: bool) -> None:
         super().__init__("bottom")
+        self.enableAutoSIPrefix(False)  # it lays out an empty label at each change of range
         self._ago = ago
 
     def tickSpacing(self, low: float, high: float, length: float) -> list[tuple[float, float]]:
@@ -77,6 +85,7 @@ class ValueAxis(pg.AxisItem):  # type: ignore[misc]
 
     def __init__(self, unit: str) -> None:
         super().__init__("left")
+        self.enableAutoSIPrefix(False)
         self._unit = unit
         self.setWidth(64)
 
@@ -86,9 +95,7 @@ class ValueAxis(pg.AxisItem):  # type: ignore[misc]
         return rect.adjusted(0, -12, 0, 12)
 
     def tickSpacing(self, low: float, high: float, length: float) -> list[tuple[float, float]]:
-        wanted = max((high - low) / max(2.0, length / 40), 1e-12)
-        power = 10.0 ** math.floor(math.log10(wanted))
-        return [(next(step * power for step in (1, 2, 5, 10) if step * power >= wanted), 0.0)]
+        return [(round_step((high - low) / max(2.0, length / 40)), 0.0)]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         if self._unit == "number":

@@ -4,58 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Slot
+from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.plots.axes import moment, value_text
+from aienv_gui.gui.plots.curve_picture import curve_picture
 from aienv_gui.gui.plots.decimation import Array
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.words import say
 
 SPAN_S: Final = 600.0
-_FILL: Final = 0.16
+_CURVE_HEIGHT: Final = 44
 
 
-def draw_series(
-    painter: QPainter, place: QRectF, ages: Array, values: Array, colour: QColor, low: float, high: float, *, fill: bool
-) -> None:
-    """Draw one curve into `place`: the last ten minutes from left to right, low to high from below; NaN is a gap."""
-    known = np.isfinite(values)
-    if not known.any() or high <= low:
-        return
-    x = place.left() + (ages + SPAN_S) / SPAN_S * place.width()
-    y = place.bottom() - (np.clip(values, low, high) - low) / (high - low) * place.height()
-    # Cut at the gaps: runs of known values.
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], known.view(np.int8), [0]))))
-    tint = QColor(colour)
-    tint.setAlphaF(_FILL)
-    for start, end in zip(edges[0::2], edges[1::2], strict=True):
-        xs, ys = x[start:end], y[start:end]
-        if end - start == 1:
-            xs, ys = np.array([xs[0] - 1, xs[0]]), np.repeat(ys, 2)
-        if fill:
-            bottom = place.bottom()
-            area = _polygon(np.concatenate(([xs[0]], xs, [xs[-1]])), np.concatenate(([bottom], ys, [bottom])))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(tint)
-            painter.drawPolygon(area)
-        painter.setPen(QPen(colour, 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPolyline(_polygon(xs, ys))
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """The fonts of a tile with their measures, which Qt would find anew at each painting."""
 
+    small: QFont
+    large: QFont
+    small_metrics: QFontMetricsF
+    large_metrics: QFontMetricsF
+    title_height: int
+    value_height: int
 
-def _polygon(x: Array, y: Array) -> QPolygonF:
-    polygon = pg.functions.create_qpolygonf(len(x))
-    points = pg.functions.ndarray_from_qpolygonf(polygon)
-    points[:, 0], points[:, 1] = x, y
-    assert isinstance(polygon, QPolygonF)
-    return polygon
+    @classmethod
+    def of(cls, font: QFont) -> _Type:
+        small, large = QFont(font), QFont(font)
+        small.setPointSizeF(small.pointSizeF() * 0.92)
+        large.setPointSizeF(large.pointSizeF() * 1.5)
+        large.setWeight(QFont.Weight.DemiBold)
+        small_metrics, large_metrics = QFontMetricsF(small), QFontMetricsF(large)
+        heights = (math.ceil(metrics.height()) + 2 for metrics in (small_metrics, large_metrics))
+        return cls(small, large, small_metrics, large_metrics, *heights)
+
+    @property
+    def height(self) -> int:
+        return self.title_height + self.value_height + _CURVE_HEIGHT
 
 
 class MetricTile(QWidget):
@@ -86,6 +77,8 @@ class MetricTile(QWidget):
         self._reason: Text | None = None
         self._ages: Array = np.empty(0)
         self._values: tuple[Array, ...] = ()
+        self._type: _Type | None = None
+        self._pictures: list[QImage] | None = None  # of the curves, until one of them or the size changes
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self._on_theme)
         say(self, "setAccessibleName", title)
@@ -101,55 +94,77 @@ class MetricTile(QWidget):
     def set_history(self, ages: Array, *values: Array) -> None:
         """The last ten minutes, `ages` in (negative) seconds; one array for each series."""
         self._ages, self._values = ages, values
-        self.update()
+        self._forget_pictures()
 
     @property
     def value(self) -> str:
         return self._value
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(112, self._heights()[-1])
+        return QSize(112, self._type_now().height)
 
     def sizeHint(self) -> QSize:
-        return QSize(180, self._heights()[-1])
+        return QSize(180, self._type_now().height)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._type = None
+            self.updateGeometry()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = self._theme.color
-        title_height, value_height, total = self._heights()
-        small, large = self._fonts()
-        width = float(self.width())
-        painter.setFont(small)
+        colour, width, fonts = self._theme.color, float(self.width()), self._type_now()
+        painter.setFont(fonts.small)
         painter.setPen(colour("muted"))
-        metrics = QFontMetricsF(small)
+        metrics = fonts.small_metrics
         title = metrics.elidedText(str(self._title), Qt.TextElideMode.ElideRight, width)
         painter.drawText(QPointF(0, metrics.ascent()), title)
         self._draw_names(painter, metrics, width, metrics.horizontalAdvance(title))
-        figures = QFontMetricsF(large)
-        painter.setFont(large)
-        painter.setPen(colour("text"))
-        base = title_height + figures.ascent()
+        base = fonts.title_height + fonts.large_metrics.ascent()
         value = self._value or "–"
-        painter.drawText(QPointF(0, base), value)
         if self._note:
-            used = figures.horizontalAdvance(value) + 6
-            painter.setFont(small)
-            painter.setPen(colour("muted"))
+            used = fonts.large_metrics.horizontalAdvance(value) + 6
             note = metrics.elidedText(self._note, Qt.TextElideMode.ElideRight, max(0.0, width - used))
             painter.drawText(QPointF(used, base), note)
-        place = QRectF(0.5, title_height + value_height, width - 1, total - title_height - value_height - 1)
         if self._reason is not None:
-            painter.setFont(small)
-            painter.setPen(colour("muted"))
             wrap = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-            painter.drawText(place, int(wrap), str(self._reason))
-            return
-        painter.setPen(QPen(colour("grid"), 1))
-        painter.drawLine(place.bottomLeft(), place.bottomRight())
-        high = self._top()
-        for index, ((_, role), values) in enumerate(zip(self._series, self._values, strict=False)):
-            draw_series(painter, place, self._ages, values, colour(role), 0.0, high, fill=index == 0)
+            painter.drawText(QRectF(self._place()), int(wrap), str(self._reason))
+        painter.setFont(fonts.large)
+        painter.setPen(colour("text"))
+        painter.drawText(QPointF(0, base), value)
+        if self._reason is None:
+            self._draw_curves(painter)
+
+    def _draw_curves(self, painter: QPainter) -> None:
+        place = self._place()
+        painter.fillRect(place.left(), place.bottom(), place.width(), 1, self._theme.color("grid"))
+        if self._pictures is None:
+            self._pictures = self._curves(place)
+        for picture in self._pictures:
+            painter.drawImage(QRectF(place), picture)
+
+    def _curves(self, place: QRect) -> list[QImage]:
+        ratio, top = self.devicePixelRatioF(), self._top()
+        size = round(place.width() * ratio), round(place.height() * ratio)
+        return [
+            curve_picture(
+                self._ages,
+                values,
+                (-SPAN_S, 0.0),
+                (0.0, top),
+                size,
+                self._theme.color(role),
+                thickness=ratio,
+                fill=index == 0,
+            )
+            for index, ((_, role), values) in enumerate(zip(self._series, self._values, strict=False))
+            if len(values) and min(size) > ratio
+        ]
+
+    def _place(self) -> QRect:
+        """Where the curves are."""
+        return QRect(0, self.height() - _CURVE_HEIGHT, self.width(), _CURVE_HEIGHT)
 
     def _draw_names(self, painter: QPainter, metrics: QFontMetricsF, width: float, taken: float) -> None:
         names = [(str(name), role) for name, role in self._series if name is not None]
@@ -190,18 +205,18 @@ class MetricTile(QWidget):
         largest = max((float(np.nanmax(v)) for v in self._values if np.isfinite(v).any()), default=0.0)
         return max(largest * 1.1, 1.0) if math.isfinite(largest) else 1.0
 
-    def _fonts(self) -> tuple[QFont, QFont]:
-        small, large = QFont(self.font()), QFont(self.font())
-        small.setPointSizeF(small.pointSizeF() * 0.92)
-        large.setPointSizeF(large.pointSizeF() * 1.5)
-        large.setWeight(QFont.Weight.DemiBold)
-        return small, large
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._forget_pictures()
 
-    def _heights(self) -> tuple[int, int, int]:
-        small, large = self._fonts()
-        title = math.ceil(QFontMetricsF(small).height()) + 2
-        value = math.ceil(QFontMetricsF(large).height()) + 2
-        return title, value, title + value + 44
+    def _forget_pictures(self) -> None:
+        self._pictures = None
+        self.update()
+
+    def _type_now(self) -> _Type:
+        if self._type is None:
+            self._type = _Type.of(self.font())
+        return self._type
 
     def _describe(self) -> None:
         said = f"{self._value} {self._note}".strip() if self._reason is None else str(self._reason)
@@ -214,7 +229,7 @@ class MetricTile(QWidget):
 
     @Slot()
     def _on_theme(self) -> None:
-        self.update()
+        self._forget_pictures()
 
 
 class CoreBars(QWidget):

@@ -11,14 +11,17 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPaintEvent, QShowEvent, QWheelEvent
-from PySide6.QtWidgets import QFrame, QGraphicsView, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, verbatim
-from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, moment, redraw, value_text
-from aienv_gui.gui.plots.decimation import Array, decimate
+from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, moment, redraw, round_step, value_text
+from aienv_gui.gui.plots.curves import Curve, Uprights, line_pen
+from aienv_gui.gui.plots.decimation import Array, Pyramid, decimate
+from aienv_gui.gui.plots.legend import LegendEntry, place_legend
 from aienv_gui.gui.theme import Theme
-from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.exposure import Exposure
+from aienv_gui.gui.widgets.labels import Figure, Label
 from aienv_gui.gui.words import say
 
 _REDRAW_MS = 50
@@ -31,10 +34,10 @@ _NOTHING: Array = np.empty(0)
 @dataclass(slots=True)
 class _Series:
     role: str
-    curve: pg.PlotCurveItem
-    dots: pg.ScatterPlotItem | None
+    curve: Curve
     swatch: QFrame
-    value: Label
+    value: Figure
+    pyramid: Pyramid = field(default_factory=Pyramid)
     x: Array = field(default_factory=lambda: _NOTHING)
     y: Array = field(default_factory=lambda: _NOTHING)
 
@@ -120,7 +123,8 @@ class TimePlot(QWidget):
     `series` are (key, name, colour role of the theme). `unit` is one of `axes.UNITS`. `seconds_ago` fixes the axis to
     the last so many seconds (x is then negative: seconds before now); otherwise x is seconds since the start and the
     axis follows the data until the user moves it (drag, Ctrl + wheel; a double click shows everything again).
-    `y_range` fixes the value axis; `y_floor` only keeps its lower end. Keys in `dots` have few points, each shown.
+    `y_range` fixes the value axis; `y_floor` only keeps its lower end. The points of keys in `dots` are marked
+    while they lie apart.
 
     Left and Right move the reading cursor where the plot has the focus, Escape takes it away.
     """
@@ -146,6 +150,8 @@ class TimePlot(QWidget):
         self._y_floor = y_floor
         self._markers: tuple[tuple[float, Text], ...] = ()
         self._dirty = True
+        self._exposure = Exposure(self)
+        self._exposure.changed.connect(self._on_exposed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
         outer = QVBoxLayout(self)
@@ -161,6 +167,8 @@ class TimePlot(QWidget):
         self._moment = Label(role="caption", parent=self)
         self._moment.setWordWrap(False)
         header.addWidget(self._moment)
+        entries = [LegendEntry(name, self) for _key, name, _role in series]
+        place_legend(entries, header, outer, self)
 
         self._axis = TimeAxis(ago=self._ago)
         self._values = ValueAxis(unit)
@@ -180,34 +188,19 @@ class TimePlot(QWidget):
         self._values.linkToView(self._view)
         self._axis.linkToView(self._view)
         self._plot.setCentralItem(layout)
+        self._plot.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)  # of a handful of items
         self._view.disableAutoRange()
         self._view.setMouseEnabled(x=False, y=False)  # moved by our own event filter, for all linked plots at once
         self._plot.viewport().installEventFilter(self)
         self._plot.viewport().setMouseTracking(True)
         outer.addWidget(self._plot, 1)
 
-        self._marks = pg.PlotCurveItem(connect="pairs")
-        self._cursor = pg.PlotCurveItem()
-        self._view.addItem(self._marks, ignoreBounds=True)
+        self._marks = Uprights(self._view)
         self._series: dict[str, _Series] = {}
-        for key, name, role in series:
-            curve = pg.PlotCurveItem(connect="finite", skipFiniteCheck=False)
-            self._view.addItem(curve, ignoreBounds=True)
-            scatter = None
-            if key in dots:
-                scatter = pg.ScatterPlotItem(size=6, pen=None)
-                self._view.addItem(scatter, ignoreBounds=True)
-            swatch = QFrame(self)
-            swatch.setFixedSize(12, 4)
-            value = Label(role="strong", parent=self)
-            value.setWordWrap(False)
-            label = Label(name, role="caption", parent=self)
-            label.setWordWrap(False)
-            header.addSpacing(10)
-            for widget in (swatch, label, value):
-                header.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
-            self._series[key] = _Series(role, curve, scatter, swatch, value)
-        self._view.addItem(self._cursor, ignoreBounds=True)
+        for (key, _name, role), entry in zip(series, entries, strict=True):
+            curve = Curve(self._view, dots=key in dots)
+            self._series[key] = _Series(role, curve, entry.swatch, entry.value)
+        self._cursor = Uprights(self._view)
 
         self._dragged_from: tuple[float, tuple[float, float]] | None = None
         self._range = _TimeRange((-seconds_ago, 0.0) if seconds_ago is not None else None, self)
@@ -276,8 +269,8 @@ class TimePlot(QWidget):
 
     def points_drawn(self, key: str) -> int:
         """How many points the curve of `key` was last drawn with."""
-        x, _ = self._series[key].curve.getData()
-        return 0 if x is None else len(x)
+        x, _ = self._series[key].curve.points()
+        return len(x)
 
     def value_shown(self, key: str) -> str:
         """The number in the legend: at the cursor, otherwise the newest."""
@@ -298,42 +291,38 @@ class TimePlot(QWidget):
 
     def _on_data(self) -> None:
         self._dirty = True
-        if self.isVisible():
+        if self._exposure.seen:
             self._range.draw_soon(asked=False)
 
     @Slot()
     def _schedule(self) -> None:
         self._dirty = True
-        if self.isVisible():
+        if self._exposure.seen:
             self._range.draw_soon(asked=True)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if self._dirty:
+    @Slot(bool)
+    def _on_exposed(self, seen: bool) -> None:
+        if seen and self._dirty:
             self._range.draw_soon(asked=True)
 
     def draw(self) -> None:
         """Draw what has changed: for the range that this plot shares."""
         low, high = self._range.value()
         # Linked plots follow when data of another moved the shared range.
-        if not self.isVisible() or not (self._dirty or self._view.viewRange()[0] != [low, high]):
+        if not self._exposure.seen or not (self._dirty or self._view.viewRange()[0] != [low, high]):
             return
         self._dirty = False
         columns = max(50, round(self._view.width()))
         smallest, largest = math.inf, -math.inf
         for series in self._series.values():
-            x, y = decimate(series.x, series.y, low, high, columns)
-            series.curve.setData(x, y)
+            x, y = decimate(series.x, series.y, low, high, columns, series.pyramid)
+            series.curve.set_points(x, y)
             finite = y[np.isfinite(y)]
-            if series.dots is not None:
-                keep = np.isfinite(y)
-                series.dots.setData(x[keep], y[keep])
             if len(finite):
                 smallest, largest = min(smallest, float(finite.min())), max(largest, float(finite.max()))
         bottom, top = self._y_limits(smallest, largest)
         self._view.setRange(xRange=(low, high), yRange=(bottom, top), padding=0)
-        places = [place for place, _ in self._markers if low <= place <= high]
-        self._marks.setData(np.repeat(places, 2), np.tile([bottom, top], len(places)))
+        self._marks.set_moments(np.array([place for place, _ in self._markers if low <= place <= high]))
         self._draw_cursor()
 
     def _y_limits(self, smallest: float, largest: float) -> tuple[float, float]:
@@ -344,20 +333,22 @@ class TimePlot(QWidget):
         if self._y_floor is not None:
             smallest = self._y_floor
         room = (largest - smallest) * 0.06 or abs(largest) * 0.1 or 0.5
-        return smallest if self._y_floor is not None else smallest - room, largest + room
+        # In steps: the axis stands still, and need not be drawn again, while the noise goes a little up and down.
+        step = round_step(room)
+        top = math.ceil((largest + room) / step) * step
+        return smallest if self._y_floor is not None else math.floor((smallest - room) / step) * step, top
 
     def _draw_cursor(self) -> None:
         place = self._range.cursor
         low, high = self._range.value()
         if place is None or not low <= place <= high:
-            self._cursor.setData([], [])
+            self._cursor.set_moments(_NOTHING)
             self._moment.say("")
             for series in self._series.values():
                 known = series.y[np.isfinite(series.y)] if len(series.y) < 2000 else series.y[-1:]
                 series.value.say(value_text(float(known[-1]), self._unit) if len(known) else "–")
             return
-        bottom, top = self._view.viewRange()[1]
-        self._cursor.setData([place, place], [bottom, top])
+        self._cursor.set_moments(np.array([place]))
         words = moment(place, ago=self._ago)
         reach = (high - low) / max(1.0, self._view.width()) * 5
         for at, text in self._markers:
@@ -369,7 +360,7 @@ class TimePlot(QWidget):
 
     @Slot()
     def _on_cursor(self) -> None:
-        if self.isVisible():
+        if self._exposure.seen:
             self._draw_cursor()
 
     @Slot()
@@ -386,13 +377,10 @@ class TimePlot(QWidget):
             axis.setZValue(-1000)  # the grid lies under the curves
         self._values.setGrid(255)
         for series in self._series.values():
-            # Width 1 always: wider pens are drawn a hundred times slower.
-            series.curve.setPen(pg.mkPen(colour(series.role), width=1))
-            if series.dots is not None:
-                series.dots.setBrush(pg.mkBrush(colour(series.role)))
+            series.curve.set_pen(line_pen(colour(series.role)))
             series.swatch.setStyleSheet(f"background: {colour(series.role).name()}; border-radius: 2px;")
-        self._cursor.setPen(pg.mkPen(colour("muted"), width=1))
-        self._marks.setPen(pg.mkPen(colour("warn"), width=1, style=Qt.PenStyle.DotLine))
+        self._cursor.set_pen(line_pen(colour("muted")))
+        self._marks.set_pen(line_pen(colour("warn"), Qt.PenStyle.DotLine))
 
     def _reword(self, _title: str) -> None:
         """Called through `say` at each change of language."""

@@ -30,3 +30,21 @@ class Label(QLabel):
             self.setProperty("role", role)
             self.style().unpolish(self)
             self.style().polish(self)
+
+
+class Figure(Label):
+    """A number on one line that changes all the time. It only ever grows wider, so that what stands beside it rests.
+
+    Of a fixed size until a longer text comes: without, each new text has the whole page laid out again.
+    """
+
+    def __init__(self, role: str = "strong", parent: QWidget | None = None) -> None:
+        super().__init__(role=role, parent=parent)
+        self.setWordWrap(False)
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        # Asked of Qt's own class: a fixed size would be the answer of the widget.
+        needed = QLabel.sizeHint(self)
+        if needed.width() > self.minimumWidth() or needed.height() > self.minimumHeight():
+            self.setFixedSize(needed.expandedTo(self.minimumSize()))

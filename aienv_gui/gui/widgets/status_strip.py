@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.badge import StateBadge
+from aienv_gui.gui.widgets.exposure import Exposure
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.hardware.amounts import memory_share
@@ -77,11 +78,11 @@ class StatusStrip(QPushButton):
         say(self, "setAccessibleName", tr("Hardware"))
         say(self, "setToolTip", tr("Open the Hardware page"))
         self.clicked.connect(self._open)
+        self._exposure = Exposure(self)
+        self._exposure.changed.connect(self._on_exposed)
         services.hardware.sampled.connect(self._on_sampled)
         services.language.changed.connect(self._on_reworded)
         services.theme.changed.connect(self._on_reworded)
-        if services.hardware.latest is not None:
-            self._on_sampled(services.hardware.latest)
 
     def line(self) -> str:
         """What stands in the strip."""
@@ -110,6 +111,11 @@ class StatusStrip(QPushButton):
     def _open(self) -> None:
         self._services.navigator.open("hardware")
 
+    @Slot(bool)
+    def _on_exposed(self, seen: bool) -> None:
+        if seen and self._services.hardware.latest is not None:
+            self._on_sampled(self._services.hardware.latest)
+
     @Slot()
     def _on_reworded(self) -> None:
         for cell in (*self._gpus, self._cpu, self._memory, self._disk):
@@ -120,6 +126,8 @@ class StatusStrip(QPushButton):
 
     @Slot(object)
     def _on_sampled(self, snapshot: Snapshot) -> None:
+        if not self._exposure.seen:
+            return
         host = snapshot.host
         self._show_gpus(snapshot)
         self._cpu.fill(verbatim("CPU"), f"{host.cpu_percent:.0f} %")
