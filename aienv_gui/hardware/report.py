@@ -1,74 +1,78 @@
-"""A snapshot as plain text, to paste into a request for help."""
+"""A snapshot as plain text, to paste into a request for help: every reading, or why there is none.
+
+It names no user and no program: it may be read by strangers.
+"""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
-from aienv_gui.core.wording import size, tr
-from aienv_gui.hardware.amounts import memory_share, memory_size
-from aienv_gui.hardware.driver_words import absence_words, describe, nvidia_words
+from aienv_gui.core.wording import size, tr, tr_count
+from aienv_gui.hardware.amounts import memory_share
+from aienv_gui.hardware.card_facts import facts_of
+from aienv_gui.hardware.driver_words import describe, nvidia_words
+from aienv_gui.hardware.host_facts import disk_fact, network_fact, processor_facts, swap_fact
 from aienv_gui.hardware.limits import Verdict
-from aienv_gui.hardware.readings import Gpu, Snapshot, Value
+from aienv_gui.hardware.readings import Driver, Gpu, Host, Snapshot
 
 
 def as_text(snapshot: Snapshot, verdicts: Sequence[Verdict] = ()) -> str:
-    """The hardware and its load in lines, in the current language. Names no user and no program."""
-    host, nvidia = snapshot.host, snapshot.nvidia
-    what, cure = nvidia_words(nvidia)
-    lines = [str(describe(snapshot)), f"{platform.system()} {platform.release()}, Python {platform.python_version()}"]
-    lines.append(
-        str(
-            tr(
-                "CPU: {name}, {count} threads, {load} used",
-                name=host.cpu_name,
-                count=len(host.core_percents),
-                load=f"{host.cpu_percent:.0f} %",
-            )
-        )
-    )
-    lines.append(str(tr("Memory: {share} used", share=memory_share(host.memory_used_bytes, host.memory_total_bytes))))
-    lines.append(str(tr("Swap: {share} used", share=memory_share(host.swap_used_bytes, host.swap_total_bytes))))
-    for disk in host.disks:
-        free, total = size(disk.free_bytes), size(disk.total_bytes)
-        lines.append(str(tr("Disk {mount}: {free} free of {total}", mount=disk.mount, free=free, total=total)))
-    lines.append(f"NVIDIA: {what} {cure or ''}".rstrip())
-    if nvidia.driver_version:
-        lines.append(
-            str(tr("Driver {driver}, CUDA up to {cuda}", driver=nvidia.driver_version, cuda=nvidia.cuda_version or "?"))
-        )
-    if nvidia.detail:
-        lines.append(nvidia.detail)
-    for gpu in nvidia.gpus:
-        lines.extend(_gpu_lines(gpu))
-    lines.extend(f"! {verdict.what}" for verdict in verdicts if verdict.level != "good")
+    """The hardware and its load in lines, in the current language."""
+    lines = [
+        str(describe(snapshot)),
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        *_verdict_lines(verdicts),
+        "",
+        *_host_lines(snapshot.host),
+    ]
+    for driver in (snapshot.nvidia, *snapshot.others):
+        lines += ["", *_driver_lines(driver)]
+        for gpu in driver.gpus:
+            lines += ["", *card_lines(gpu, driver)]
     return "\n".join(lines)
 
 
-def _gpu_lines(gpu: Gpu) -> list[str]:
-    capability = ".".join(map(str, gpu.compute_capability)) if gpu.compute_capability else "?"
-    rows = [
-        (tr("Utilisation"), _say(gpu.utilisation_percent, lambda v: f"{v:.0f} %")),
-        (tr("GPU memory"), _memory(gpu)),
-        (tr("Temperature"), _say(gpu.temperature_celsius, lambda v: f"{v:.0f} °C")),
-        (tr("Power"), _say(gpu.power_watts, lambda v: f"{v:.0f} W")),
-        (tr("Clock"), _say(gpu.clock_mhz, lambda v: f"{v:.0f} MHz")),
-        (tr("Fan"), _say(gpu.fan_percent, lambda v: f"{v:.0f} %")),
-    ]
-    title = tr(
-        "GPU {index}: {name}, compute capability {capability}", index=gpu.index, name=gpu.name, capability=capability
-    )
-    return [str(title), *(f"  {label}: {value}" for label, value in rows)]
+def card_lines(gpu: Gpu, driver: Driver) -> list[str]:
+    """All that is known of a card."""
+    lines = [str(tr("GPU {index}: {name}", index=gpu.index, name=gpu.name or tr("Unknown card")))]
+    for group in facts_of(gpu, driver):
+        lines.append(f"  {group.title}")
+        lines += [f"    {fact.title}: {fact.value or fact.reason}" for fact in group.facts]
+    kinds = Counter(process.kind for process in gpu.processes)
+    counted = tr_count("{count} program uses it", "{count} programs use it", len(gpu.processes))
+    lines.append(f"  {counted}" + "".join(f", {kind}: {count}" for kind, count in sorted(kinds.items())))
+    return lines
 
 
-def _memory(gpu: Gpu) -> str:
-    total = gpu.memory_total_bytes.number
-    if total is None:
-        return _say(gpu.memory_total_bytes, memory_size)
-    return _say(gpu.memory_used_bytes, lambda used: memory_share(used, total))
+def _verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    lines = []
+    for verdict in verdicts:
+        lines.append(f"{'+' if verdict.level == 'good' else '!'} {verdict.what}")
+        lines += [f"    {fact}" for fact in verdict.evidence]
+    return lines
 
 
-def _say(value: Value, words: Callable[[float], str]) -> str:
-    if value.number is not None:
-        return words(value.number)
-    return str(absence_words(value.absence)) if value.absence is not None else "–"
+def _host_lines(host: Host) -> list[str]:
+    memory = memory_share(host.memory_used_bytes, host.memory_total_bytes)
+    lines = [str(tr("CPU: {load} used", load=f"{host.cpu_percent:.0f} %"))]
+    lines += [f"  {fact}" for fact in processor_facts(host)]
+    lines.append(str(tr("Memory: {share} used", share=memory)))
+    lines.append(f"  {swap_fact(host)}")
+    for number, disk in enumerate(host.disks, start=1):
+        # The mount may hold the user's name: removable disks are mounted below it.
+        mount = disk.mount if disk.mount == "/" or len(disk.mount) <= 3 else str(number)
+        lines.append(str(tr("Disk {mount}: {fact}", mount=mount, fact=disk_fact(disk))))
+    rates = (size(host.disk_read_bytes_s), size(host.disk_written_bytes_s))
+    lines.append(str(tr("Disks: {read}/s read, {written}/s written", read=rates[0], written=rates[1])))
+    lines += [str(network_fact(network)) for network in host.networks]
+    return lines
+
+
+def _driver_lines(driver: Driver) -> list[str]:
+    what, cure = nvidia_words(driver)
+    lines = [f"{driver.maker.value.upper()}: {what} {cure or ''}".rstrip()]
+    if driver.detail:
+        lines.append(driver.detail)
+    return lines

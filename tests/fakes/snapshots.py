@@ -5,7 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aienv_gui.hardware.readings import Absence, Disk, Driver, DriverState, Gpu, Host, Snapshot, Value
+from aienv_gui.hardware.readings import (
+    Absence,
+    ComputeMode,
+    Disk,
+    Driver,
+    DriverState,
+    Ecc,
+    Gpu,
+    Host,
+    Link,
+    NvLink,
+    Snapshot,
+    Thresholds,
+    Throttle,
+    Value,
+)
 
 GIB = 1024**3
 ABSENT = Value(absence=Absence.NOT_SUPPORTED)
@@ -47,6 +62,34 @@ def gpu(index: int = 0, **changes: Any) -> Gpu:
         processes=(),
     )
     return replace(card, **changes)
+
+
+def full_gpu(index: int = 0, **changes: Any) -> Gpu:
+    """A card of a data centre that tells everything."""
+    everything = {
+        "uuid": f"GPU-00000000-0000-4000-8000-{index:012}",
+        "name": "NVIDIA H100 80GB HBM3",
+        "bus": f"0000:{index + 1:02x}:00.0",
+        "memory_controller_percent": Value(34.0),
+        "encoder_percent": Value(0.0),
+        "decoder_percent": Value(3.0),
+        "memory_free_bytes": Value(5.7 * GIB),
+        "memory_reserved_bytes": Value(0.3 * GIB),
+        "memory_temperature_celsius": Value(66.0),
+        "thresholds": Thresholds(Value(92.0), Value(95.0), Value(85.0), Value(105.0)),
+        "energy_joules": Value(9_000_000.0),
+        "memory_clock_max_mhz": Value(10501.0),
+        "link": Link(Value(4.0), Value(5.0), Value(16.0), Value(16.0), Value(2.5e9), Value(1.2e8)),
+        "nvlinks": tuple(NvLink(number, active=number != 3, version=4) for number in range(18)),
+        "ecc": Ecc(enabled=True, corrected=Value(2.0), uncorrected=Value(0.0), repair_pending=False),
+        "performance_state": Value(0.0),
+        "throttle": frozenset({Throttle.POWER_CAP}),
+        "compute_mode": ComputeMode.DEFAULT,
+        "persistence": True,
+        "mig_enabled": False,
+        "compute_capability": (9, 0),
+    }
+    return gpu(index, **{**everything, **changes})
 
 
 def snapshot(

@@ -5,20 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.gui.pages.hardware import HardwarePage
-from aienv_gui.hardware.readings import Disk, DriverState, GpuProcess, Snapshot, Value
+from aienv_gui.gui.widgets.fact_grid import FactRow
+from aienv_gui.hardware.card_facts import facts_of
+from aienv_gui.hardware.readings import (
+    Absence,
+    Battery,
+    Container,
+    Disk,
+    Driver,
+    DriverState,
+    Ecc,
+    GpuProcess,
+    Maker,
+    OwnCost,
+    Pressure,
+    Snapshot,
+    Throttle,
+    Value,
+)
 from tests.fakes import nvml
 from tests.fakes.session import open_session
-from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
+from tests.fakes.snapshots import ABSENT, GIB, full_gpu, gpu, snapshot
 
 PATIENCE_MS = 30_000
 
@@ -155,7 +175,7 @@ def test_missing_values_say_why(session: Session) -> None:
     assert card is not None
     assert card.temperature.accessibleDescription() == "This card does not report it."
     assert card.temperature.value == ""
-    assert "fan unknown" in card._details.text()
+    assert "fan unknown" in card._summary.text()
 
 
 def test_cards_come_and_go(session: Session) -> None:
@@ -176,12 +196,12 @@ def test_limits_are_said_on_the_page_and_counted_in_the_strip(session: Session) 
     for moment in range(11):  # one look alone does not say that the memory is full
         send(session, snapshot(gpu(), moment=float(moment), memory_used_bytes=31 * GIB, disks=full))
     assert "2 warnings" in session.window.strip.line()
-    words = [row._words.text() for row in page._verdict_rows if not row.isHidden()]
+    words = [row.words.text() for row in page.verdicts.rows if not row.isHidden()]
     assert any("The memory is nearly full" in text for text in words)
     for moment in range(11, 60):
         send(session, snapshot(gpu(), moment=float(moment)))
     assert "warning" not in session.window.strip.line()
-    assert all(row.isHidden() for row in page._verdict_rows)
+    assert page.verdicts.isHidden()
 
 
 def test_nothing_is_drawn_while_another_page_is_shown(session: Session) -> None:
@@ -280,3 +300,106 @@ def test_numbers_do_not_move_what_stands_beside_them(session: Session) -> None:
     send(session, snapshot(gpu(), cpu_percent=5.0))
     strip._row.activate()
     assert strip._disk.x() == before
+
+
+def test_details_are_made_when_unfolded_and_say_why_a_value_is_missing(session: Session) -> None:
+    page = page_of(session)
+    send(session, snapshot(full_gpu(memory_temperature_celsius=ABSENT, encoder_percent=Value(0.0))))
+    card = page.gpu_card(full_gpu().uuid)
+    assert card is not None
+    assert card.facts is None
+    card.fold.click()
+    assert card.facts is not None
+    rows = {row.name.text(): row for row in card.facts.findChildren(FactRow)}
+    assert rows["Video encoder"].value.text() == "0 %"
+    assert rows["Energy"].value.text() == "2.50 kWh"
+    assert rows["PCIe generation"].value.text() == "4 of 5"
+    assert rows["NVLink"].value.text() == "17 of 18 active"
+    assert rows["Memory temperature"].value.text() == "–"
+    assert rows["Memory temperature"].toolTip() == "Memory temperature: This card does not report it."
+    assert rows["Memory temperature"].value.accessibleName() == "Memory temperature: This card does not report it."
+    send(session, snapshot(full_gpu(encoder_percent=Value(12.0), throttle=Absence.OLD_DRIVER), moment=1.0))
+    assert rows["Video encoder"].value.text() == "12 %"
+    assert rows["Held back"].toolTip() == "Held back: The driver is too old to report it."
+    session.services.language.use("zh_CN")
+    page._pacer.finish()
+    assert rows["Video encoder"].name.text() == "视频编码器"
+    card.copy.click()
+    assert "2.50 kWh" in QGuiApplication.clipboard().text()
+
+
+def test_no_field_of_a_card_is_left_out_or_blank(session: Session) -> None:
+    """Whatever a card does not tell stands there with its reason: never zero, never an empty cell."""
+    titles = [str(group.title) for group in facts_of(gpu(), snapshot().nvidia)]
+    for card in (gpu(), full_gpu(), gpu(virtual=True), full_gpu(ecc=Ecc(), nvlinks=Absence.IN_WSL)):
+        groups = facts_of(card, snapshot(card).nvidia)
+        assert [str(group.title) for group in groups] == titles
+        for group in groups:
+            for fact in group.facts:
+                assert (fact.value is None) != (fact.reason is None), str(fact.title)
+                assert str(fact.value or fact.reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"throttle": frozenset({Throttle.POWER_CAP})}, "Busy"),  # as every card under full load
+        ({"throttle": frozenset({Throttle.HEAT, Throttle.POWER_CAP})}, "Held back"),
+        ({"temperature_celsius": Value(91.0)}, "Hot"),
+        ({"asleep": True}, "Asleep"),
+        ({"lost": True}, "Lost"),
+    ],
+)
+def test_the_state_of_a_card_in_a_word(session: Session, changes: dict[str, Any], word: str) -> None:
+    page = page_of(session)
+    send(session, snapshot(full_gpu(**changes), gpu(1)))
+    card = page.gpu_card(full_gpu().uuid)
+    assert card is not None
+    assert card.badge.text() == word
+
+
+def test_cards_of_other_makers_stand_beside_and_are_named(session: Session) -> None:
+    page = page_of(session)
+    look = snapshot(gpu(0))
+    amd = Driver(
+        DriverState.READY, (gpu(0, uuid="AMD-0", name="Radeon RX 7900 XTX", maker=Maker.AMD),), maker=Maker.AMD
+    )
+    send(session, replace(look, others=(amd,)))
+    card = page.gpu_card("AMD-0")
+    assert card is not None
+    assert card.title.text() == "AMD GPU 0: Radeon RX 7900 XTX"
+    assert page.gpu_card("GPU-0") is not None
+
+
+def test_evidence_of_a_verdict_is_unfolded(session: Session) -> None:
+    page = page_of(session)
+    for moment in range(40):
+        send(session, snapshot(gpu(temperature_celsius=Value(95.0)), moment=float(moment)))
+    row = next(row for row in page.verdicts.rows if row.verdict.key == "gpu_hot")
+    assert row.evidence.isHidden()
+    row.fold.click()
+    assert not row.evidence.isHidden()
+    assert "95" in row.evidence.text()
+
+
+def test_what_the_host_tells_is_on_its_cards(session: Session) -> None:
+    page = page_of(session)
+    send(
+        session,
+        snapshot(
+            gpu(),
+            cpu_celsius=Value(61.0),
+            pressure=Pressure(12.0, 0.0, 0.0, 33.0, 20.0),
+            container=Container("docker", 2.0, 4 * GIB, 3 * GIB),
+            battery=Battery(54.0, plugged=False),
+            own=OwnCost(0.8, 210 * 1024**2),
+            disks=(Disk("/", 1, 10**11, 10**12, busy_percent=Value(45.0)), Disk("/net", 1, 1, 2, answers=False)),
+            swap_total_bytes=GIB,
+            swapped_bytes_s=2e6,
+        ),
+    )
+    words = " ".join(label.text() for label in page.findChildren(QLabel))
+    for part in ("61 °C", "a disk 33 %", "2 cores and 3/4 GB", "Battery 54 %", "0.8 % of one core", "45 % busy"):
+        assert part in words, part
+    assert "does not answer; last seen" in words
+    assert "2.0 MB/s moved" in words

@@ -7,12 +7,13 @@ from typing import Final
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.pages.hardware_parts.gpu_card import GpuCard
 from aienv_gui.gui.pages.hardware_parts.host_cards import CpuCard, DiskCard, MemoryCard, NetworkCard
 from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
+from aienv_gui.gui.pages.hardware_parts.verdict_rows import VerdictRows
 from aienv_gui.gui.plots.pacing import FramePacer
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.alarm_list import AlarmList
@@ -23,11 +24,12 @@ from aienv_gui.gui.widgets.exposure import Exposure
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.hardware.driver_words import describe, nvidia_words
-from aienv_gui.hardware.limits import Verdict
 from aienv_gui.hardware.readings import DriverState, Snapshot
 from aienv_gui.hardware.report import as_text
 
-_WIDE: Final = 1180  # from this width on GPUs stand in two columns
+_MANY: Final = 4  # more GPUs than this stand in smaller cards
+_CARD_WIDTH: Final = 560  # at least, of a card with its four tiles in a row
+_COMPACT_WIDTH: Final = 300
 _COPIED_MS: Final = 2500
 _BADGES: Final = {
     DriverState.READY: "good",
@@ -58,8 +60,7 @@ class HardwarePage(Page):
         self._exposure.changed.connect(self._on_exposed)
         self._pacer = FramePacer(self)
         self._gpu_cards: dict[str, GpuCard] = {}
-        self._columns = 1
-        self._verdict_rows: list[_VerdictRow] = []
+        self._arranged = (0, 0)  # cards, columns
         self.set_primary(tr("Copy as text"), self._copy, icon="copy").hint(
             tr("Copies all readings as text, to paste into a request for help.")
         )
@@ -77,13 +78,11 @@ class HardwarePage(Page):
         self.overview.header.addWidget(self.state)
         self.driver = Label(role="muted", parent=self.overview)
         self.cure = Label(parent=self.overview)
-        self._verdicts = QVBoxLayout()
-        self._verdicts.setSpacing(8)
+        self.verdicts = VerdictRows(self.overview)
         self.overview.body.addWidget(self.driver)
         self.overview.body.addWidget(self.cure)
-        self.overview.body.addLayout(self._verdicts)
+        self.overview.body.addWidget(self.verdicts)
         self.body.addWidget(self.overview)
-        self.body.addWidget(AlarmList(services, self))
 
         self._gpu_grid = QGridLayout()
         self._gpu_grid.setSpacing(16)
@@ -106,6 +105,7 @@ class HardwarePage(Page):
             grid.addWidget(card, index // 2, index % 2)
             grid.setColumnStretch(index % 2, 1)
         self.body.addLayout(grid)
+        self.body.addWidget(AlarmList(services, self))  # what was; what is now stands at the top
         self.body.addStretch(1)
 
         self._cards = (self.processes_card, self.cpu, self.memory, self.disks, self.network)
@@ -129,10 +129,7 @@ class HardwarePage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        columns = 2 if self.width() >= _WIDE else 1
-        if columns != self._columns:
-            self._columns = columns
-            self._arrange_gpus()
+        self._arrange_gpus()
 
     @Slot(bool)
     def _on_exposed(self, seen: bool) -> None:
@@ -157,7 +154,11 @@ class HardwarePage(Page):
             card.show()
         self._pacer.show(
             [
-                *(partial(self._gpu_cards[gpu.uuid].show_gpu, gpu, history) for gpu in snapshot.nvidia.gpus),
+                *(
+                    partial(self._gpu_cards[gpu.uuid].show_gpu, gpu, driver, history)
+                    for driver in (snapshot.nvidia, *snapshot.others)
+                    for gpu in driver.gpus
+                ),
                 *(partial(card.show_host, snapshot.host, history) for card in hosts),
             ]
         )
@@ -188,15 +189,7 @@ class HardwarePage(Page):
             self.driver.say(what)
         self.driver.setVisible(nvidia.state not in _SAID)
         self.overview.setToolTip(nvidia.detail)
-        found = self.services.hardware.verdicts
-        while len(self._verdict_rows) < len(found):
-            row = _VerdictRow(self.overview)
-            self._verdict_rows.append(row)
-            self._verdicts.addWidget(row)
-        for index, row in enumerate(self._verdict_rows):
-            row.setVisible(index < len(found))
-            if index < len(found):
-                row.show_verdict(found[index])
+        self.verdicts.show_verdicts(self.services.hardware.verdicts)
 
     def _say_state(self, sentence: Text, cure: Text | None, badge: str, word: Text) -> None:
         self.overview.set_title(sentence)
@@ -206,7 +199,7 @@ class HardwarePage(Page):
             self.cure.say(cure)
 
     def _show_gpus(self, snapshot: Snapshot) -> None:
-        gpus = snapshot.nvidia.gpus
+        gpus = snapshot.gpus
         if [gpu.uuid for gpu in gpus] != list(self._gpu_cards):
             for uuid in [uuid for uuid in self._gpu_cards if uuid not in {gpu.uuid for gpu in gpus}]:
                 card = self._gpu_cards.pop(uuid)
@@ -230,11 +223,18 @@ class HardwarePage(Page):
             )
 
     def _arrange_gpus(self) -> None:
-        columns = self._columns if len(self._gpu_cards) > 1 else 1
+        count = len(self._gpu_cards)
+        compact = count > _MANY
+        width = max(1, self.scroll_area.viewport().width())
+        columns = max(1, min(count, width // (_COMPACT_WIDTH if compact else _CARD_WIDTH)))
+        if (count, columns) == self._arranged:
+            return
+        self._arranged = (count, columns)
         for index, card in enumerate(self._gpu_cards.values()):
-            self._gpu_grid.addWidget(card, index // columns, index % columns)
-        self._gpu_grid.setColumnStretch(0, 1)
-        self._gpu_grid.setColumnStretch(1, 1 if columns == 2 else 0)
+            card.set_compact(compact)
+            self._gpu_grid.addWidget(card, index // columns, index % columns, Qt.AlignmentFlag.AlignTop)
+        for column in range(self._gpu_grid.columnCount()):
+            self._gpu_grid.setColumnStretch(column, 1 if column < columns else 0)
 
     @Slot()
     def _copy(self) -> None:
@@ -248,21 +248,3 @@ class HardwarePage(Page):
     def _on_copied_shown(self) -> None:
         if self.primary is not None:
             self.primary.say(tr("Copy as text"))
-
-
-class _VerdictRow(QWidget):
-    """What limits the machine now, and what to try."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(12)
-        self._badge = StateBadge(self)
-        row.addWidget(self._badge, 0, Qt.AlignmentFlag.AlignTop)
-        self._words = Label(parent=self)
-        row.addWidget(self._words, 1)
-
-    def show_verdict(self, verdict: Verdict) -> None:
-        self._badge.set_state(verdict.level, tr("Warning"))
-        self._words.say(tr("{what} {cure}", what=verdict.what, cure=verdict.cure))

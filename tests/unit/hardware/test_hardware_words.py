@@ -79,7 +79,7 @@ def test_report_names_parts_but_no_person_and_no_program() -> None:
     text = as_text(hot, [warning, replace(warning, level="good", what=tr("Busy"))])
     assert "NVIDIA GeForce RTX 4070" in text
     assert "580.65.06" in text
-    assert "GPU memory: 6/12 GB" in text
+    assert "In use: 6/12 GB" in text
     assert "Fan: This card does not report it." in text
     assert "! GPU" in text
     assert "Busy" not in text
@@ -90,7 +90,7 @@ def test_report_names_parts_but_no_person_and_no_program() -> None:
 def test_report_speaks_chinese() -> None:
     use_language("zh_CN", resource("locale"))
     text = as_text(snapshot(gpu()))
-    assert "显存：6/12 GB" in text or "显存: 6/12 GB" in text
+    assert "已使用：6/12 GB" in text or "已使用: 6/12 GB" in text
     assert "Temperature" not in text
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from collections.abc import Sequence
+from typing import Final
 
-from aienv_gui.core.wording import size, tr, tr_count
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+
+from aienv_gui.core.wording import Text, size, tr
 from aienv_gui.gui.plots.sparkline import CoreBars, MetricTile
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.widgets.card import Card
@@ -12,7 +15,25 @@ from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.hardware.amounts import memory_share, memory_size
 from aienv_gui.hardware.history import History
+from aienv_gui.hardware.host_facts import disk_fact, network_fact, processor_facts, swap_fact
 from aienv_gui.hardware.readings import Disk, Host
+
+_CONNECTIONS: Final = 3  # that are named; the others are in the sum
+
+
+class FactLines(Label):
+    """Sentences below each other. Nothing is laid out anew while they stay the same."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(role="caption", parent=parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # cards in a row are equally wide
+        self.hide()
+
+    def show_facts(self, facts: Sequence[Text]) -> None:
+        text = "\n".join(map(str, facts))
+        if text != self.text():
+            self.setText(text)
+            self.setVisible(bool(text))
 
 
 class CpuCard(Card):
@@ -22,8 +43,8 @@ class CpuCard(Card):
         super().__init__(tr("Processor (CPU)"), parent)
         self.tile = MetricTile(theme, tr("Load"), [(None, "series_cpu")], unit="percent", high=100.0, parent=self)
         self.cores = CoreBars(theme, self)
-        self._details = Label(role="caption", parent=self)
-        for widget in (self.tile, self.cores, self._details):
+        self._facts = FactLines(self)
+        for widget in (self.tile, self.cores, self._facts):
             self.body.addWidget(widget)
         self.body.addStretch(1)
 
@@ -31,20 +52,8 @@ class CpuCard(Card):
         self.tile.set_reading(f"{host.cpu_percent:.0f} %")
         self.tile.set_history(history.ages(), history.series("cpu"))
         self.cores.set_percents(host.core_percents)
-        count = len(host.core_percents)
-        if host.frequency_mhz is None:
-            self._details.say(tr_count("{name}, {count} thread", "{name}, {count} threads", count, name=host.cpu_name))
-        else:
-            self._details.say(
-                tr_count(
-                    "{name}, {count} thread, {clock} MHz",
-                    "{name}, {count} threads, {clock} MHz",
-                    count,
-                    name=host.cpu_name,
-                    clock=f"{host.frequency_mhz:.0f}",
-                )
-            )
-        self.setAccessibleDescription(f"{host.cpu_percent:.0f} %, {self._details.text()}")
+        self._facts.show_facts(processor_facts(host))
+        self.setAccessibleDescription(f"{host.cpu_percent:.0f} %, {self._facts.text()}")
 
 
 class MemoryCard(Card):
@@ -53,7 +62,7 @@ class MemoryCard(Card):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(tr("Memory (RAM)"), parent)
         self.tile = MetricTile(theme, tr("In use"), [(None, "series_memory")], unit="percent", high=100.0, parent=self)
-        self._swap = Label(role="caption", parent=self)
+        self._swap = FactLines(self)
         self.body.addWidget(self.tile)
         self.body.addWidget(self._swap)
         self.body.addStretch(1)
@@ -63,11 +72,7 @@ class MemoryCard(Card):
         note = str(tr("of {total}", total=memory_size(total)))
         self.tile.set_reading(memory_size(used), note=note)
         self.tile.set_history(history.ages(), history.series("memory"))
-        if host.swap_total_bytes:
-            share = memory_share(host.swap_used_bytes, host.swap_total_bytes)
-            self._swap.say(tr("Swap space (memory on disk): {share} used", share=share))
-        else:
-            self._swap.say(tr("No swap space (memory on disk): programs end when the memory is full."))
+        self._swap.show_facts([swap_fact(host)])
         self.setAccessibleDescription(f"{memory_share(used, total)}, {self._swap.text()}")
 
 
@@ -81,6 +86,7 @@ class _DiskRow(QWidget):
         self._mount = Label(parent=self)
         self._free = Label(role="caption", parent=self)
         self._mount.setWordWrap(False)
+        self._mount.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._free.setWordWrap(False)
         row.addWidget(self._mount, 1)
         row.addWidget(self._free)
@@ -92,9 +98,11 @@ class _DiskRow(QWidget):
 
     def show_disk(self, disk: Disk) -> None:
         shown = disk.mount if len(disk.mount) <= 28 else f"…{disk.mount[-27:]}"
-        self._mount.say(shown)
-        self._mount.setToolTip(disk.mount)
-        self._free.say(tr("{free} free of {total}", free=size(disk.free_bytes), total=size(disk.total_bytes)))
+        fact = str(disk_fact(disk))
+        if (shown, fact) != (self._mount.text(), self._free.text()):
+            self._mount.setText(shown)
+            self._mount.setToolTip(disk.mount)
+            self._free.setText(fact)
         self._bar.setValue(round(1000 * (1 - disk.free_bytes / disk.total_bytes)) if disk.total_bytes else 0)
         self._bar.setAccessibleName(disk.mount)
         self._bar.setAccessibleDescription(self._free.text())
@@ -136,7 +144,9 @@ class NetworkCard(Card):
         super().__init__(tr("Network"), parent)
         series = [(tr("received"), "series_network"), (tr("sent"), "series_cpu")]
         self.tile = MetricTile(theme, tr("Received and sent"), series, unit="bytes_s", parent=self)
+        self._facts = FactLines(self)
         self.body.addWidget(self.tile)
+        self.body.addWidget(self._facts)
         self.body.addStretch(1)
         say(self, "setAccessibleName", tr("Network"))
 
@@ -146,3 +156,6 @@ class NetworkCard(Card):
             note=str(tr("sent {rate}/s", rate=size(host.network_sent_bytes_s))),
         )
         self.tile.set_history(history.ages(), history.series("received"), history.series("sent"))
+        # One connection is the picture above.
+        busiest = host.networks[:_CONNECTIONS] if len(host.networks) > 1 else ()
+        self._facts.show_facts([network_fact(network) for network in busiest])
