@@ -108,6 +108,7 @@ class GpuProcess:
     host_memory_bytes: Value = UNSUPPORTED
     started: float | None = None
     own: bool = False  # this user's: may be ended
+    prefix: str = ""  # of the environment that was activated where it was started, as far as we may see
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,11 +141,11 @@ def test_driver_that_stops_answering(session: Session) -> None:
 def test_what_the_driver_says_of_programs(watched: Opener) -> None:
     with watched(cards=2, processes=f"1:{os.getpid()}:2048") as session:
         page = page_of(session)
-        model = page.processes.model()
+        model = page.processes.table.model()
         assert model.rowCount() == 1
         row = [str(model.index(0, column).data()) for column in range(model.columnCount())]
-        assert row[1:4] == ["1", "2 GB", "Computing"]
-        assert row[5] == str(os.getpid())
+        assert row[2:4] == ["1", "2 GB"]
+        assert row[9:] == ["Computing", str(os.getpid())]
 
 
 def test_table_of_programs_follows_and_keeps_the_selection(session: Session) -> None:
@@ -156,14 +156,14 @@ def test_table_of_programs_follows_and_keeps_the_selection(session: Session) -> 
     first = GpuProcess(11, "python", "ada", Value(2.0 * GIB), "compute")
     second = GpuProcess(12, "", "ada", ABSENT, "graphics")
     send(session, snapshot(gpu(processes=(first, second))))
-    page.processes.selectRow(0)
+    page.processes.table.selectRow(0)
     grown = GpuProcess(11, "python", "ada", Value(3.0 * GIB), "compute")
     send(session, snapshot(gpu(processes=(grown, second))))
-    model = page.processes.model()
-    assert model.index(0, 2).data() == "3 GB"
+    model = page.processes.table.model()
+    assert model.index(0, 3).data() == "3 GB"
     assert model.index(1, 0).data() == "Unknown program"
-    assert model.index(1, 2).data(Qt.ItemDataRole.ToolTipRole) == "This card does not report it."
-    assert [index.row() for index in page.processes.selectionModel().selectedRows()] == [0]
+    assert model.index(1, 3).data(Qt.ItemDataRole.ToolTipRole) == "This card does not report it."
+    assert [row.process.pid for row in page.processes.table.selected_rows()] == [11]
     send(session, snapshot(gpu(processes=(second,))))
     assert model.rowCount() == 1
 

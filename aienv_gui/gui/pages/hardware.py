@@ -89,7 +89,7 @@ class HardwarePage(Page):
         self.body.addLayout(self._gpu_grid)
 
         self.processes_card = Card(tr("Programs that use the GPU"), self)
-        self.processes = ProcessTable(services.language, self.processes_card)
+        self.processes = ProcessTable(services, self.processes_card)
         self.no_processes = Label(role="muted", parent=self.processes_card)
         self.processes_card.body.addWidget(self.processes)
         self.processes_card.body.addWidget(self.no_processes)

@@ -42,6 +42,7 @@ class _Known:
     user: str = ""
     command: tuple[str, ...] = ()
     own: bool = False
+    prefix: str = ""
     looks: int = 0
     cpu: Value = _NOT_YET
     resident: Value = _NOT_YET
@@ -148,6 +149,7 @@ class ProcessReader:
             host_memory_bytes=known.resident,
             started=known.started,
             own=known.own,
+            prefix=known.prefix,
         )
 
     def _look_up(self, pid: int) -> _Known | None:
@@ -160,6 +162,9 @@ class ProcessReader:
             with suppress(psutil.AccessDenied):
                 known.name = process.name()
                 known.command = tuple(process.cmdline()[:_LONGEST_COMMAND])
+            with suppress(psutil.Error, OSError):
+                variables = process.environ()
+                known.prefix = variables.get("VIRTUAL_ENV") or variables.get("CONDA_PREFIX") or ""
             known.look()
         except psutil.NoSuchProcess:
             return None

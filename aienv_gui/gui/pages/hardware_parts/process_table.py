@@ -1,128 +1,287 @@
-"""The processes that hold GPU memory, as a table that changes only where something changed."""
+"""The programs that hold GPU memory, what they belong to, and how one's own is ended."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtCore import QPoint, Qt, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from aienv_gui.core.wording import Text, tr
-from aienv_gui.gui.words import Language, say
+from aienv_gui.core.errors import Problem
+from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.process_owners import Owner, ProcessOwners
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.confirm import Question
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.problem_view import ProblemView
+from aienv_gui.gui.widgets.rows_table import Column, RowsTable
+from aienv_gui.hardware import processes
 from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.driver_words import absence_words
-from aienv_gui.hardware.readings import GpuProcess, Snapshot
+from aienv_gui.hardware.readings import Gpu, GpuProcess, Snapshot, Value
 
-_Index = QModelIndex | QPersistentModelIndex
-_HEADINGS: Final = (tr("Program"), tr("GPU"), tr("GPU memory"), tr("Kind"), tr("User"), tr("Process"))
-_NUMBERS: Final = (1, 2, 5)  # columns
-_ROW_HEIGHT: Final = 32
+_ROW_HEIGHT: Final = 30
+_MOST_ROWS: Final = 12  # before the table scrolls by itself
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    gpu: int
+class ProcessRow:
+    """A process on a card; one that uses two cards has two rows."""
+
+    gpu: Gpu
     process: GpuProcess
+    owner: Owner | None
+    seen: float  # seconds since the epoch
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.gpu.uuid, self.process.pid
 
 
-class ProcessModel(QAbstractTableModel):
-    def __init__(self, language: Language, parent: QWidget) -> None:
+class ProcessTable(QWidget):
+    """As high as its rows, up to a dozen. Changes only where something changed: the selection stays."""
+
+    def __init__(self, services: Services, parent: QWidget) -> None:
         super().__init__(parent)
-        self._rows: tuple[_Row, ...] = ()
-        language.changed.connect(self._on_language)
-
-    def show_snapshot(self, snapshot: Snapshot) -> None:
-        rows = tuple(_Row(gpu.index, process) for gpu in snapshot.nvidia.gpus for process in gpu.processes)
-        if rows == self._rows:
-            return
-        if [(r.gpu, r.process.pid) for r in rows] == [(r.gpu, r.process.pid) for r in self._rows]:
-            self._rows = rows  # the same processes: the selection stays
-            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_HEADINGS) - 1))
-            return
-        self.beginResetModel()
-        self._rows = rows
-        self.endResetModel()
-
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008  (Qt's own signature)
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(_HEADINGS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return str(_HEADINGS[section])
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section in _NUMBERS else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _NUMBERS:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        row = self._rows[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return str(self._cell(row, index.column()))
-        absence = row.process.memory_bytes.absence
-        if role == Qt.ItemDataRole.ToolTipRole and index.column() == 2 and absence is not None:
-            return str(absence_words(absence))
-        return None
-
-    def _cell(self, row: _Row, column: int) -> Text | str:
-        process = row.process
-        memory = process.memory_bytes.number
-        cells: tuple[Text | str, ...] = (
-            process.name or tr("Unknown program"),
-            str(row.gpu),
-            memory_size(memory) if memory is not None else "–",
-            tr("Computing") if process.kind == "compute" else tr("Graphics"),
-            process.user or "–",
-            str(process.pid),
-        )
-        return cells[column]
-
-    @Slot()
-    def _on_language(self) -> None:
-        self.beginResetModel()
-        self.endResetModel()
-        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(_HEADINGS) - 1)
-
-
-class ProcessTable(QTableView):
-    """As high as its rows: the page scrolls, not the table."""
-
-    def __init__(self, language: Language, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._model = ProcessModel(language, self)
-        self.setModel(self._model)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        say(self, "setAccessibleName", tr("Processes that hold GPU memory"))
-        self._fit()
+        self._services = services
+        self._owners = ProcessOwners(services, self)
+        self._job: Job | None = None
+        self._asked: ProcessRow | None = None  # what the running job ends
+        self.question: Question | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        self.problem = ProblemView(services, self)
+        self.table = RowsTable(services, _columns(), tr("Processes that hold GPU memory"), self)
+        self.table.sortByColumn(3, Qt.SortOrder.DescendingOrder)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._on_menu)
+        self.table.picked.connect(self._on_picked)
+        column.addWidget(self.problem)
+        column.addWidget(self.table)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        self.command = Label(role="mono", parent=self)
+        self.command.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.open_button = Button(tr("Open what it belongs to"), kind="link", icon="chevron", parent=self)
+        self.open_button.clicked.connect(self._on_open)
+        self.end_button = Button(tr("End program..."), kind="danger", icon="stop", parent=self)
+        self.end_button.clicked.connect(self._on_end)
+        row.addWidget(self.command, 1)
+        row.addWidget(self.open_button)
+        row.addWidget(self.end_button)
+        column.addLayout(row)
+        shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(self._on_end)
+        self._on_picked()
 
     def show_snapshot(self, snapshot: Snapshot) -> int:
-        """Show the processes of a snapshot; returns how many."""
-        before = self._model.rowCount()
-        self._model.show_snapshot(snapshot)
-        if self._model.rowCount() != before:
-            self._fit()
-        return self._model.rowCount()
+        """Show the processes of all cards; returns how many rows there are."""
+        rows = [
+            ProcessRow(gpu, process, self._owners.owner_of(process), snapshot.time)
+            for gpu in snapshot.gpus
+            for process in gpu.processes
+        ]
+        model = self.table.rows_model
+        if [row.key for row in rows] == [row.key for row in model.rows]:
+            for number, row in enumerate(rows):
+                model.change_row(number, row)
+            if rows:
+                model.tell_changed(0, len(rows) - 1)
+        else:
+            self.table.replace_rows(rows, lambda row: row.key)
+            header = self.table.horizontalHeader().sizeHint().height()
+            frame = 2 * self.table.frameWidth() + 4
+            self.table.setFixedHeight(header + _ROW_HEIGHT * min(len(rows), _MOST_ROWS) + frame)
+        return len(rows)
 
-    def _fit(self) -> None:
-        header = self.horizontalHeader().sizeHint().height()
-        self.setFixedHeight(header + self._model.rowCount() * _ROW_HEIGHT + 2 * self.frameWidth() + 4)
+    @property
+    def picked(self) -> ProcessRow | None:
+        """The row that is selected."""
+        rows = self.table.selected_rows()
+        return rows[0] if rows else None
+
+    @Slot()
+    def _on_picked(self) -> None:
+        row = self.picked
+        self.command.setVisible(row is not None and bool(row.process.command))
+        self.open_button.setVisible(row is not None and row.owner is not None and bool(row.owner.page))
+        self.end_button.setVisible(row is not None)
+        if row is None:
+            return
+        command = " ".join(row.process.command)
+        if command != self.command.text():
+            self.command.setText(command)
+        hindrance = _hindrance(row)
+        self.end_button.setEnabled(hindrance is None and self._job is None)
+        self.end_button.hint(hindrance or tr("Asks the program to end; what it has not saved may be lost."))
+
+    @Slot(QPoint)
+    def _on_menu(self, place: QPoint) -> None:
+        row = self.picked
+        if row is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if not self.open_button.isHidden():
+            menu.addAction(self.open_button.text(), self._on_open)
+        menu.addAction(str(tr("Copy")), self.table.copy_selected)
+        end = menu.addAction(self.end_button.text(), self._on_end)
+        end.setEnabled(self.end_button.isEnabled())
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    @Slot()
+    def _on_open(self) -> None:
+        row = self.picked
+        if row is not None and row.owner is not None and row.owner.page:
+            self._services.navigator.open(row.owner.page, row.owner.argument)
+
+    # Ending a program
+
+    @Slot()
+    def _on_end(self) -> None:
+        row = self.picked
+        if row is None or _hindrance(row) is not None or self._job is not None:
+            return
+        name = row.process.name or str(row.process.pid)
+        if row.owner is not None and row.owner.run is not None:
+            text = tr(
+                "This is your training “{name}”. Stop on its own page keeps the model; ending it here leaves the last "
+                "checkpoint.",
+                name=row.owner.name,
+            )
+            question = Question(self.window(), tr("End {name}?", name=name), text)
+            question.add_answer(tr("Open the training"), "primary", self._on_open)
+        else:
+            text = tr(
+                "It is asked to end (process {pid}). What it has not saved may be lost.",
+                pid=row.process.pid,
+            )
+            question = Question(self.window(), tr("End {name}?", name=name), text)
+        question.add_answer(tr("End program"), "danger", partial(self._end, row))
+        self._show(question)
+
+    def _end(self, row: ProcessRow, *, by_force: bool = False) -> None:
+        assert row.process.started is not None
+        self.problem.clear()
+        title = tr("End {name}", name=row.process.name or str(row.process.pid))
+        work = processes.kill if by_force else processes.ask_to_end
+        self._asked = row
+        self._job = self._services.jobs.start(title, work, row.process.pid, row.process.started, quiet=True)
+        self._job.succeeded.connect(self._on_killed if by_force else self._on_ended)
+        self._job.failed.connect(self._on_failed)
+        self._job.finished.connect(self._on_finished)
+        self._on_picked()
+
+    @Slot(object)
+    def _on_ended(self, ended: bool) -> None:
+        row = self._asked
+        if ended or row is None:
+            return
+        text = tr(
+            "{name} has not ended after {seconds} seconds. By force it ends at once, and loses what it has not saved.",
+            name=row.process.name or str(row.process.pid),
+            seconds=round(processes.PATIENCE_S),
+        )
+        question = Question(self.window(), tr("End it by force?"), text, tr("Leave it running"))
+        question.add_answer(tr("End by force"), "danger", partial(self._end, row, by_force=True))
+        self._show(question)
+
+    @Slot(object)
+    def _on_killed(self, ended: bool) -> None:
+        if not ended:
+            self.problem.show_problem(
+                Problem(
+                    tr("The program does not end."),
+                    cause=tr("It waits for the GPU's driver, which does not answer."),
+                    cure=tr("Save your work and restart the computer."),
+                    code="stuck_process",
+                )
+            )
+
+    @Slot(object)
+    def _on_failed(self, problem: Problem) -> None:
+        self.problem.show_problem(problem)
+
+    @Slot()
+    def _on_finished(self) -> None:
+        self._job = None
+        self._on_picked()
+
+    def _show(self, question: Question) -> None:
+        self.question = question
+        question.finished.connect(self._on_answered)
+        question.open()
+
+    @Slot()
+    def _on_answered(self) -> None:
+        self.question = None
+
+
+def _hindrance(row: ProcessRow) -> Text | None:
+    """Why a program cannot be ended from here; None where it can."""
+    process = row.process
+    if row.owner is not None and not row.owner.page:
+        return tr("This is AIEnv itself.")
+    if process.started is None:
+        return tr("The system shows nothing of it: it belongs to another user, or runs outside of this container.")
+    if not process.own:
+        return tr("It belongs to {user}.", user=process.user or tr("another user"))
+    return None
+
+
+def _columns() -> tuple[Column, ...]:
+    return (
+        Column(tr("Program"), lambda row: row.process.name or str(tr("Unknown program")), share=2),
+        Column(tr("Belongs to"), lambda row: str(row.owner.name) if row.owner is not None else "–", share=2),
+        Column(tr("GPU"), lambda row: str(row.gpu.index), key=lambda row: row.gpu.index, right=True),
+        _number(tr("GPU memory"), "memory_bytes", memory_size),
+        _number(tr("GPU load"), "utilisation_percent", _percent),
+        _number(tr("CPU"), "cpu_percent", _percent),
+        _number(tr("Memory"), "host_memory_bytes", memory_size),
+        Column(tr("Age"), _age, key=lambda row: -(row.process.started or row.seen), right=True),
+        Column(tr("User"), lambda row: row.process.user or "–"),
+        Column(tr("Kind"), _kind),
+        Column(tr("Process"), lambda row: str(row.process.pid), key=lambda row: row.process.pid, right=True),
+    )
+
+
+def _number(title: Text, name: str, words: Callable[[float], str]) -> Column:
+    def value(row: ProcessRow) -> Value:
+        found = getattr(row.process, name)
+        assert isinstance(found, Value)
+        return found
+
+    def text(row: ProcessRow) -> str:
+        number = value(row).number
+        return words(number) if number is not None else "–"
+
+    def full(row: ProcessRow) -> str:
+        absence = value(row).absence
+        return str(absence_words(absence)) if absence is not None else text(row)
+
+    def key(row: ProcessRow) -> float:
+        number = value(row).number
+        return number if number is not None else -1.0
+
+    return Column(title, text, key=key, full=full, right=True)
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0f} %"
+
+
+def _age(row: ProcessRow) -> str:
+    started = row.process.started
+    return str(duration(max(0.0, row.seen - started))) if started is not None else "–"
+
+
+def _kind(row: ProcessRow) -> str:
+    return str(tr("Computing") if row.process.kind == "compute" else tr("Graphics"))
