@@ -10,8 +10,9 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 from aienv_gui.core.storage import Folders
 from aienv_gui.hardware.history import History
 from aienv_gui.hardware.limits import Verdict, Work, assess
+from aienv_gui.hardware.maker_watch import Patience
 from aienv_gui.hardware.readings import Snapshot
-from aienv_gui.hardware.sampler import Patience, Sampler
+from aienv_gui.hardware.sampler import Sampler
 
 _STOP_MS = 8000
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aienv_gui.core.wording import Text, tr, tr_count, verbatim
 from aienv_gui.hardware.amounts import memory_size
-from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, Snapshot
+from aienv_gui.hardware.other_maker_words import other_maker_words, silence
+from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, Maker, Snapshot
 
 
 def describe(snapshot: Snapshot) -> Text:
@@ -49,6 +50,11 @@ def _not_ready(nvidia: Driver) -> Text:
     return sentences.get(nvidia.state, tr("Looking at the hardware"))
 
 
+def card_words(driver: Driver) -> tuple[Text, Text | None]:
+    """What a maker's driver answers means, and the cure where there is something to do."""
+    return nvidia_words(driver) if driver.maker is Maker.NVIDIA else other_maker_words(driver)
+
+
 def nvidia_words(nvidia: Driver) -> tuple[Text, Text | None]:
     """What the driver's answer means, and the cure where there is something to do."""
     state = nvidia.state
@@ -81,7 +87,7 @@ def nvidia_words(nvidia: Driver) -> tuple[Text, Text | None]:
             tr("Restart the computer. If it happens again, check the card's power, temperature and seat."),
         ),
         DriverState.UNRESPONSIVE: (
-            tr("The NVIDIA driver does not answer."),
+            silence(nvidia),
             tr("AIEnv keeps trying. If this lasts for more than a minute, save your work and restart the computer."),
         ),
         DriverState.CRASHED: (
@@ -109,6 +115,7 @@ def absence_words(absence: Absence) -> Text:
         Absence.VIRTUAL_CARD: tr("A virtual card does not report it."),
         Absence.SPLIT_CARD: tr("A card that is split (MIG) does not report it."),
         Absence.NO_LIBRARY: tr("The maker's library that reads it is not installed."),
+        Absence.NOT_TOLD: tr("The system does not tell it for this maker's cards."),
         Absence.ASLEEP: tr("The card sleeps to save power."),
         Absence.NOT_YET: tr("It has not been read yet."),
     }[absence]

@@ -23,6 +23,7 @@ class Absence(StrEnum):
     VIRTUAL_CARD = "virtual_card"  # a vGPU: the host knows it, the guest does not
     SPLIT_CARD = "split_card"  # MIG: told for each instance or not at all
     NO_LIBRARY = "no_library"  # the maker's own library is not installed
+    NOT_TOLD = "not_told"  # the system does not tell it, and nothing else is asked about this maker's cards
     ASLEEP = "asleep"  # looking would wake the card
     NOT_YET = "not_yet"  # it is asked for less often, and its turn has not come
 
@@ -200,6 +201,7 @@ class Gpu:
     memory_free_bytes: Value = UNSUPPORTED
     memory_reserved_bytes: Value = UNSUPPORTED  # kept by the driver, neither used nor free
     memory_temperature_celsius: Value = UNSUPPORTED
+    hotspot_celsius: Value = UNSUPPORTED  # AMD: the hottest place of the chip, by which it slows down
     thresholds: Thresholds = Thresholds()
     energy_joules: Value = UNSUPPORTED  # since the driver was loaded
     memory_clock_max_mhz: Value = UNSUPPORTED
@@ -207,11 +209,13 @@ class Gpu:
     nvlinks: tuple[NvLink, ...] | Absence = Absence.NOT_SUPPORTED
     ecc: Ecc = Ecc()
     performance_state: Value = UNSUPPORTED  # 0 (fastest) to 15
+    performance_level: str = ""  # AMD: who chooses the clocks, in the driver's word: auto, low, high, manual
     throttle: frozenset[Throttle] | Absence = Absence.NOT_SUPPORTED
     compute_mode: ComputeMode | Absence = Absence.NOT_SUPPORTED
     persistence: bool | Absence = Absence.NOT_SUPPORTED  # whether the driver stays loaded without programs
     mig_enabled: bool | Absence = Absence.NOT_SUPPORTED
     mig: tuple[MigInstance, ...] = ()
+    partition: str = ""  # AMD: how the card is divided for calculating (SPX: not at all); "" where it cannot be
     xid: Xid | None = None  # the newest one since we look
     asleep: bool = False  # a laptop's second card, powered down: nothing was asked of it
 
@@ -237,6 +241,7 @@ class Driver:
     cuda_version: str = ""  # NVIDIA: the newest CUDA it can run; AMD: ROCm's version
     detail: str = ""  # the driver's own words, untranslated
     maker: Maker = Maker.NVIDIA
+    silent_since: float | None = None  # seconds since the epoch: when it last answered, while it does not
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import nvml
+from tests.fakes import amdsmi, nvml
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +19,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def old_driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a fake driver library without the newer functions."""
     return nvml.build(tmp_path_factory.mktemp("old_driver"), old_driver=True)
+
+
+@pytest.fixture(scope="session")
+def amd_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a fake of AMD's library."""
+    return amdsmi.build(tmp_path_factory.mktemp("amd_library"))

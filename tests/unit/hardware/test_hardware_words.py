@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from aienv_gui.core.storage import resource
 from aienv_gui.core.wording import tr, use_language
 from aienv_gui.hardware.amounts import memory_share, memory_size
-from aienv_gui.hardware.driver_words import absence_words, describe, nvidia_words
+from aienv_gui.hardware.driver_words import absence_words, card_words, describe, nvidia_words
 from aienv_gui.hardware.limits import Verdict
-from aienv_gui.hardware.readings import Absence, DriverState, GpuProcess, Value
+from aienv_gui.hardware.readings import Absence, Driver, DriverState, GpuProcess, Maker, Value
 from aienv_gui.hardware.report import as_text
 from tests.fakes.snapshots import ABSENT, GIB, gpu, snapshot
 
@@ -52,6 +53,31 @@ def test_every_state_has_words_of_its_own() -> None:
     assert len(set(told.values())) == len(DriverState)
     for state, (_, cure) in told.items():
         assert (cure == "None") == (state in (DriverState.READY, DriverState.STARTING)), state
+
+
+@pytest.mark.parametrize("maker", [Maker.AMD, Maker.INTEL, Maker.APPLE])
+def test_every_state_of_other_makers_has_words_that_name_them(maker: Maker) -> None:
+    answers = [Driver(state, detail="x", maker=maker) for state in DriverState]
+    told = {driver.state: tuple(map(str, card_words(driver))) for driver in answers}
+    assert len({what for what, _ in told.values()}) == len(DriverState) - 1  # the library's mismatch is an error as any
+    for state, (what, cure) in told.items():
+        assert maker.lower() in what.lower(), state
+        assert "NVIDIA" not in what + cure
+        assert (cure == "None") == (state in (DriverState.READY, DriverState.STARTING)), state
+
+
+def test_missing_library_of_amd_has_the_cure_that_suits_it() -> None:
+    what, cure = card_words(Driver(DriverState.NO_LIBRARY, maker=Maker.AMD))
+    assert "AMD" in str(what)
+    assert "amd-smi-lib" in str(cure)
+
+
+def test_since_when_a_driver_is_silent() -> None:
+    since = datetime(2026, 11, 3, 14, 3).timestamp()
+    for maker, name in ((Maker.NVIDIA, "NVIDIA"), (Maker.AMD, "AMD")):
+        silent = Driver(DriverState.UNRESPONSIVE, maker=maker, silent_since=since)
+        assert str(card_words(silent)[0]) == f"The {name} driver has not answered since 14:03."
+        assert str(card_words(replace(silent, silent_since=None))[0]) == f"The {name} driver does not answer."
 
 
 def test_every_state_describes_the_workstation() -> None:

@@ -238,7 +238,7 @@ def test_system_that_does_not_tell_about_its_cards(tmp_path: Path) -> None:
 def test_every_field_of_a_data_centre_card(driver: Path) -> None:
     gpu = looks(driver, 3, cards=2, kind="datacentre")[-1].gpus[1]
     known = {name: value for name in (f.name for f in fields(gpu)) if isinstance(value := getattr(gpu, name), Value)}
-    assert {name for name, value in known.items() if not value.known} == {"fan_percent"}  # cooled by its server
+    assert {name for name, value in known.items() if not value.known} == {"fan_percent", "hotspot_celsius"}
     assert gpu.memory_controller_percent == Value(21.0)
     assert (gpu.encoder_percent, gpu.decoder_percent) == (Value(6.0), Value(11.0))
     assert gpu.memory_reserved_bytes == Value(300.0 * MIB)

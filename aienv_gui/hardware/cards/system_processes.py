@@ -1,0 +1,89 @@
+"""What the system tells of a process that holds a card: whose it is, what it was started with, what else it takes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+from aienv_gui.hardware.readings import Absence, Value
+
+_LONGEST_COMMAND: Final = 64  # words; what is longer is cut
+_NOT_YET: Final = Value(absence=Absence.NOT_YET)
+
+
+@dataclass(slots=True)
+class SystemProcess:
+    """Asked once; only its load is asked again."""
+
+    process: psutil.Process
+    started: float  # seconds since the epoch
+    name: str = ""
+    user: str = ""
+    command: tuple[str, ...] = ()
+    own: bool = False
+    cpu: Value = _NOT_YET
+    resident: Value = _NOT_YET
+    looks: int = 0
+
+    def look(self) -> bool:
+        """Ask for its load; False where it has ended and its number may be another's."""
+        self.looks += 1
+        try:
+            if not self.process.is_running():
+                return False
+            with self.process.oneshot():
+                share = self.process.cpu_percent()
+                self.resident = Value(float(self.process.memory_info().rss))
+            if self.looks > 1:  # the first answer is always zero: a load is a difference of two moments
+                self.cpu = Value(share)
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:
+            self.cpu = self.resident = Value(absence=Absence.NO_PERMISSION)
+        return True
+
+
+class SystemProcesses:
+    """The processes that were looked up, as long as somebody asks for them."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, SystemProcess] = {}
+        self._own_user = user_of(psutil.Process())
+
+    def look_up(self, pid: int) -> SystemProcess | None:
+        """A process and its present load; None where there is none of that number."""
+        known = self._known.get(pid)
+        if known is None or not known.look():
+            known = self._find(pid)
+        if known is not None:
+            self._known[pid] = known
+        return known
+
+    def keep_only(self, pids: set[int]) -> None:
+        """Forget all others."""
+        self._known = {pid: known for pid, known in self._known.items() if pid in pids}
+
+    def _find(self, pid: int) -> SystemProcess | None:
+        try:
+            process = psutil.Process(pid)
+            known = SystemProcess(process, process.create_time(), user=user_of(process))
+            known.own = bool(known.user) and known.user == self._own_user
+            with suppress(psutil.AccessDenied):
+                known.name = process.name()
+                known.command = tuple(process.cmdline()[:_LONGEST_COMMAND])
+        except psutil.NoSuchProcess:
+            return None
+        return known if known.look() else None
+
+
+def user_of(process: psutil.Process) -> str:
+    """A process's user, by number where it has no name (in a container); empty where the system does not say."""
+    try:
+        return process.username()
+    except (psutil.Error, KeyError):
+        with suppress(psutil.Error, AttributeError):
+            return str(process.uids().real)
+    return ""
