@@ -66,7 +66,7 @@ def test_one_that_has_ended_is_no_error() -> None:
     assert processes.ask_to_end(child.pid, 1.0, Silent())
 
 
-@pytest.mark.parametrize("pid", [0, 1, os.getpid(), os.getppid()])
+@pytest.mark.parametrize("pid", [0, 1, os.getpid(), os.getppid()], ids=["none", "first", "ours", "parent"])
 def test_what_aienv_needs_is_not_ended(pid: int) -> None:
     for end in (processes.ask_to_end, processes.kill):
         with pytest.raises(Problem) as caught:
