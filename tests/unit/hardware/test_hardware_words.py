@@ -108,7 +108,7 @@ def test_report_names_parts_but_no_person_and_no_program() -> None:
     assert "In use: 6/12 GB" in text
     assert "Fan: This card does not report it." in text
     assert "! GPU" in text
-    assert "Busy" not in text
+    assert "+ Busy" in text  # also that all is well
     assert "secret-tool" not in text
     assert "4711" not in text
 

@@ -175,7 +175,10 @@ class ProcessTable(QWidget):
         work = processes.kill if by_force else processes.ask_to_end
         self._asked = row
         self._job = self._services.jobs.start(title, work, row.process.pid, row.process.started, quiet=True)
-        self._job.succeeded.connect(self._on_killed if by_force else self._on_ended)
+        if by_force:
+            self._job.succeeded.connect(self._on_killed)
+        else:
+            self._job.succeeded.connect(self._on_ended)
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_finished)
         self._on_picked()
