@@ -41,20 +41,28 @@ def _check_depth(text: str, path: Path) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
-                raise bad_line(
-                    path,
-                    event.start_mark.line + 1 if event.start_mark else 1,
-                    tr("lists are nested too deeply here."),
-                    tr("Check the brackets and the indentation around this line."),
-                )
+                raise _too_deep(path, event.start_mark.line if event.start_mark else 0)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+
+
+def _too_deep(path: Path, line: int) -> Exception:
+    """`line` counts from 0, as YAML's marks do."""
+    return bad_line(
+        path,
+        line + 1,
+        tr("lists are nested too deeply here."),
+        tr("Check the brackets and the indentation around this line."),
+    )
 
 
 def _not_yaml(path: Path, error: Exception) -> Exception:
     mark = None
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
+        # Newer versions of libyaml have a limit of their own, and reach it before the first event is told.
+        if error.problem is not None and "nesting depth" in error.problem:
+            return _too_deep(path, mark.line if mark is not None else 0)
     if mark is not None:
         cure = tr("Check the indentation (two spaces, no tabs), the colons and the quotes around this line.")
     else:
