@@ -107,6 +107,7 @@ def test_what_many_cards_do_not_tell_is_counted(session: Session) -> None:
     strip = send(session, snapshot(*cards, gpu(3, **LOST)))
     assert strip.line().startswith("4 GPUs 30 %  12/24 GB  up to 60 °C  2 lost | CPU 25 % | RAM 8/32 GB | Disk")
     assert "GPU 2: lost" in strip.toolTip()
+    assert list(marks(strip)) == ["4 GPUs"]  # by the rule itself, not by a verdict of the test's
 
 
 def test_a_disk_that_does_not_answer_has_no_numbers(session: Session) -> None:
