@@ -8,6 +8,7 @@ from typing import Final
 
 from aienv_gui.core.wording import duration, percent, tr, tr_count
 from aienv_gui.hardware.amounts import memory_share
+from aienv_gui.hardware.card_names import short_name, silence
 from aienv_gui.hardware.readings import Gpu, Snapshot
 from aienv_gui.training.records import Run, RunState
 
@@ -43,7 +44,7 @@ def line_of(rows: Sequence[LoadRow]) -> str:
 
 def _gpu_rows(gpus: Sequence[Gpu]) -> list[LoadRow]:
     if len(gpus) <= _SINGLY:
-        return [_gpu_row(gpu, several=len(gpus) > 1) for gpu in gpus]
+        return [_gpu_row(gpu, gpus) for gpu in gpus]
     answering = [gpu for gpu in gpus if not gpu.lost]
     name = str(tr_count("{count} GPU", "{count} GPUs", len(gpus)))
     loads = [gpu.utilisation_percent.number for gpu in answering if gpu.utilisation_percent.number is not None]
@@ -59,12 +60,11 @@ def _gpu_rows(gpus: Sequence[Gpu]) -> list[LoadRow]:
     return [LoadRow(name, _numbers(load, hottest), _bars(load, used / total if total else None))]
 
 
-def _gpu_row(gpu: Gpu, *, several: bool) -> LoadRow:
-    name = str(tr("GPU {index}", index=gpu.index) if several else tr("GPU"))
-    if gpu.lost:
-        return LoadRow(name, str(tr("lost")))
-    if gpu.refused:
-        return LoadRow(name, str(tr("no permission")))
+def _gpu_row(gpu: Gpu, gpus: Sequence[Gpu]) -> LoadRow:
+    name = str(short_name(gpu, gpus))
+    why = silence(gpu)
+    if why is not None:
+        return LoadRow(name, str(why))
     used, total = gpu.memory_used_bytes.number, gpu.memory_total_bytes.number
     degrees = gpu.temperature_celsius.number
     load = gpu.utilisation_percent.number

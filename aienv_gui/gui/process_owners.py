@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Final
 
 from PySide6.QtCore import QObject, Slot
 
 from aienv_gui.core.wording import Text, tr, verbatim
+from aienv_gui.environments.records import Environment
 from aienv_gui.gui.services import Services
 from aienv_gui.hardware.readings import GpuProcess
 
@@ -19,12 +20,12 @@ _KERNEL: Final = "ipykernel_launcher"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """`page` and `argument` open it; `run` is the folder of a training of ours."""
+    """`page` and `argument` open it; `training` is the name of a training of ours."""
 
     name: Text
     page: str = ""
     argument: object = None
-    run: Path | None = None
+    training: str = ""
 
 
 class ProcessOwners(QObject):
@@ -66,14 +67,22 @@ class ProcessOwners(QObject):
         for word in reversed(words):
             item = folders.get(word)
             if item is not None:
-                return Owner(tr("Training {name}", name=item.name), "train", item.folder, item.folder)
+                return Owner(tr("Training {name}", name=item.name), "train", item.folder, item.name)
         return None
 
     def _environment_of(self, process: GpuProcess) -> Owner | None:
         program = PurePath(process.command[0]) if process.command else PurePath()
-        for environment in self._services.environments.items:
-            prefix = environment.prefix
-            inside = program.is_absolute() and program.is_relative_to(prefix)
-            if inside or (not program.is_absolute() and process.prefix == str(prefix)):
-                return Owner(verbatim(environment.name), "environments", prefix)
-        return None
+        found = [item for item in self._services.environments.items if _runs_in(item, program, process.prefix)]
+        if not found:
+            return None
+        # An environment may lie within another: conda's own in the folder of its base, a venv in a Python's.
+        inner = max(found, key=lambda item: len(item.prefix.parts))
+        return Owner(verbatim(inner.name), "environments", inner.prefix)
+
+
+def _runs_in(environment: Environment, program: PurePath, activated: str) -> bool:
+    if not program.is_absolute():
+        return activated == str(environment.prefix)
+    if environment.maker.is_python and not program.name.lower().startswith("python"):
+        return False  # /usr holds the system's Python, and every other program as well
+    return program.is_relative_to(environment.prefix)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Final
 
 from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.hardware.card_names import MAKER_NAMES
 from aienv_gui.hardware.readings import Driver, DriverState, Maker
-
-_NAMES: Final = {Maker.NVIDIA: "NVIDIA", Maker.AMD: "AMD", Maker.INTEL: "Intel", Maker.APPLE: "Apple"}
 
 
 def other_maker_words(driver: Driver) -> tuple[Text, Text | None]:
     """What the answer means, and the cure where there is something to do."""
-    maker = _NAMES[driver.maker]
+    maker = MAKER_NAMES[driver.maker]
     if driver.state is DriverState.READY:
         found = tr_count("{count} {maker} GPU found.", "{count} {maker} GPUs found.", len(driver.gpus), maker=maker)
         return found, None
@@ -64,7 +62,7 @@ def other_maker_words(driver: Driver) -> tuple[Text, Text | None]:
 
 def silence(driver: Driver) -> Text:
     """That a driver does not answer, and since when where that is known."""
-    maker = _NAMES[driver.maker]
+    maker = MAKER_NAMES[driver.maker]
     if driver.silent_since is None:
         return tr("The {maker} driver does not answer.", maker=maker)
     since = time.strftime("%H:%M", time.localtime(driver.silent_since))

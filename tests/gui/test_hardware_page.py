@@ -241,67 +241,6 @@ def test_page_and_strip_change_their_language(session: Session) -> None:
     assert "free" in session.window.strip.line()
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 8])
-@pytest.mark.parametrize("language", ["en", "zh_CN"])
-def test_strip_fits_beside_a_warning_at_1024_pixels(session: Session, count: int, language: str) -> None:
-    session.services.language.use(language)
-    busy = {
-        "utilisation_percent": Value(100.0),
-        "memory_used_bytes": Value(23.9 * GIB),
-        "memory_total_bytes": Value(24.0 * GIB),
-        "temperature_celsius": Value(101.0),
-    }
-    state = DriverState.READY if count else DriverState.MISMATCH
-    send(
-        session,
-        snapshot(
-            *(gpu(index, **busy) for index in range(count)),
-            state=state,
-            cpu_percent=100.0,
-            memory_used_bytes=int(511.9 * GIB),
-            memory_total_bytes=512 * GIB,
-        ),
-    )
-    assert session.window.strip.sizeHint().width() <= 1024
-
-
-def test_strip_sums_up_many_cards_and_leaves_out_what_is_missing(session: Session) -> None:
-    cards = [gpu(0, utilisation_percent=Value(20.0)), gpu(1, utilisation_percent=Value(40.0)), gpu(2, lost=True)]
-    lost = {"utilisation_percent": ABSENT, "memory_used_bytes": ABSENT, "temperature_celsius": ABSENT}
-    send(session, snapshot(*cards[:2], gpu(2, lost=True, **lost)))
-    assert session.window.strip.line().startswith("3 GPUs 30 %  12/24 GB  up to 60 °C | CPU 25 % | RAM 8/32 GB | Disk")
-
-
-def test_strip_names_two_cards(session: Session) -> None:
-    send(session, snapshot(gpu(0), gpu(1, temperature_celsius=ABSENT)))
-    assert session.window.strip.line().startswith("GPU 0 50 %  6/12 GB  60 °C | GPU 1 50 %  6/12 GB | CPU")
-
-
-@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Space])
-def test_strip_opens_the_page_by_keyboard(qtbot: QtBot, session: Session, key: Qt.Key) -> None:
-    send(session, snapshot(gpu()))
-    strip = session.window.strip
-    strip.setFocus()
-    qtbot.keyClick(strip, key)
-    assert isinstance(session.window.page, HardwarePage)
-
-
-def test_strip_is_read_as_a_sentence(session: Session) -> None:
-    send(session, snapshot(gpu()))
-    strip = session.window.strip
-    assert strip.accessibleName() == "Hardware"
-    assert strip.accessibleDescription() == strip.line()
-
-
-def test_numbers_do_not_move_what_stands_beside_them(session: Session) -> None:
-    strip = session.window.strip
-    send(session, snapshot(gpu(), cpu_percent=100.0))
-    before = strip._disk.x()
-    send(session, snapshot(gpu(), cpu_percent=5.0))
-    strip._row.activate()
-    assert strip._disk.x() == before
-
-
 def test_details_are_made_when_unfolded_and_say_why_a_value_is_missing(session: Session) -> None:
     page = page_of(session)
     send(session, snapshot(full_gpu(memory_temperature_celsius=ABSENT, encoder_percent=Value(0.0))))

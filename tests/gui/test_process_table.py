@@ -19,7 +19,8 @@ from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.pages.hardware import HardwarePage
 from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
 from aienv_gui.hardware import processes
-from aienv_gui.hardware.readings import GpuProcess, Value
+from aienv_gui.hardware.readings import Driver, DriverState, GpuProcess, Value
+from aienv_gui.hardware.readings import Maker as CardMaker
 from aienv_gui.training.records import RunState, RunSummary
 from tests.fakes.session import open_session
 from tests.fakes.snapshots import GIB, gpu, snapshot
@@ -108,6 +109,84 @@ def test_what_a_process_belongs_to(session: Session, tmp_path: Path) -> None:
     pick(table, 16)
     assert table.open_button.isHidden()
     assert table.command.text() == "/usr/bin/python3 other.py"
+
+
+def test_the_innermost_environment_is_meant(session: Session, tmp_path: Path) -> None:
+    base, inner = tmp_path / "conda", tmp_path / "conda/envs/pictures"
+    session.services.environments.items = (
+        Environment(base, base / "bin/python", "base", Maker.CONDA, "3.12.1"),
+        Environment(inner, inner / "bin/python", "pictures", Maker.CONDA, "3.12.1"),
+        Environment(Path("/usr"), Path("/usr/bin/python3"), "System", Maker.SYSTEM, "3.11.2"),
+    )
+    process = GpuProcess(1, "python", "ada", Value(GIB), "compute")
+    table = table_of(
+        session,
+        replace(process, pid=31, command=(str(inner / "bin/python"), "a.py")),
+        replace(process, pid=32, command=(str(base / "bin/python"), "a.py")),
+        replace(process, pid=33, command=("/usr/bin/python3.11", "a.py")),
+        replace(process, pid=34, command=("/usr/bin/gnome-shell",)),  # lies beside the system's Python only
+    )
+    assert owners(table) == {31: "pictures", 32: "base", 33: "System", 34: ""}
+
+
+def test_whose_it_is_may_be_known_later(session: Session, tmp_path: Path) -> None:
+    prefix = tmp_path / "envs/pictures"
+    process = GpuProcess(41, "python", "ada", Value(GIB), "compute", (str(prefix / "bin/python"), "a.py"))
+    table = table_of(session, process)
+    pick(table, 41)
+    assert table.open_button.isHidden()
+    session.services.environments.items = (Environment(prefix, prefix / "bin/python", "pictures", Maker.VENV, "3.12"),)
+    session.services.environments.changed.emit()
+    table_of(session, process)
+    assert not table.open_button.isHidden()
+
+
+def test_another_program_of_the_same_number_is_not_selected(session: Session) -> None:
+    process = GpuProcess(51, "python", "ada", Value(GIB), "compute", started=1000.0, own=True)
+    table = table_of(session, process)
+    pick(table, 51)
+    table_of(session, replace(process, name="other", started=2000.0))
+    assert table.picked is None
+    assert table.end_button.isHidden()
+
+
+def test_a_long_command_and_many_columns_fit_the_narrowest_window(qtbot: QtBot, session: Session) -> None:
+    command = ("python", "x" * 400)
+    process = GpuProcess(61, "python", "ada", Value(GIB), "compute", command, started=1.7e9, own=True)
+    table = table_of(session, process)
+    page = session.window.page
+    pick(table, 61)
+    session.window.resize(1600, 1000)
+    qtbot.waitUntil(lambda: not table.table.isColumnHidden(10))
+    assert table.rest.isHidden()
+    session.window.resize(1024, 700)
+    qtbot.waitUntil(lambda: table.table.isColumnHidden(10))
+    assert "Process: 61" in table.rest.text()
+    assert not any(table.table.isColumnHidden(number) for number in (0, 1, 2, 3, 4))
+    qtbot.waitUntil(lambda: page.scroll_area.horizontalScrollBar().maximum() == 0)
+    qtbot.waitUntil(lambda: table.table.horizontalScrollBar().maximum() == 0)
+    assert table.command.text() == " ".join(command)
+
+
+def test_what_is_missing_is_read_out_with_its_reason(session: Session) -> None:
+    table = table_of(session, GpuProcess(71, "python", "", Value(GIB), "compute"))
+    model = table.table.model()
+    role = Qt.ItemDataRole.AccessibleTextRole
+    assert model.index(0, 5).data() == "–"
+    assert model.index(0, 5).data(role) == "This card does not report it."
+    for column in (7, 8):  # age, user
+        assert model.index(0, column).data() == "–"
+        assert "another user" in model.index(0, column).data(role)
+
+
+def test_cards_of_other_makers_are_told_apart(session: Session) -> None:
+    process = GpuProcess(81, "python", "ada", Value(GIB), "compute")
+    card = gpu(0, uuid="AMD-0", maker=CardMaker.AMD, processes=(replace(process, pid=82),))
+    amd = Driver(DriverState.READY, (card,), maker=CardMaker.AMD)
+    table = table_of(session, process)
+    session.services.hardware._on_sampled(replace(snapshot(gpu(processes=(process,))), others=(amd,)))
+    model = table.table.model()
+    assert sorted(model.index(row, 2).data() for row in range(2)) == ["0", "AMD 0"]
 
 
 def test_only_ones_own_programs_can_be_ended(session: Session) -> None:

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
+from aienv_gui.gui import strip_entries
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.exposure import Exposure
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.hardware.amounts import memory_share
-from aienv_gui.hardware.driver_words import nvidia_words
-from aienv_gui.hardware.readings import DriverState, Gpu, Snapshot
+from aienv_gui.hardware.limits import Verdict
+from aienv_gui.hardware.readings import Disk, Snapshot
 
-_SINGLY: Final = 2  # more cards than this are summed up, so that the line fits at 1024 pixels
 _HEIGHT: Final = 34
+# Which part of the machine a verdict is about, by its key. Of the cards it names those in its sentence only; what is
+# about a training as a whole is counted in the badge alone.
+_MEMORY: Final = ("memory", "container_memory")
+_DISK: Final = ("disk", "waiting_disk")
+_CPU: Final = ("waiting_cpu", "container_cores")
+_CARDS: Final = (
+    "gpu_lost",
+    "ecc",
+    "ecc_repair",
+    "compute_prohibited",
+    "compute_exclusive",
+    "gpu_memory",
+    "gpu_hot",
+    "power_brake",
+    "clock_fixed",
+    "power_limit",
+    "pcie_narrow",
+)
 
 
 class _Cell(QWidget):
-    """A name and its numbers."""
+    """A name and its numbers, with a mark where something is wrong with it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -31,6 +51,11 @@ class _Cell(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
+        self._level = ""
+        self._icon = QLabel(self)
+        self._icon.setProperty("icon_size", 14)
+        self._icon.hide()
+        row.addWidget(self._icon)
         self.name = Label(role="caption", parent=self)
         self.numbers = Label(role="body", parent=self)
         for label in (self.name, self.numbers):
@@ -38,10 +63,27 @@ class _Cell(QWidget):
             row.addWidget(label)
 
     def fill(self, name: Text, numbers: Text | str) -> None:
+        if self.name.text() == str(name) and self.numbers.text() == str(numbers):
+            return
         self.name.say(name)
         self.numbers.say(numbers)
         # Only ever wider: the line must not tremble while digits come and go.
         self.numbers.setMinimumWidth(max(self.numbers.minimumWidth(), self.numbers.sizeHint().width()))
+
+    def mark(self, verdicts: Sequence[Verdict]) -> None:
+        """Show the worst level of these; no mark where there are none."""
+        level = "bad" if any(one.level == "bad" for one in verdicts) else "warn" if verdicts else ""
+        if level != self._level:
+            self._level = level
+            self._icon.setVisible(bool(level))
+            show_icon(
+                self._icon, "error" if level == "bad" else "warning" if level else "", level or "text", "setPixmap"
+            )
+
+    @property
+    def marked(self) -> str:
+        """The level of the mark; empty where there is none."""
+        return self._level
 
     def forget_width(self) -> None:
         """After a change of what is shown or of the language."""
@@ -57,7 +99,7 @@ class StatusStrip(QPushButton):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._services = services
-        self._shown: tuple[DriverState, int] | None = None
+        self._shown: tuple[str, ...] = ()  # the names of the cards' cells
         self.setFixedHeight(_HEIGHT)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -65,7 +107,7 @@ class StatusStrip(QPushButton):
         row = self._row = QHBoxLayout(self)
         row.setContentsMargins(20, 0, 12, 0)
         row.setSpacing(22)
-        self._gpus = [_Cell(self) for _ in range(_SINGLY)]
+        self._gpus = [_Cell(self) for _ in range(strip_entries.MOST)]
         self._cpu, self._memory, self._disk = _Cell(self), _Cell(self), _Cell(self)
         for cell in (*self._gpus, self._cpu, self._memory, self._disk):
             row.addWidget(cell)
@@ -129,93 +171,53 @@ class StatusStrip(QPushButton):
         if not self._exposure.seen:
             return
         host = snapshot.host
-        self._show_gpus(snapshot)
+        gpu_details = self._show_gpus(snapshot)
         self._cpu.fill(verbatim("CPU"), f"{host.cpu_percent:.0f} %")
         self._memory.fill(verbatim("RAM"), memory_share(host.memory_used_bytes, host.memory_total_bytes))
         self._cpu.show()
         self._memory.show()
         self._disk.setVisible(bool(host.disks))
         if host.disks:
-            self._disk.fill(tr("Disk"), tr("{size} free", size=size(host.disks[0].free_bytes)))
+            self._disk.fill(tr("Disk"), _room(host.disks[0]))
         found = [verdict for verdict in self._services.hardware.verdicts if verdict.level != "good"]
+        self._show_verdicts(found)
+        said = [str(verdict.what) for verdict in found]
+        tip = str(tr("{details}\nOpen the Hardware page", details="\n".join([*said, *gpu_details])))
+        description = "\n".join([self.line(), *said])
+        if tip != self.toolTip():
+            self.setToolTip(tip)
+        if description != self.accessibleDescription():
+            self.setAccessibleDescription(description)
+
+    def _show_gpus(self, snapshot: Snapshot) -> list[str]:
+        """Returns what the tool tip says of them."""
+        entries = strip_entries.entries_of(snapshot)
+        names = tuple(entry.name.message for entry in entries)
+        if names != self._shown:
+            self._shown = names
+            for cell in self._gpus:
+                cell.forget_width()
+        for cell, entry in zip(self._gpus, entries, strict=False):
+            cell.fill(entry.name, entry.numbers)
+        for number, cell in enumerate(self._gpus):
+            cell.setVisible(number < len(entries))
+        return [line for entry in entries for line in entry.details]
+
+    def _show_verdicts(self, found: Sequence[Verdict]) -> None:
         self._badge.setVisible(bool(found))
         if found:
             level = "bad" if any(verdict.level == "bad" for verdict in found) else "warn"
             self._badge.set_state(level, tr_count("{count} warning", "{count} warnings", len(found)))
-        self.setAccessibleDescription(self.line())
-
-    def _show_gpus(self, snapshot: Snapshot) -> None:
-        gpus = snapshot.nvidia.gpus
-        for cell in self._gpus:
-            cell.hide()
-        if (snapshot.nvidia.state, len(gpus)) != self._shown:
-            self._shown = (snapshot.nvidia.state, len(gpus))
-            for cell in self._gpus:
-                cell.forget_width()
-        if snapshot.nvidia.state is not DriverState.READY or not gpus:
-            what, cure = nvidia_words(snapshot.nvidia)
-            self._gpus[0].fill(tr("GPU"), _short(snapshot.nvidia.state))
-            tip = f"{what} {cure}" if cure is not None else str(what)
-            self._gpus[0].show()
-        elif len(gpus) <= _SINGLY:
-            for cell, gpu in zip(self._gpus, gpus, strict=False):
-                name = tr("GPU {index}", index=gpu.index) if len(gpus) > 1 else tr("GPU")
-                cell.fill(name, _numbers(gpu))
-                cell.show()
-            tip = "\n".join(f"GPU {gpu.index}: {gpu.name}" for gpu in gpus)
-        else:
-            self._gpus[0].fill(tr_count("{count} GPU", "{count} GPUs", len(gpus)), _sum(gpus))
-            self._gpus[0].show()
-            tip = "\n".join(f"GPU {gpu.index}: {_numbers(gpu)}" for gpu in gpus)
-        say(self, "setToolTip", tr("{details}\nOpen the Hardware page", details=tip))
+        # Which of two cards is meant stands in the sentence only.
+        gpu_keys = _CARDS if len(self._shown) == 1 else ()
+        for cell, keys in (
+            (self._gpus[0], gpu_keys),
+            (self._memory, _MEMORY),
+            (self._disk, _DISK),
+            (self._cpu, _CPU),
+        ):
+            cell.mark([verdict for verdict in found if verdict.key in keys])
 
 
-def _short(state: DriverState) -> Text:
-    words = {
-        DriverState.STARTING: tr("looking"),
-        DriverState.NO_GPU: tr("no NVIDIA GPU"),
-        DriverState.NO_DRIVER: tr("no NVIDIA driver"),
-        DriverState.NO_PERMISSION: tr("no permission"),
-        DriverState.MISMATCH: tr("restart the computer"),
-        DriverState.LOST: tr("lost"),
-        DriverState.UNRESPONSIVE: tr("driver does not answer"),
-        DriverState.CRASHED: tr("driver crashed"),
-    }
-    return words.get(state, tr("driver error"))
-
-
-def _numbers(gpu: Gpu) -> Text | str:
-    if gpu.lost:
-        return tr("lost")
-    if gpu.refused:
-        return tr("no permission")
-    parts = []
-    if gpu.utilisation_percent.number is not None:
-        parts.append(f"{gpu.utilisation_percent.number:.0f} %")
-    used, total = gpu.memory_used_bytes.number, gpu.memory_total_bytes.number
-    if used is not None and total is not None:
-        parts.append(memory_share(used, total))
-    if gpu.temperature_celsius.number is not None:
-        parts.append(f"{gpu.temperature_celsius.number:.0f} °C")
-    if parts:
-        return "  ".join(parts)
-    return tr("no readings")
-
-
-def _sum(gpus: tuple[Gpu, ...]) -> str:
-    """All cards in a few numbers: mean load, memory together, the hottest. What is missing is left out."""
-    parts = []
-    loads = [gpu.utilisation_percent.number for gpu in gpus if gpu.utilisation_percent.number is not None]
-    if loads:
-        parts.append(f"{sum(loads) / len(loads):.0f} %")
-    memories = [
-        (gpu.memory_used_bytes.number, gpu.memory_total_bytes.number)
-        for gpu in gpus
-        if gpu.memory_used_bytes.number is not None and gpu.memory_total_bytes.number is not None
-    ]
-    if memories:
-        parts.append(memory_share(sum(used for used, _ in memories), sum(total for _, total in memories)))
-    degrees = [gpu.temperature_celsius.number for gpu in gpus if gpu.temperature_celsius.number is not None]
-    if degrees:
-        parts.append(str(tr("up to {degrees} °C", degrees=f"{max(degrees):.0f}")))
-    return "  ".join(parts) or "–"
+def _room(disk: Disk) -> Text:
+    return tr("{size} free", size=size(disk.free_bytes)) if disk.answers else tr("does not answer")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
@@ -19,14 +17,13 @@ from aienv_gui.gui.widgets.fold import Fold
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.card_facts import facts_of
+from aienv_gui.hardware.card_names import MAKER_NAMES
 from aienv_gui.hardware.driver_words import absence_words
 from aienv_gui.hardware.history import History
 from aienv_gui.hardware.limits import hot_celsius
 from aienv_gui.hardware.readings import Absence, Driver, Gpu, Maker, Value
 from aienv_gui.hardware.report import card_lines
 from aienv_gui.hardware.throttle_words import BY_WEIGHT, HOLDS_BACK, throttle_words
-
-MAKER_NAMES: Final = {Maker.NVIDIA: "NVIDIA", Maker.AMD: "AMD", Maker.INTEL: "Intel", Maker.APPLE: "Apple"}
 
 
 class GpuCard(Card):

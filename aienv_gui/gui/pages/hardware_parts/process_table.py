@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import Text, duration, tr
+from aienv_gui.core.wording import Text, duration, tr, verbatim
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.process_owners import Owner, ProcessOwners
 from aienv_gui.gui.services import Services
@@ -21,13 +22,22 @@ from aienv_gui.gui.widgets.confirm import Question
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.widgets.rows_table import Column, RowsTable
+from aienv_gui.gui.words import say
 from aienv_gui.hardware import processes
 from aienv_gui.hardware.amounts import memory_size
+from aienv_gui.hardware.card_names import MAKER_NAMES
 from aienv_gui.hardware.driver_words import absence_words
-from aienv_gui.hardware.readings import Gpu, GpuProcess, Snapshot, Value
+from aienv_gui.hardware.readings import Gpu, GpuProcess, Maker, Snapshot, Value
 
 _ROW_HEIGHT: Final = 30
 _MOST_ROWS: Final = 12  # before the table scrolls by itself
+# Columns that are left out where the window is narrow, the first one first: kind, process, user, RAM, age, CPU. Of the
+# row that is selected they are said below the table.
+_SPARE: Final = (9, 10, 8, 6, 7, 5)
+_NAME_WIDTH: Final = 120  # pixels, for a program and for what it belongs to
+_TIP_WIDTH: Final = 100  # characters of a line
+_NOTHING: Final = "–"
+_HIDDEN: Final = tr("The system shows nothing of it: it belongs to another user, or runs outside of this container.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,8 @@ class ProcessRow:
     seen: float  # seconds since the epoch
 
     @property
-    def key(self) -> tuple[str, int]:
-        return self.gpu.uuid, self.process.pid
+    def key(self) -> tuple[str, int, float | None]:
+        return self.gpu.uuid, self.process.pid, self.process.started
 
 
 class ProcessTable(QWidget):
@@ -67,8 +77,9 @@ class ProcessTable(QWidget):
         column.addWidget(self.table)
         row = QHBoxLayout()
         row.setSpacing(12)
-        self.command = Label(role="mono", parent=self)
-        self.command.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.command = QLineEdit(self)  # whose text may be longer than the window is wide
+        self.command.setReadOnly(True)
+        say(self.command, "setAccessibleName", tr("Command"))
         self.open_button = Button(tr("Open what it belongs to"), kind="link", icon="chevron", parent=self)
         self.open_button.clicked.connect(self._on_open)
         self.end_button = Button(tr("End program..."), kind="danger", icon="stop", parent=self)
@@ -77,6 +88,9 @@ class ProcessTable(QWidget):
         row.addWidget(self.open_button)
         row.addWidget(self.end_button)
         column.addLayout(row)
+        self.rest = Label(role="caption", parent=self)
+        column.addWidget(self.rest)
+        services.language.changed.connect(self._on_language)
         shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.table)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self._on_end)
@@ -95,12 +109,46 @@ class ProcessTable(QWidget):
                 model.change_row(number, row)
             if rows:
                 model.tell_changed(0, len(rows) - 1)
+                self._on_picked()  # whose it is may be known by now
         else:
             self.table.replace_rows(rows, lambda row: row.key)
             header = self.table.horizontalHeader().sizeHint().height()
             frame = 2 * self.table.frameWidth() + 4
             self.table.setFixedHeight(header + _ROW_HEIGHT * min(len(rows), _MOST_ROWS) + frame)
+            self._arrange_columns()
         return len(rows)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._arrange_columns()
+
+    @Slot()
+    def _on_language(self) -> None:
+        self._arrange_columns()
+
+    def _arrange_columns(self) -> None:
+        """Leave out as many columns as need be for the names to be readable."""
+        table, header = self.table, self.table.horizontalHeader()
+        for number in _SPARE:
+            header.setSectionHidden(number, False)
+        table.fit_columns()
+        columns = table.rows_model.columns
+        needed = sum(_NAME_WIDTH if column.share else header.sectionSize(n) for n, column in enumerate(columns))
+        needed += 2 * table.frameWidth() + table.verticalScrollBar().sizeHint().width()
+        for number in _SPARE:
+            if needed <= self.width():
+                break
+            needed -= header.sectionSize(number)
+            header.setSectionHidden(number, True)
+        self._on_picked()
+
+    def _rest_of(self, row: ProcessRow) -> str:
+        """What the columns that are left out say of a row."""
+        table = self.table
+        hidden = [n for n in sorted(_SPARE) if table.isColumnHidden(n)]
+        columns = [table.rows_model.columns[number] for number in hidden]
+        return "   ".join(f"{column.title}: {column.text(row)}" for column in columns)
 
     @property
     def picked(self) -> ProcessRow | None:
@@ -114,11 +162,16 @@ class ProcessTable(QWidget):
         self.command.setVisible(row is not None and bool(row.process.command))
         self.open_button.setVisible(row is not None and row.owner is not None and bool(row.owner.page))
         self.end_button.setVisible(row is not None)
+        rest = self._rest_of(row) if row is not None else ""
+        self.rest.setVisible(bool(rest))
         if row is None:
             return
+        self.rest.say(rest)
         command = " ".join(row.process.command)
         if command != self.command.text():
             self.command.setText(command)
+            self.command.setCursorPosition(0)
+            self.command.setToolTip(textwrap.fill(command, _TIP_WIDTH))
         hindrance = _hindrance(row)
         self.end_button.setEnabled(hindrance is None and self._job is None)
         self.end_button.hint(hindrance or tr("Asks the program to end; what it has not saved may be lost."))
@@ -151,11 +204,10 @@ class ProcessTable(QWidget):
         if row is None or _hindrance(row) is not None or self._job is not None:
             return
         name = row.process.name or str(row.process.pid)
-        if row.owner is not None and row.owner.run is not None:
+        if row.owner is not None and row.owner.training:
             text = tr(
-                "This is your training “{name}”. Stop on its own page keeps the model; ending it here leaves the last "
-                "checkpoint.",
-                name=row.owner.name,
+                "This is your training “{name}”. Stop it on its own page instead: there you see when it is saved.",
+                name=row.owner.training,
             )
             question = Question(self.window(), tr("End {name}?", name=name), text)
             question.add_answer(tr("Open the training"), "primary", self._on_open)
@@ -193,6 +245,13 @@ class ProcessTable(QWidget):
             name=row.process.name or str(row.process.pid),
             seconds=round(processes.PATIENCE_S),
         )
+        if row.owner is not None and row.owner.training:
+            text = tr(
+                "The training “{name}” has not ended after {seconds} seconds. It may still be saving: what is not "
+                "saved yet is lost by force.",
+                name=row.owner.training,
+                seconds=round(processes.PATIENCE_S),
+            )
         question = Question(self.window(), tr("End it by force?"), text, tr("Leave it running"))
         question.add_answer(tr("End by force"), "danger", partial(self._end, row, by_force=True))
         self._show(question)
@@ -234,7 +293,7 @@ def _hindrance(row: ProcessRow) -> Text | None:
     if row.owner is not None and not row.owner.page:
         return tr("This is AIEnv itself.")
     if process.started is None:
-        return tr("The system shows nothing of it: it belongs to another user, or runs outside of this container.")
+        return _HIDDEN
     if not process.own:
         return tr("It belongs to {user}.", user=process.user or tr("another user"))
     return None
@@ -243,14 +302,16 @@ def _hindrance(row: ProcessRow) -> Text | None:
 def _columns() -> tuple[Column, ...]:
     return (
         Column(tr("Program"), lambda row: row.process.name or str(tr("Unknown program")), share=2),
-        Column(tr("Belongs to"), lambda row: str(row.owner.name) if row.owner is not None else "–", share=2),
-        Column(tr("GPU"), lambda row: str(row.gpu.index), key=lambda row: row.gpu.index, right=True),
+        Column(tr("Belongs to"), lambda row: str(row.owner.name) if row.owner is not None else _NOTHING, share=2),
+        Column(tr("GPU"), _card, key=lambda row: (row.gpu.maker, row.gpu.index), right=True),
         _number(tr("GPU memory"), "memory_bytes", memory_size),
         _number(tr("GPU load"), "utilisation_percent", _percent),
         _number(tr("CPU"), "cpu_percent", _percent),
-        _number(tr("Memory"), "host_memory_bytes", memory_size),
-        Column(tr("Age"), _age, key=lambda row: -(row.process.started or row.seen), right=True),
-        Column(tr("User"), lambda row: row.process.user or "–"),
+        _number(verbatim("RAM"), "host_memory_bytes", memory_size),
+        Column(
+            tr("Age"), _age, key=lambda row: -(row.process.started or row.seen), full=_known_or_why(_age), right=True
+        ),
+        Column(tr("User"), _user, full=_known_or_why(_user)),
         Column(tr("Kind"), _kind),
         Column(tr("Process"), lambda row: str(row.process.pid), key=lambda row: row.process.pid, right=True),
     )
@@ -264,7 +325,7 @@ def _number(title: Text, name: str, words: Callable[[float], str]) -> Column:
 
     def text(row: ProcessRow) -> str:
         number = value(row).number
-        return words(number) if number is not None else "–"
+        return words(number) if number is not None else _NOTHING
 
     def full(row: ProcessRow) -> str:
         absence = value(row).absence
@@ -277,13 +338,27 @@ def _number(title: Text, name: str, words: Callable[[float], str]) -> Column:
     return Column(title, text, key=key, full=full, right=True)
 
 
+def _known_or_why(text: Callable[[ProcessRow], str]) -> Callable[[ProcessRow], str]:
+    """What the system tells of a process, or that it tells nothing."""
+    return lambda row: text(row) if text(row) != _NOTHING else str(_HIDDEN)
+
+
 def _percent(value: float) -> str:
     return f"{value:.0f} %"
 
 
+def _card(row: ProcessRow) -> str:
+    gpu = row.gpu
+    return str(gpu.index) if gpu.maker is Maker.NVIDIA else f"{MAKER_NAMES[gpu.maker]} {gpu.index}"
+
+
+def _user(row: ProcessRow) -> str:
+    return row.process.user or _NOTHING
+
+
 def _age(row: ProcessRow) -> str:
     started = row.process.started
-    return str(duration(max(0.0, row.seen - started))) if started is not None else "–"
+    return str(duration(max(0.0, row.seen - started))) if started is not None else _NOTHING
 
 
 def _kind(row: ProcessRow) -> str:
