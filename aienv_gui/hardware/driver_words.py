@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aienv_gui.core.wording import Text, tr, tr_count, verbatim
 from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.other_maker_words import other_maker_words, silence
@@ -14,6 +16,8 @@ def describe(snapshot: Snapshot) -> Text:
     if nvidia.state is not DriverState.READY:
         return _not_ready(nvidia)
     ready = [gpu for gpu in nvidia.gpus if gpu.usable]
+    if not ready:
+        return _not_ready(replace(nvidia, state=_without_usable(nvidia)))
     missing = sum(gpu.lost for gpu in nvidia.gpus)
     if missing:
         return tr_count(
@@ -27,6 +31,8 @@ def describe(snapshot: Snapshot) -> Text:
 
 def _names(gpus: list[Gpu]) -> Text:
     first = gpus[0]
+    if not first.name:  # one that sleeps and whose name the kernel does not keep
+        return tr_count("a GPU", "{count} GPUs", len(gpus))
     total = first.memory_total_bytes.number
     memory = memory_size(total) if total is not None else ""
     if len(gpus) == 1:
@@ -34,6 +40,13 @@ def _names(gpus: list[Gpu]) -> Text:
     if memory and all((gpu.name, gpu.memory_total_bytes) == (first.name, first.memory_total_bytes) for gpu in gpus):
         return tr("{number} x {name}, {memory} each", number=len(gpus), name=first.name, memory=memory)
     return tr("{number} GPUs ({names})", number=len(gpus), names=", ".join(sorted({gpu.name for gpu in gpus})))
+
+
+def _without_usable(nvidia: Driver) -> DriverState:
+    """What a driver that works without a usable card amounts to."""
+    if not nvidia.gpus:
+        return DriverState.NO_GPU
+    return DriverState.LOST if all(gpu.lost for gpu in nvidia.gpus) else DriverState.NO_PERMISSION
 
 
 def _not_ready(nvidia: Driver) -> Text:

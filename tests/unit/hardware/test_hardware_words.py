@@ -48,6 +48,14 @@ def test_refused_card_is_not_counted() -> None:
     assert str(describe(snapshot(gpu(0), refused))) == "Ready to train on NVIDIA GeForce RTX 4070, 12 GB"
 
 
+def test_driver_without_a_usable_card_is_no_error() -> None:
+    refused = gpu(utilisation_percent=_REFUSED, memory_total_bytes=_REFUSED)
+    assert "No NVIDIA GPU found" in str(describe(snapshot()))
+    assert "stopped answering" in str(describe(snapshot(gpu(lost=True))))
+    assert "no permission" in str(describe(snapshot(refused)))
+    assert str(describe(snapshot(gpu(name="", asleep=True)))) == "Ready to train on a GPU"
+
+
 def test_every_state_has_words_of_its_own() -> None:
     told = {state: tuple(map(str, nvidia_words(snapshot(state=state, detail="x").nvidia))) for state in DriverState}
     assert len(set(told.values())) == len(DriverState)
