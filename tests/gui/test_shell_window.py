@@ -154,7 +154,9 @@ def test_no_english_is_left_after_a_switch_to_chinese(session: Session, name: st
     session.services.language.use("zh_CN")
     chinese = _sayings(session.window)
     home = str(session.services.folders.config.parent)
-    names = re.compile(rf"AIEnv|Python|GPU|English|简体中文|conda-forge|https?://\S+|{re.escape(home)}\S*|Ctrl\+\d")
+    names = re.compile(
+        rf"AIEnv|Python|GPU|CPU|RAM|English|简体中文|conda-forge|https?://\S+|{re.escape(home)}\S*|Ctrl\+\d"
+    )
     left = {
         text
         for key, text in chinese.items()
