@@ -17,7 +17,7 @@ class AmdProcesses:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._system = SystemProcesses()
+        self._system = SystemProcesses(clock)
         self._busy: dict[int, tuple[float, float]] = {}  # by process: when, and its nanoseconds on the card until then
 
     def read(self, calls: AmdCalls) -> tuple[tuple[GpuProcess, ...], Absence | None]:
@@ -51,6 +51,7 @@ class AmdProcesses:
             host_memory_bytes=known.resident,
             started=known.started,
             own=known.own,
+            prefix=known.prefix,
         )
 
     def _share(self, pid: int, nanoseconds: Any) -> Value:

@@ -1,4 +1,4 @@
-"""Graphics cards of AMD and Intel, seen without their makers' libraries: the kernel names each card's maker."""
+"""Graphics cards, seen without their makers' libraries: the kernel names each card's maker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from aienv_gui.hardware.cards.sysfs import text
 from aienv_gui.hardware.readings import Maker
 
-_MAKERS: Final = {"0x1002": Maker.AMD, "0x8086": Maker.INTEL}
+_MAKERS: Final = {"0x10de": Maker.NVIDIA, "0x1002": Maker.AMD, "0x8086": Maker.INTEL}
 _GRAPHICS: Final = ("0x03", "0x12")  # PCI's classes: with or without a screen, and for calculating only
 # The graphics in Intel's processors. With the kernel's older driver (i915) PyTorch cannot use them.
 _IN_PROCESSOR: Final = "0000:00:02.0"
@@ -45,7 +45,7 @@ class OtherCard:
 
 
 def cards_on_bus(root: Path = Path("/"), maker: Maker | None = None) -> tuple[BusCard, ...]:
-    """The cards of AMD and Intel, or of one of them, in the bus's order; nothing on other systems than Linux.
+    """The cards of all makers, or of one of them, in the bus's order; nothing on other systems than Linux.
 
     Reads two small files a device: about a millisecond. `root` is the system's, or a test's.
     """
@@ -61,11 +61,16 @@ def cards_on_bus(root: Path = Path("/"), maker: Maker | None = None) -> tuple[Bu
     return tuple(found)
 
 
+def bus_is_told(root: Path = Path("/")) -> bool:
+    """Whether the system says what is plugged in: where not, no card on the bus does not mean that there is none."""
+    return sys.platform.startswith("linux") and (root / "sys/bus/pci/devices").is_dir()
+
+
 def makers_present(root: Path = Path("/")) -> frozenset[Maker]:
     """Whose cards, besides NVIDIA's, are in the machine and of use for training."""
     if sys.platform == "darwin":
         return frozenset({Maker.APPLE})
-    return frozenset(card.maker for card in cards_on_bus(root) if card.calculates)
+    return frozenset(card.maker for card in cards_on_bus(root) if card.calculates) - {Maker.NVIDIA}
 
 
 def other_cards(root: Path = Path("/")) -> tuple[OtherCard, ...]:
@@ -75,7 +80,7 @@ def other_cards(root: Path = Path("/")) -> tuple[OtherCard, ...]:
     """
     found: list[OtherCard] = []
     for card in cards_on_bus(root):
-        if card.screen is None or not card.calculates:
+        if card.maker is Maker.NVIDIA or card.screen is None or not card.calculates:
             continue
         # A card that the driver amdgpu can calculate on brings a device for that.
         ready = (root / "dev/kfd").exists() if card.maker is Maker.AMD else card.driver in ("xe", "i915")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import Any, Final
 
 import pynvml
 
+from aienv_gui.hardware.cards.bus import BusCard, bus_is_told, cards_on_bus
 from aienv_gui.hardware.cards.nvidia_card import CardReader
 from aienv_gui.hardware.cards.nvidia_processes import ProcessReader
 from aienv_gui.hardware.cards.nvml_calls import ABSENCES, SESSION_ENDED, Calls
-from aienv_gui.hardware.cards.power_saving import BusCard, cards_on_bus, is_asleep, may_sleep, model_of
-from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, Value, Xid
+from aienv_gui.hardware.cards.power_saving import is_asleep, may_sleep, model_of
+from aienv_gui.hardware.readings import Absence, Driver, DriverState, Gpu, Maker, Value, Xid
 
 _RETRY_S: Final = 10.0  # how often a driver that does not answer, or a lost card, is tried again
 _TRAFFIC_EVERY: Final = 10  # looks, between two of the same rate over the bus: each costs the driver 20 ms
@@ -118,7 +119,7 @@ class NvidiaReader:
             pynvml.nvmlInit()
             self._driver_version = pynvml.nvmlSystemGetDriverVersion()
             self._cuda_version = self._cuda()
-            self._processes = ProcessReader(self._driver_version, self._root)
+            self._processes = ProcessReader(self._driver_version, self._root, self._clock)
             self._events = self._event_set()
             self._cards = [self._find(index) for index in range(pynvml.nvmlDeviceGetCount())]
         except pynvml.NVMLError as error:
@@ -127,7 +128,8 @@ class NvidiaReader:
     def _fail(self, error: pynvml.NVMLError) -> None:
         state = _STATES.get(error.value, DriverState.FAILED)
         if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
-            state = DriverState.NO_GPU if cards_on_bus(self._pci_devices) == () else DriverState.NO_DRIVER
+            none = bus_is_told(self._root) and not cards_on_bus(self._root, Maker.NVIDIA)
+            state = DriverState.NO_GPU if none else DriverState.NO_DRIVER
         self._instead = Driver(state, driver_version=self._driver_version, detail=f"{error} ({error.value})")
         self._cards = None
         self._events = None
@@ -144,16 +146,19 @@ class NvidiaReader:
 
     def _sleepers(self) -> Driver | None:
         """Without a session: the cards as the kernel knows them, where all of them sleep or are falling asleep."""
-        on_bus = cards_on_bus(self._pci_devices)
-        if not on_bus or not all(card.may_sleep for card in on_bus):
+        on_bus = cards_on_bus(self._root, Maker.NVIDIA)
+        if not self._all_may_sleep(on_bus):
             return None
-        if all(card.asleep for card in on_bus):
+        if all(is_asleep(self._pci_devices, card.address) for card in on_bus):
             self._resting_until = None
         elif self._resting_until is None or self._clock() >= self._resting_until:
             self._resting_until = None
             return None
         gpus = tuple(self._sleeping(index, card) for index, card in enumerate(on_bus))
         return Driver(DriverState.READY, gpus, self._driver_version, self._cuda_version)
+
+    def _all_may_sleep(self, on_bus: Sequence[BusCard]) -> bool:
+        return bool(on_bus) and all(may_sleep(self._pci_devices, card.address) for card in on_bus)
 
     def _sleeping(self, index: int, card: BusCard) -> Gpu:
         name, uuid = model_of(self._root / "proc", card.address)
@@ -167,8 +172,7 @@ class NvidiaReader:
                 card.busy_at = now
         if not cards or any(now - card.busy_at < _IDLE_BEFORE_SLEEP_S for card in cards):
             return
-        on_bus = cards_on_bus(self._pci_devices)
-        if not on_bus or not all(card.may_sleep for card in on_bus):
+        if not self._all_may_sleep(cards_on_bus(self._root, Maker.NVIDIA)):
             for card in cards:
                 card.busy_at = now  # look at the bus again after a while, not at each look
             return

@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 import pynvml
 
 from aienv_gui.hardware.cards.nvml_calls import Calls
+from aienv_gui.hardware.cards.system_processes import SystemProcesses
 from aienv_gui.hardware.readings import Absence, GpuProcess, Value
 
-_NOT_YET: Final = Value(absence=Absence.NOT_YET)
-_LOAD_EVERY: Final = 3  # looks, between two at the same process
 _LOAD_OF_S: Final = 3.0  # the driver takes a sample each second or more often
-_LONGEST_COMMAND: Final = 64  # words; what is longer is cut
 _COMPUTE: Final = (
     pynvml.nvmlDeviceGetComputeRunningProcesses_v3,
     pynvml.nvmlDeviceGetComputeRunningProcesses_v2,  # of drivers before 510
@@ -33,41 +30,6 @@ _FIRST_NAMESPACE: Final = 0xEFFFFFFC  # Linux's constant for the process namespa
 
 
 @dataclass(slots=True)
-class _Known:
-    """What the system told of a process once; only its load is asked again."""
-
-    process: psutil.Process
-    started: float
-    name: str = ""
-    user: str = ""
-    command: tuple[str, ...] = ()
-    own: bool = False
-    prefix: str = ""
-    looks: int = 0
-    cpu: Value = _NOT_YET
-    resident: Value = _NOT_YET
-
-    def look(self) -> bool:
-        """Ask for its load, at some of the looks; False where it has ended and its number may be another's."""
-        self.looks += 1
-        if self.looks != 2 and self.looks % _LOAD_EVERY != 1:
-            return True
-        try:
-            if not self.process.is_running():
-                return False
-            with self.process.oneshot():
-                share = self.process.cpu_percent()
-                self.resident = Value(float(self.process.memory_info().rss))
-            if self.looks > 1:  # the first answer is always zero: a load is a difference of two moments
-                self.cpu = Value(share)
-        except psutil.NoSuchProcess:
-            return False
-        except psutil.AccessDenied:
-            self.cpu = self.resident = Value(absence=Absence.NO_PERMISSION)
-        return True
-
-
-@dataclass(slots=True)
 class _PerCard:
     """What is remembered of one card between looks."""
 
@@ -76,14 +38,13 @@ class _PerCard:
 
 
 class ProcessReader:
-    """For all cards of a session. `root` is the system's, or a test's."""
+    """For all cards of a session. `root` is the system's, or a test's; `clock` is a steady one in seconds."""
 
-    def __init__(self, driver_version: str, root: Path = Path("/")) -> None:
+    def __init__(self, driver_version: str, root: Path, clock: Callable[[], float]) -> None:
         self._wrong_records = _has_wrong_records(driver_version)
         self._cards: dict[int, _PerCard] = {}
-        self._known: dict[int, _Known] = {}
+        self._system = SystemProcesses(clock)
         self._seen: set[int] = set()  # since the last `forget_ended`
-        self._own_user = _user_of(psutil.Process())
         self._inside = _in_namespace(root)
 
     def read(self, calls: Calls, index: int, *, graphics: bool) -> tuple[tuple[GpuProcess, ...], Absence | None]:
@@ -106,7 +67,7 @@ class ProcessReader:
 
     def forget_ended(self) -> None:
         """After all cards were looked at: what is on none of them any more is not remembered."""
-        self._known = {pid: known for pid, known in self._known.items() if pid in self._seen}
+        self._system.keep_only(self._seen)
         self._seen.clear()
 
     def _list(
@@ -126,16 +87,14 @@ class ProcessReader:
         used = entry.usedGpuMemory
         memory = Value(float(used)) if used else Value(absence=Absence.NOT_SUPPORTED)
         share = Value(absence=load) if load is not None else Value(card.load.get(entry.pid, 0.0))
-        known = self._known.get(entry.pid)
-        if known is None or not known.look():
-            known = self._look_up(entry.pid)
+        hidden = self._inside and not _holds_card(entry.pid)
+        known = None if hidden else self._system.look_up(entry.pid)
         if known is None:
             if not self._inside:
                 return None
             # In a container the driver tells the numbers of the host: a process of ours that happens to have the same
             # number is another one.
             return GpuProcess(entry.pid, "", "", memory, kind, utilisation_percent=share)
-        self._known[entry.pid] = known
         self._seen.add(entry.pid)
         return GpuProcess(
             pid=entry.pid,
@@ -151,24 +110,6 @@ class ProcessReader:
             own=known.own,
             prefix=known.prefix,
         )
-
-    def _look_up(self, pid: int) -> _Known | None:
-        try:
-            process = psutil.Process(pid)
-            if self._inside and not _holds_card(pid):
-                return None
-            known = _Known(process, process.create_time(), user=_user_of(process))
-            known.own = bool(known.user) and known.user == self._own_user
-            with suppress(psutil.AccessDenied):
-                known.name = process.name()
-                known.command = tuple(process.cmdline()[:_LONGEST_COMMAND])
-            with suppress(psutil.Error, OSError):
-                variables = process.environ()
-                known.prefix = variables.get("VIRTUAL_ENV") or variables.get("CONDA_PREFIX") or ""
-            known.look()
-        except psutil.NoSuchProcess:
-            return None
-        return known
 
 
 def _read_load(calls: Calls, card: _PerCard) -> Absence | None:
@@ -187,15 +128,6 @@ def _read_load(calls: Calls, card: _PerCard) -> Absence | None:
             newest[sample.pid] = sample
     card.load = {pid: float(sample.smUtil) for pid, sample in newest.items() if sample.smUtil <= 100}
     return None
-
-
-def _user_of(process: psutil.Process) -> str:
-    try:
-        return process.username()
-    except (psutil.Error, KeyError):  # KeyError: a user without a name, in a container
-        with suppress(psutil.Error, AttributeError):
-            return str(process.uids().real)
-    return ""
 
 
 def _in_namespace(root: Path) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +13,8 @@ import psutil
 from aienv_gui.hardware.readings import Absence, Value
 
 _LONGEST_COMMAND: Final = 64  # words; what is longer is cut
+_LOAD_EVERY_S: Final = 3.0
+_FIRST_LOAD_S: Final = 0.5  # after which a share of the processor means something
 _NOT_YET: Final = Value(absence=Absence.NOT_YET)
 
 
@@ -24,20 +28,28 @@ class SystemProcess:
     user: str = ""
     command: tuple[str, ...] = ()
     own: bool = False
+    prefix: str = ""  # of the environment that was activated where it was started
     cpu: Value = _NOT_YET
     resident: Value = _NOT_YET
-    looks: int = 0
+    looked_at: float | None = None
 
-    def look(self) -> bool:
-        """Ask for its load; False where it has ended and its number may be another's."""
-        self.looks += 1
+    def look(self, now: float) -> bool:
+        """Ask for its load, once in a while; False where it has ended and its number may be another's.
+
+        It may be asked several times at one moment: a process can hold several cards.
+        """
+        first = self.looked_at is None
+        wait = _LOAD_EVERY_S if self.cpu.known else _FIRST_LOAD_S
+        if self.looked_at is not None and now - self.looked_at < wait:
+            return True
+        self.looked_at = now
         try:
             if not self.process.is_running():
                 return False
             with self.process.oneshot():
                 share = self.process.cpu_percent()
                 self.resident = Value(float(self.process.memory_info().rss))
-            if self.looks > 1:  # the first answer is always zero: a load is a difference of two moments
+            if not first:  # the first answer is always zero: a load is a difference of two moments
                 self.cpu = Value(share)
         except psutil.NoSuchProcess:
             return False
@@ -47,16 +59,17 @@ class SystemProcess:
 
 
 class SystemProcesses:
-    """The processes that were looked up, as long as somebody asks for them."""
+    """The processes that were looked up, as long as somebody asks for them. `clock` is a steady one in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._known: dict[int, SystemProcess] = {}
         self._own_user = user_of(psutil.Process())
 
     def look_up(self, pid: int) -> SystemProcess | None:
         """A process and its present load; None where there is none of that number."""
         known = self._known.get(pid)
-        if known is None or not known.look():
+        if known is None or not known.look(self._clock()):
             known = self._find(pid)
         if known is not None:
             self._known[pid] = known
@@ -74,9 +87,12 @@ class SystemProcesses:
             with suppress(psutil.AccessDenied):
                 known.name = process.name()
                 known.command = tuple(process.cmdline()[:_LONGEST_COMMAND])
+            with suppress(psutil.AccessDenied, OSError):
+                variables = process.environ()
+                known.prefix = variables.get("VIRTUAL_ENV") or variables.get("CONDA_PREFIX") or ""
         except psutil.NoSuchProcess:
             return None
-        return known if known.look() else None
+        return known if known.look(self._clock()) else None
 
 
 def user_of(process: psutil.Process) -> str:

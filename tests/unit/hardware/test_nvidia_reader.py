@@ -15,8 +15,8 @@ import pynvml
 import pytest
 
 from aienv_gui.core.processes import clean_environment
+from aienv_gui.hardware.cards.bus import bus_is_told
 from aienv_gui.hardware.cards.nvidia import NvidiaReader
-from aienv_gui.hardware.cards.power_saving import cards_on_bus
 from aienv_gui.hardware.cards.wire import from_line
 from aienv_gui.hardware.readings import (
     Absence,
@@ -229,7 +229,7 @@ def test_no_library_with_and_without_a_card(
 
 
 def test_system_that_does_not_tell_about_its_cards(tmp_path: Path) -> None:
-    assert cards_on_bus(tmp_path / "missing") is None
+    assert not bus_is_told(tmp_path / "missing")
 
 
 # What each kind of card tells, and why it does not tell the rest
@@ -408,6 +408,21 @@ def test_all_that_is_known_of_a_process(driver: Path) -> None:
     assert process.own
     assert process.started is not None
     assert abs(process.started - time.time()) < 3600
+
+
+def test_process_on_two_cards_has_one_share_of_the_processor(driver: Path) -> None:
+    """It is asked once a moment: a share over the time between two cards would mean nothing."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        first, *_, last = looks(driver, 2, cards=2, processes=f"0:{busy.pid}:64,1:{busy.pid}:64")
+    finally:
+        busy.kill()
+        busy.wait()
+    for look in (first, last):
+        one, other = (gpu.processes[0] for gpu in look.gpus)
+        assert one.cpu_percent == other.cpu_percent
+    assert first.gpus[1].processes[0].cpu_percent == Value(absence=Absence.NOT_YET)
+    assert last.gpus[1].processes[0].cpu_percent.known
 
 
 def test_process_that_does_not_calculate_has_no_load_and_one_that_draws_is_told(driver: Path) -> None:
