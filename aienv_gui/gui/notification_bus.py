@@ -197,10 +197,9 @@ class NotificationBus(QObject):
             self._shown.popitem(last=False)
 
     def _on_signal(self, member: str | None, body: tuple[Any, ...]) -> None:
-        if member == "ActivationToken":
-            os.environ["XDG_ACTIVATION_TOKEN"] = body[
-                1
-            ]  # Wayland lets a window come forward only with it; Qt looks here
+        if member == "ActivationToken" and body[0] in self._shown:
+            # Wayland lets a window come forward only with it, and Qt looks for it here.
+            os.environ["XDG_ACTIVATION_TOKEN"] = body[1]
         elif member == "ActionInvoked" and body[0] in self._shown:
             self.clicked.emit(self._shown[body[0]])
         elif member == "NotificationClosed":
