@@ -63,7 +63,7 @@ class Session(QObject):
         jobs = Jobs(self)
         navigator = Navigator(self)
         presenter = Presenter(folders, navigator, self)
-        hardware = HardwareFeed(self, data_folder=folders.data)
+        hardware = HardwareFeed(self, data_folder=folders.data, day_file=folders.day_file)
         runs = RunList(jobs, folders, hardware, self)
         self.services = Services(
             folders=folders,

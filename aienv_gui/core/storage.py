@@ -92,6 +92,11 @@ class Folders:
         return self.data / "samples"
 
     @property
+    def day_file(self) -> Path:
+        """The hardware's readings of the last 24 hours."""
+        return self.data / "hardware" / "day.readings"
+
+    @property
     def settings_file(self) -> Path:
         return self.config / "settings.json"
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
+from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
+from aienv_gui.hardware.day_record import DayRecord
 from aienv_gui.hardware.history import History
 from aienv_gui.hardware.limits import Verdict, Work, assess
 from aienv_gui.hardware.maker_watch import Patience
@@ -21,10 +23,13 @@ class _Worker(QObject):
     """Lives in the feed's thread; so does its timer."""
 
     sampled = Signal(object)  # Snapshot
+    record_changed = Signal(object)  # Problem that keeps the day from being written, None where that works again
 
-    def __init__(self, sampler: Sampler, interval_ms: int) -> None:
+    def __init__(self, sampler: Sampler, record: DayRecord | None, interval_ms: int) -> None:
         super().__init__()
         self._sampler = sampler
+        self._record = record
+        self._record_problem: Problem | None = None
         self._interval_ms = interval_ms
         self._timer: QTimer | None = None
 
@@ -38,7 +43,13 @@ class _Worker(QObject):
 
     @Slot()
     def sample(self) -> None:
-        self.sampled.emit(self._sampler.sample())
+        snapshot = self._sampler.sample()
+        self.sampled.emit(snapshot)
+        if self._record is not None:
+            self._record.add(snapshot)
+            if self._record.problem != self._record_problem:
+                self._record_problem = self._record.problem
+                self.record_changed.emit(self._record_problem)
 
     @Slot()
     def end(self) -> None:
@@ -46,6 +57,8 @@ class _Worker(QObject):
             self._timer.stop()
             self._timer.deleteLater()
             self._timer = None
+        if self._record is not None:
+            self._record.flush()
         self._sampler.stop()
         self.thread().quit()
 
@@ -54,9 +67,11 @@ class HardwareFeed(QObject):
     """The newest snapshot, the last ten minutes, what limits the machine, a signal for each look. GUI thread only.
 
     `data_folder` decides whose disk is the first one shown; `environment` is for the driver's process (tests).
+    `day_file` is where the last day is kept, if anywhere.
     """
 
     sampled = Signal(object)  # Snapshot
+    record_changed = Signal()  # `record_problem` did
     _ending = Signal()
 
     def __init__(
@@ -64,6 +79,7 @@ class HardwareFeed(QObject):
         parent: QObject | None = None,
         *,
         data_folder: Path | None = None,
+        day_file: Path | None = None,
         interval_s: float = 1.0,
         environment: Mapping[str, str] | None = None,
         patience: Patience | None = None,
@@ -73,6 +89,8 @@ class HardwareFeed(QObject):
         self.history = History()
         self.work: tuple[Work, ...] = ()  # the trainings that run; whoever follows them keeps it up to date
         self.verdicts: tuple[Verdict, ...] = ()  # what limits the machine, as of `latest`
+        self.record_problem: Problem | None = None  # why the day cannot be written
+        self.day_file = day_file
         self._data_folder = data_folder or Folders.of_user().data
         self._interval_s = interval_s
         self._environment = environment
@@ -93,11 +111,13 @@ class HardwareFeed(QObject):
         )
         self._thread = QThread()
         self._thread.setObjectName("hardware")
-        self._worker = _Worker(sampler, max(50, round(self._interval_s * 1000)))
+        record = DayRecord(self.day_file) if self.day_file is not None else None
+        self._worker = _Worker(sampler, record, max(50, round(self._interval_s * 1000)))
         self._worker.moveToThread(self._thread)
         self._thread.started.connect(self._worker.begin)
         self._ending.connect(self._worker.end)
         self._worker.sampled.connect(self._on_sampled, Qt.ConnectionType.QueuedConnection)
+        self._worker.record_changed.connect(self._on_record_changed, Qt.ConnectionType.QueuedConnection)
         self._thread.start()
 
     def stop(self) -> bool:
@@ -122,3 +142,8 @@ class HardwareFeed(QObject):
         self.history.append(snapshot)
         self.verdicts = assess(snapshot, self.history, self.work)
         self.sampled.emit(snapshot)
+
+    @Slot(object)
+    def _on_record_changed(self, problem: Problem | None) -> None:
+        self.record_problem = problem
+        self.record_changed.emit()

@@ -12,7 +12,7 @@ the first disk), ``container_memory`` (percent), ``gpu:<uuid>:memory_temperature
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from aienv_gui.hardware.readings import Gpu, Host, Snapshot, Throttle, Value
 SAMPLES: Final = 600
 THROTTLE_BITS: Final = {reason: 1 << place for place, reason in enumerate(Throttle)}
 _BUSY_PERCENT: Final = 20.0
+_SPARE_ROWS: Final = 16
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class History:
 
     def __init__(self, samples: int = SAMPLES) -> None:
         self._size = samples
-        self._rows: dict[str, int] = {"time": 0}
+        self._rows: dict[str, int] = {"time": 0, "wall": 1}
         # Each value stands twice, a ring's length apart: the newest window is always one piece.
         self._ring = np.full((32, 2 * samples), math.nan)
         self._next = 0
@@ -48,9 +49,9 @@ class History:
             if key not in self._rows:
                 self._rows[key] = len(self._rows)
         if len(self._rows) > len(self._ring):
-            self._ring = np.vstack([self._ring, np.full((len(self._rows), 2 * self._size), math.nan)])
+            self._make_room(readings)
         column = np.full(len(self._ring), math.nan)
-        column[0] = snapshot.monotonic
+        column[0], column[1] = snapshot.monotonic, snapshot.time
         for key, value in readings.items():
             column[self._rows[key]] = value
         self._ring[:, self._next] = self._ring[:, self._next + self._size] = column
@@ -58,11 +59,15 @@ class History:
         self._count = min(self._count + 1, self._size)
 
     def keys(self) -> tuple[str, ...]:
-        return tuple(key for key in self._rows if key != "time")
+        return tuple(key for key in self._rows if key not in ("time", "wall"))
 
     def times(self) -> Array:
         """When the looks were, on the sampler's steady clock (`Snapshot.monotonic`), oldest first."""
         return self._window(0)
+
+    def wall_times(self) -> Array:
+        """When the looks were, in seconds since the epoch: as the computer's clock said then, which may be set back."""
+        return self._window(1)
 
     def ages(self) -> Array:
         """Seconds since each look, negative, as plots want them: the newest is 0."""
@@ -85,9 +90,26 @@ class History:
         found[rows < 0] = math.nan
         return found
 
+    def _make_room(self, readings: Mapping[str, float]) -> None:
+        """For keys that are new: in the place of what had no value in all the time, as of cards that went away."""
+        empty = np.isnan(self._ring).all(axis=1)
+        kept_anyway = {"time", "wall", *readings}
+        for key in [key for key, row in self._rows.items() if key not in kept_anyway and empty[row]]:
+            del self._rows[key]
+        ring = np.full((len(self._rows) + _SPARE_ROWS, 2 * self._size), math.nan)
+        kept = [(place, row) for place, row in enumerate(self._rows.values()) if row < len(self._ring)]
+        for place, row in kept:
+            ring[place] = self._ring[row]
+        self._ring, self._rows = ring, {key: place for place, key in enumerate(self._rows)}
+
     def _window(self, row: int) -> Array:
         start = self._next + self._size - self._count
         return self._ring[row, start : start + self._count].copy()
+
+
+def card_key(uuid: str, quantity: str) -> str:
+    """The key of a reading of a card."""
+    return f"gpu:{uuid}:{quantity}"
 
 
 def readings_of(snapshot: Snapshot) -> dict[str, float]:
@@ -105,7 +127,7 @@ def readings_of(snapshot: Snapshot) -> dict[str, float]:
     result.update((f"core:{index}", percent) for index, percent in enumerate(host.core_percents))
     result.update(_limits_of(host))
     for gpu in snapshot.gpus:
-        prefix = f"gpu:{gpu.uuid}:"
+        prefix = card_key(gpu.uuid, "")
         result[f"{prefix}utilisation"] = _number(gpu.utilisation_percent)
         result[f"{prefix}memory"] = _share(_number(gpu.memory_used_bytes), _number(gpu.memory_total_bytes))
         result[f"{prefix}temperature"] = _number(gpu.temperature_celsius)
