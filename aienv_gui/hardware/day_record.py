@@ -155,8 +155,8 @@ def _kept(snapshot: Snapshot) -> dict[str, float]:
 
 def _columns_for(before: Day, means: Mapping[str, float]) -> tuple[str, ...]:
     """All that was read now, and of what was read before what has a value in the day: of so many cards at most."""
-    known = np.isfinite(before.values).any(axis=0) if len(before.times) else []
-    old = [key for key, has in zip(before.columns, known, strict=False) if has and key not in HOST_KEYS]
+    known = np.isfinite(before.values)
+    old = [key for column, key in enumerate(before.columns) if key not in HOST_KEYS and known[:, column].any()]
     cards: dict[str, None] = {}
     for key in (*(key for key in means if key not in HOST_KEYS), *old):
         cards.setdefault(key.rpartition(":")[0])

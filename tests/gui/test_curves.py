@@ -18,6 +18,7 @@ from aienv_gui.gui.plots.curves import known_runs
 from aienv_gui.gui.plots.decimation import Array
 from aienv_gui.gui.plots.legend import LegendEntry
 from aienv_gui.gui.plots.time_plot import TimePlot
+from aienv_gui.gui.plots.time_range import TimeRange
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.widgets.labels import Figure
 
@@ -186,7 +187,7 @@ def test_figure_that_changes_does_not_lay_out_the_page_again(qtbot: QtBot, qapp:
 
 def test_sixteen_names_do_not_make_the_window_wider_than_a_screen(qtbot: QtBot, theme: Theme) -> None:
     names = [(f"gpu{index}", tr("GPU {index}", index=index), _ROLE) for index in range(16)]
-    plot = TimePlot(theme, tr("Utilisation"), names, unit="percent", seconds_ago=600)
+    plot = TimePlot(theme, tr("Utilisation"), names, unit="percent", time_range=TimeRange(theme, width=600.0))
     qtbot.addWidget(plot)
     plot.resize(700, 300)
     plot.show()

@@ -17,6 +17,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.wording import tr
 from aienv_gui.gui.pages.hardware import HardwarePage
 from aienv_gui.gui.plots.time_plot import TimePlot
+from aienv_gui.gui.plots.time_range import TimeRange
 from aienv_gui.hardware.history import SAMPLES
 from aienv_gui.hardware.readings import Snapshot, Value
 from tests.fakes.session import open_session
@@ -93,7 +94,9 @@ def test_an_hour_leaves_nothing_behind(qtbot: QtBot, qapp: QApplication, session
         session.services.settings.set("alarm_gpu_temperature", {"on": False, "limit": 87})
         session.services.navigator.open("hardware")
         names = [(f"gpu{index}", tr("GPU {index}", index=index), "series_gpu") for index in range(2)]
-        plot = TimePlot(session.services.theme, tr("Utilisation"), names, unit="percent", seconds_ago=600)
+        plot = TimePlot(
+            session.services.theme, tr("Utilisation"), names, unit="percent", time_range=TimeRange(qapp, width=600.0)
+        )
         qtbot.addWidget(plot)
         plot.show()
         qtbot.waitExposed(plot)

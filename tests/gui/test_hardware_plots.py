@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -13,10 +15,11 @@ from PySide6.QtWidgets import QApplication, QToolTip, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.wording import tr
-from aienv_gui.gui.plots.axes import clock, moment, value_text
+from aienv_gui.gui.plots.axes import TimeAxis, ago, clock, value_text, wall_clock
 from aienv_gui.gui.plots.decimation import decimate
 from aienv_gui.gui.plots.sparkline import CoreBars, MetricTile
 from aienv_gui.gui.plots.time_plot import TimePlot
+from aienv_gui.gui.plots.time_range import TimeRange
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.words import Language
 
@@ -24,6 +27,7 @@ _SERIES = [
     ("train", tr("Training"), "series_train"),
     ("validation", tr("Validation"), "series_validation"),
 ]
+_NOON = 1_800_014_400.0  # seconds since the epoch
 
 
 @pytest.fixture
@@ -117,9 +121,10 @@ def test_values_in_their_unit(value: float, unit: str, words: str) -> None:
 def test_moments() -> None:
     assert clock(90) == "1:30"
     assert clock(7500) == "2:05:00"
-    assert moment(-130, ago=True) == "2:10 ago"
-    assert moment(-0.2, ago=True) == "now"
-    assert moment(90, ago=False) == "1:30"
+    assert ago(-130) == "2:10 ago"
+    assert ago(-0.2) == "now"
+    assert wall_clock(datetime.now().replace(hour=9, minute=5, second=7).timestamp()) == "09:05:07"
+    assert wall_clock(datetime(2026, 1, 2, 3, 4, 5).timestamp()) == "2026-01-02 03:04:05"
 
 
 # The plot
@@ -176,7 +181,7 @@ def test_what_comes_by_itself_is_drawn_rarely_where_it_costs_much_and_what_the_u
 
     assert delay_after(0.0) <= 1000
     assert delay_after(60.0) == 1000  # a minute's drawing does not make it stand still for an hour
-    plot._choose(100.0, 200.0)
+    plot._range.show(100.0, 200.0)
     assert plot._range._timer.interval() == 50
 
 
@@ -264,14 +269,92 @@ def test_marks_are_named_at_the_cursor(qtbot: QtBot, plot: TimePlot) -> None:
     assert plot._moment.text() == "Checkpoint · 0:40"
 
 
-def test_seconds_ago_never_move(qtbot: QtBot, theme: Theme) -> None:
-    plot = TimePlot(theme, tr("Load"), [("cpu", tr("CPU"), "series_cpu")], unit="percent", seconds_ago=600)
-    qtbot.addWidget(plot)
-    plot.show()
-    plot.set_series("cpu", [-3.0, 0.0], [1.0, 2.0])
-    drawn(qtbot, plot, "cpu", 2)
-    wheel(plot, 1, Qt.KeyboardModifier.ControlModifier)
-    assert plot.time_range() == (-600.0, 0.0)
+@pytest.fixture
+def wall_plot(qtbot: QtBot, theme: Theme) -> TimePlot:
+    """The last minute of two cards, of which ten minutes are known."""
+    names = [("a", tr("GPU {index}", index=0), "series_gpu"), ("b", tr("GPU {index}", index=1), "series_cpu")]
+    made = TimePlot(theme, tr("Load"), names, unit="percent", time_range=TimeRange(theme, width=60.0))
+    qtbot.addWidget(made)
+    made.resize(600, 240)
+    made.show()
+    qtbot.waitExposed(made)
+    times = _NOON + np.arange(-600.0, 1.0)
+    made.set_series("a", times, np.linspace(0, 100, 601))
+    made.set_series("b", times, np.linspace(50, 60, 601))
+    qtbot.waitUntil(lambda: made.points_drawn("b") > 1)
+    return made
+
+
+def test_the_last_seconds_are_followed_until_the_user_looks_back(qtbot: QtBot, wall_plot: TimePlot) -> None:
+    plot = wall_plot
+    assert plot.time_range() == (_NOON - 60, _NOON)
+    plot.set_series("a", [_NOON - 600, _NOON + 5], [1.0, 2.0])
+    assert plot.time_range() == (_NOON - 55, _NOON + 5)
+    wheel(plot, -1, Qt.KeyboardModifier.ControlModifier)  # shows more than it follows
+    low, high = plot.time_range()
+    assert high - low == pytest.approx(75)
+    plot.set_series("a", [_NOON - 600, _NOON + 9], [1.0, 2.0])
+    assert plot.time_range() == (low, high)
+    for _ in range(20):
+        wheel(plot, -1, Qt.KeyboardModifier.ControlModifier)
+    assert plot.time_range() == (_NOON - 600, _NOON + 9)  # all that is known, and no further
+    qtbot.mouseDClick(plot._plot.viewport(), Qt.MouseButton.LeftButton)
+    assert plot.time_range() == (_NOON - 51, _NOON + 9)
+    plot._range.follow(3600.0)
+    assert plot.time_range() == (_NOON + 9 - 3600, _NOON + 9)  # begins before anything was known
+
+
+def test_the_keyboard_looks_back_too(qtbot: QtBot, wall_plot: TimePlot) -> None:
+    plot = wall_plot
+    qtbot.keyClick(plot, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert plot.time_range() == (_NOON - 75, _NOON - 15)
+    qtbot.keyClick(plot, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert plot.time_range() == (_NOON - 60, _NOON)
+    qtbot.keyClick(plot, Qt.Key.Key_Plus)
+    low, high = plot.time_range()
+    assert (low + high) / 2 == pytest.approx(_NOON - 30)
+    assert high - low == pytest.approx(48)
+
+
+def test_curves_can_be_switched_off(qtbot: QtBot, wall_plot: TimePlot, theme: Theme) -> None:
+    plot = wall_plot
+    plot.set_shown(["b"])
+    qtbot.waitUntil(lambda: plot.points_drawn("a") == 0)
+    assert plot.points_drawn("b") > 1
+    found = colours(plot.grab().toImage())
+    assert theme.color("series_cpu").name() in found
+    assert theme.color("series_gpu").name() not in found
+    plot.set_shown(["a", "b"])
+    qtbot.waitUntil(lambda: plot.points_drawn("a") > 1)
+
+
+def test_trainings_are_tinted_and_named(qtbot: QtBot, wall_plot: TimePlot, theme: Theme) -> None:
+    plot = wall_plot
+    tint = theme.color("accent_soft").name()
+    assert tint not in colours(plot.grab().toImage())
+    plot.set_bands([(_NOON - 30, _NOON - 10, tr("Training")), (_NOON - 5000, _NOON - 4000, tr("Loss"))])
+    assert tint in colours(plot.grab().toImage())
+    plot._range.point_at(_NOON - 20)
+    assert plot._moment.text().startswith("Training · ")
+    plot._range.point_at(_NOON - 40)
+    assert "Training" not in plot._moment.text()
+
+
+def test_ticks_are_the_full_hours_of_the_users_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        for zone in ("Asia/Kathmandu", "Asia/Shanghai", "America/New_York"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            axis = TimeAxis(wall=True)
+            [(spacing, ticks)] = axis.tickValues(_NOON - 6 * 3600, _NOON, 700)
+            assert spacing == 3600
+            words = axis.tickStrings(ticks, 1.0, spacing)
+            assert len(words) in (6, 7)
+            assert all(word.endswith(":00") or "-" in word for word in words)
+            assert axis.tickStrings([_NOON], 1.0, 10.0)[0].count(":") == 2
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_theme_and_language_reach_the_plot(qtbot: QtBot, plot: TimePlot, theme: Theme) -> None:

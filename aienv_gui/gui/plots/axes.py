@@ -1,8 +1,9 @@
-"""Axes that speak the user's units: seconds as 1:30 or "5 min ago", bytes as 1.2 GB, fractions as percent."""
+"""Axes that speak the user's units: seconds as 1:30 or as the clock's 14:05, bytes as 1.2 GB, fractions as percent."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -45,13 +46,18 @@ def clock(seconds: float) -> str:
     return f"-{text}" if seconds <= -0.5 else text
 
 
-def moment(seconds: float, *, ago: bool) -> str:
-    """A place on the time axis in words: seconds since the start, or (negative) before now."""
-    if not ago:
-        return clock(seconds)
+def ago(seconds: float) -> str:
+    """A moment of the past in words: so many (negative) seconds before now."""
     if seconds > -0.5:
         return str(tr("now"))
     return str(tr("{time} ago", time=clock(-seconds)))
+
+
+def wall_clock(seconds: float) -> str:
+    """A moment as the clock on the wall shows it, from seconds since the epoch; with the date where it is not today."""
+    then, today = time.localtime(seconds), time.localtime()
+    same_day = then[:3] == today[:3]
+    return time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S", then)
 
 
 def round_step(least: float) -> float:
@@ -62,22 +68,31 @@ def round_step(least: float) -> float:
 
 
 class TimeAxis(pg.AxisItem):  # type: ignore[misc]
-    """The lower axis; its unit is a second."""
+    """The lower axis; its unit is a second: since a start, or since the epoch where it is the `wall` clock's."""
 
-    def __init__(self, *, ago: bool) -> None:
+    def __init__(self, *, wall: bool) -> None:
         super().__init__("bottom")
         self.enableAutoSIPrefix(False)  # it lays out an empty label at each change of range
-        self._ago = ago
+        self._wall = wall
 
     def tickSpacing(self, low: float, high: float, length: float) -> list[tuple[float, float]]:
         wanted = (high - low) / max(2.0, length / 90)
         step = next((s for s in _TIME_STEPS if s >= wanted), None)
         if step is None:
             step = 86400 * math.ceil(wanted / 86400)
-        return [(float(step), 0.0)]
+        # Full hours, and midnight, are those of the user's time zone.
+        return [(float(step), -float(time.localtime(high).tm_gmtoff) if self._wall else 0.0)]
 
-    def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
-        return [moment(value, ago=self._ago) for value in values]
+    def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
+        if not self._wall:
+            return [clock(value) for value in values]
+        return [_wall_tick(time.localtime(value), spacing) for value in values]
+
+
+def _wall_tick(then: time.struct_time, spacing: float) -> str:
+    if spacing < 60:
+        return time.strftime("%H:%M:%S", then)
+    return time.strftime("%m-%d" if then.tm_hour == then.tm_min == 0 else "%H:%M", then)
 
 
 class ValueAxis(pg.AxisItem):  # type: ignore[misc]

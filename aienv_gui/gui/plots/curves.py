@@ -1,4 +1,4 @@
-"""What a plot draws over its axes: curves and upright lines, in the pixels of the view.
+"""What a plot draws over its axes: curves, upright lines and bands, in the pixels of the view.
 
 pyqtgraph's own items ask for bounds, transforms and pixel sizes many times a painting, which costs more than the lines.
 """
@@ -110,6 +110,30 @@ class Uprights(_Overlay):
         height = round(self._view.height())
         for x in np.rint(self._places(self._moments)):
             painter.drawLine(int(x), 0, int(x), height)
+
+
+class Bands(_Overlay):
+    """Stretches of time, tinted from the bottom to the top."""
+
+    def __init__(self, view: pg.ViewBox) -> None:
+        super().__init__(view)
+        self._colour = QColor()
+        self._spans = np.empty((0, 2))
+
+    def set_colour(self, colour: QColor) -> None:
+        self._colour = colour
+        self.update()
+
+    def set_spans(self, spans: Array) -> None:
+        """Tint these; a row is a beginning and an end."""
+        self._spans = spans
+        self.update()
+
+    def paint(self, painter: QPainter, _option: Any, _widget: Any = None) -> None:
+        width, height = self._view.width(), self._view.height()
+        for left, right in np.clip(self._places(self._spans), 0.0, width):
+            if right > left:
+                painter.fillRect(QRectF(left, 0.0, max(1.0, right - left), height), self._colour)
 
 
 def known_runs(known: np.ndarray) -> list[tuple[int, int]]:

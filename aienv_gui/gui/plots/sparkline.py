@@ -13,7 +13,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QImage, QPainter, QP
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from aienv_gui.core.wording import Text, tr
-from aienv_gui.gui.plots.axes import moment, value_text
+from aienv_gui.gui.plots.axes import ago, value_text
 from aienv_gui.gui.plots.curve_picture import curve_picture
 from aienv_gui.gui.plots.decimation import Array
 from aienv_gui.gui.theme import Theme
@@ -197,7 +197,7 @@ class MetricTile(QWidget):
         for (name, _), values in zip(self._series, self._values, strict=False):
             text = value_text(float(values[at]), self._unit)
             parts.append(text if name is None else f"{name} {text}")
-        return f"{moment(float(self._ages[at]), ago=True)}: {', '.join(parts)}"
+        return f"{ago(float(self._ages[at]))}: {', '.join(parts)}"
 
     def _top(self) -> float:
         if self._high is not None:

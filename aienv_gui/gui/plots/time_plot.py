@@ -10,23 +10,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, verbatim
-from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, moment, redraw, round_step, value_text
-from aienv_gui.gui.plots.curves import Curve, Uprights, line_pen
+from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, clock, redraw, round_step, value_text, wall_clock
+from aienv_gui.gui.plots.curves import Bands, Curve, Uprights, line_pen
 from aienv_gui.gui.plots.decimation import Array, Pyramid, decimate
 from aienv_gui.gui.plots.legend import LegendEntry, place_legend
+from aienv_gui.gui.plots.time_range import TimeRange
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.widgets.exposure import Exposure
-from aienv_gui.gui.widgets.labels import Figure, Label
+from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 
-_REDRAW_MS = 50
-_RESTING_MS = 1000  # at most, between two drawings of data that go on
-_SHARE = 0.02  # of one core, for drawing what comes by itself: a training on this computer needs the rest
+_CLOSER = 0.8  # one step of the wheel or the keyboard shows so much of what was shown
 _BY_KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 _NOTHING: Array = np.empty(0)
 
@@ -35,8 +34,8 @@ _NOTHING: Array = np.empty(0)
 class _Series:
     role: str
     curve: Curve
-    swatch: QFrame
-    value: Figure
+    entry: LegendEntry
+    shown: bool = True
     pyramid: Pyramid = field(default_factory=Pyramid)
     x: Array = field(default_factory=lambda: _NOTHING)
     y: Array = field(default_factory=lambda: _NOTHING)
@@ -53,80 +52,16 @@ class _Canvas(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         self.painted.emit(time.perf_counter() - began)
 
 
-class _TimeRange(QObject):
-    """The time axis that linked plots share: it follows the data until the user moves it. They are drawn together."""
-
-    changed = Signal()
-    cursor_moved = Signal()
-
-    def __init__(self, span: tuple[float, float] | None, parent: QObject) -> None:
-        super().__init__(parent)
-        self._cost_s = 0.0  # of the last drawing of all members, with the painting after it
-        self._drawn = -math.inf  # when that was
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._draw)
-        self.members: list[TimePlot] = []
-        self.fixed = span
-        self.chosen: tuple[float, float] | None = None  # by the user
-        self.cursor: float | None = None
-
-    def value(self) -> tuple[float, float]:
-        if self.fixed is not None:
-            return self.fixed
-        return self.chosen or self.whole()
-
-    def whole(self) -> tuple[float, float]:
-        spans = [span for plot in self.members if (span := plot.data_span()) is not None]
-        if not spans:
-            return 0.0, 60.0
-        low, high = min(s[0] for s in spans), max(s[1] for s in spans)
-        return low, max(high, low + 10.0)
-
-    def choose(self, span: tuple[float, float] | None) -> None:
-        if self.fixed is None and span != self.chosen:
-            self.chosen = span
-            self.changed.emit()
-
-    def point_at(self, cursor: float | None) -> None:
-        if cursor != self.cursor:
-            self.cursor = cursor
-            self.cursor_moved.emit()
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a drawing is due."""
-        return self._timer.isActive()
-
-    def draw_soon(self, *, asked: bool) -> None:
-        """Draw what has changed: at once where the user `asked` for it, otherwise as often as `_SHARE` allows."""
-        pause = -math.inf if asked else self._drawn + self._cost_s / _SHARE - time.perf_counter()
-        delay = round(min(max(_REDRAW_MS, 1000 * pause), _RESTING_MS))
-        if not self._timer.isActive() or self._timer.remainingTime() > delay:
-            self._timer.start(delay)
-
-    @Slot(float)
-    def add_cost(self, seconds: float) -> None:
-        self._cost_s += seconds
-
-    @Slot()
-    def _draw(self) -> None:
-        self._drawn = time.perf_counter()
-        for plot in self.members:
-            plot.draw()
-        self._cost_s = time.perf_counter() - self._drawn
-
-
 class TimePlot(QWidget):
     """Curves over a time axis. GUI thread only.
 
-    `series` are (key, name, colour role of the theme). `unit` is one of `axes.UNITS`. `seconds_ago` fixes the axis to
-    the last so many seconds (x is then negative: seconds before now); otherwise x is seconds since the start and the
-    axis follows the data until the user moves it (drag, Ctrl + wheel; a double click shows everything again).
-    `y_range` fixes the value axis; `y_floor` only keeps its lower end. The points of keys in `dots` are marked
-    while they lie apart.
+    `series` are (key, name, colour role of the theme). `unit` is one of `axes.UNITS`. `time_range` is the axis to share
+    with others; without one x is seconds since the start. The axis follows the data until the user moves it (drag,
+    Ctrl + wheel; a double click follows again). `y_range` fixes the value axis; `y_floor` only keeps its lower end. The
+    points of keys in `dots` are marked while they lie apart.
 
-    Left and Right move the reading cursor where the plot has the focus, Escape takes it away.
+    Where the plot has the focus, Left and Right move the reading cursor, with Shift the part that is shown; plus and
+    minus make that smaller and larger; Escape takes the cursor away.
     """
 
     def __init__(
@@ -136,7 +71,7 @@ class TimePlot(QWidget):
         series: Sequence[tuple[str, Text, str]],
         *,
         unit: str = "number",
-        seconds_ago: float | None = None,
+        time_range: TimeRange | None = None,
         y_range: tuple[float, float] | None = None,
         y_floor: float | None = None,
         dots: Collection[str] = (),
@@ -145,10 +80,10 @@ class TimePlot(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._unit = unit
-        self._ago = seconds_ago is not None
         self._y_range = y_range
         self._y_floor = y_floor
         self._markers: tuple[tuple[float, Text], ...] = ()
+        self._named_bands: tuple[tuple[float, float, Text], ...] = ()
         self._dirty = True
         self._exposure = Exposure(self)
         self._exposure.changed.connect(self._on_exposed)
@@ -170,7 +105,7 @@ class TimePlot(QWidget):
         entries = [LegendEntry(name, self) for _key, name, _role in series]
         place_legend(entries, header, outer, self)
 
-        self._axis = TimeAxis(ago=self._ago)
+        self._axis = TimeAxis(wall=time_range is not None and time_range.wall)
         self._values = ValueAxis(unit)
         # Put together here: pyqtgraph's PlotWidget brings menus and forms of its own, which cost time and outlive it.
         self._plot = _Canvas(self)
@@ -195,15 +130,16 @@ class TimePlot(QWidget):
         self._plot.viewport().setMouseTracking(True)
         outer.addWidget(self._plot, 1)
 
+        self._bands = Bands(self._view)
         self._marks = Uprights(self._view)
         self._series: dict[str, _Series] = {}
         for (key, _name, role), entry in zip(series, entries, strict=True):
             curve = Curve(self._view, dots=key in dots)
-            self._series[key] = _Series(role, curve, entry.swatch, entry.value)
+            self._series[key] = _Series(role, curve, entry)
         self._cursor = Uprights(self._view)
 
         self._dragged_from: tuple[float, tuple[float, float]] | None = None
-        self._range = _TimeRange((-seconds_ago, 0.0) if seconds_ago is not None else None, self)
+        self._range = time_range or TimeRange(self)
         self._join(self._range)
         theme.changed.connect(self._on_theme)
         self._on_theme()
@@ -225,6 +161,21 @@ class TimePlot(QWidget):
         """Mark moments (checkpoints): a vertical line each, and its words when the cursor is there."""
         self._markers = tuple(markers)
         self._on_data()
+
+    def set_bands(self, bands: Sequence[tuple[float, float, Text]]) -> None:
+        """Tint stretches of time (trainings): from, to, and the words when the cursor is there."""
+        if tuple(bands) != self._named_bands:
+            self._named_bands = tuple(bands)
+            self._bands.set_spans(np.array([(begin, end) for begin, end, _ in bands]).reshape(-1, 2))
+            self._draw_cursor()
+
+    def set_shown(self, keys: Collection[str]) -> None:
+        """Show the curves of these keys only."""
+        for key, series in self._series.items():
+            if series.shown != (key in keys):
+                series.shown = key in keys
+                series.entry.setVisible(series.shown)
+                self._schedule()
 
     def set_summary(self, text: Text) -> None:
         """The live sentence for screen readers and the tool tip: "loss 0.42, falling"."""
@@ -274,7 +225,7 @@ class TimePlot(QWidget):
 
     def value_shown(self, key: str) -> str:
         """The number in the legend: at the cursor, otherwise the newest."""
-        return self._series[key].value.text()
+        return self._series[key].entry.value.text()
 
     def time_range(self) -> tuple[float, float]:
         """The part of the time axis that is shown."""
@@ -282,7 +233,7 @@ class TimePlot(QWidget):
 
     # Drawing.
 
-    def _join(self, shared: _TimeRange) -> None:
+    def _join(self, shared: TimeRange) -> None:
         shared.members.append(self)
         shared.changed.connect(self._schedule)
         shared.cursor_moved.connect(self._on_cursor)
@@ -315,6 +266,9 @@ class TimePlot(QWidget):
         columns = max(50, round(self._view.width()))
         smallest, largest = math.inf, -math.inf
         for series in self._series.values():
+            if not series.shown:
+                series.curve.set_points(_NOTHING, _NOTHING)
+                continue
             x, y = decimate(series.x, series.y, low, high, columns, series.pyramid)
             series.curve.set_points(x, y)
             finite = y[np.isfinite(y)]
@@ -346,17 +300,20 @@ class TimePlot(QWidget):
             self._moment.say("")
             for series in self._series.values():
                 known = series.y[np.isfinite(series.y)] if len(series.y) < 2000 else series.y[-1:]
-                series.value.say(value_text(float(known[-1]), self._unit) if len(known) else "–")
+                series.entry.value.say(value_text(float(known[-1]), self._unit) if len(known) else "–")
             return
         self._cursor.set_moments(np.array([place]))
-        words = moment(place, ago=self._ago)
+        words = wall_clock(place) if self._range.wall else clock(place)
         reach = (high - low) / max(1.0, self._view.width()) * 5
         for at, text in self._markers:
             if abs(at - place) <= reach:
                 words = f"{text} · {words}"
+        for begin, end, text in self._named_bands:
+            if begin <= place <= end:
+                words = f"{text} · {words}"
         self._moment.say(words)
         for series in self._series.values():
-            series.value.say(value_text(_nearest(series.x, series.y, place), self._unit))
+            series.entry.value.say(value_text(_nearest(series.x, series.y, place), self._unit))
 
     @Slot()
     def _on_cursor(self) -> None:
@@ -378,8 +335,9 @@ class TimePlot(QWidget):
         self._values.setGrid(255)
         for series in self._series.values():
             series.curve.set_pen(line_pen(colour(series.role)))
-            series.swatch.setStyleSheet(f"background: {colour(series.role).name()}; border-radius: 2px;")
+            series.entry.swatch.setStyleSheet(f"background: {colour(series.role).name()}; border-radius: 2px;")
         self._cursor.set_pen(line_pen(colour("muted")))
+        self._bands.set_colour(colour("accent_soft"))
         self._marks.set_pen(line_pen(colour("warn"), Qt.PenStyle.DotLine))
 
     def _reword(self, _title: str) -> None:
@@ -406,13 +364,10 @@ class TimePlot(QWidget):
         if kind == QEvent.Type.Leave:
             self._range.point_at(None)
         elif isinstance(event, QWheelEvent):
-            if not event.modifiers() & Qt.KeyboardModifier.ControlModifier or self._ago:
+            if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
                 event.ignore()  # the page scrolls
                 return True
-            low, high = self._range.value()
-            middle = self._place(event.position())
-            factor = 0.8 if event.angleDelta().y() > 0 else 1.25
-            self._choose(middle - (middle - low) * factor, middle + (high - middle) * factor)
+            self._range.zoom(_CLOSER if event.angleDelta().y() > 0 else 1 / _CLOSER, self._place(event.position()))
             return True
         return super().eventFilter(watched, event)
 
@@ -421,7 +376,7 @@ class TimePlot(QWidget):
         left = Qt.MouseButton.LeftButton
         if kind == QEvent.Type.MouseButtonDblClick:
             self._range.choose(None)
-        elif kind == QEvent.Type.MouseButtonPress and event.button() == left and not self._ago:
+        elif kind == QEvent.Type.MouseButtonPress and event.button() == left:
             self._dragged_from = (event.position().x(), self._range.value())
         elif kind == QEvent.Type.MouseButtonRelease:
             self._dragged_from = None
@@ -429,7 +384,7 @@ class TimePlot(QWidget):
             if self._dragged_from is not None:
                 start, (low, high) = self._dragged_from
                 shift = (start - event.position().x()) / max(1.0, self._view.width()) * (high - low)
-                self._choose(low + shift, high + shift)
+                self._range.show(low + shift, high + shift)
             else:
                 low, high = self._range.value()
                 place = self._place(event.position())
@@ -438,13 +393,6 @@ class TimePlot(QWidget):
 
     def _place(self, position: QPointF) -> float:
         return float(self._view.mapSceneToView(self._plot.mapToScene(position.toPoint())).x())
-
-    def _choose(self, low: float, high: float) -> None:
-        """Show low..high, kept within the data; everything when that is what it comes to."""
-        first, last = self._range.whole()
-        width = min(max(high - low, 1.0), last - first)
-        low = min(max(low, first), last - width)
-        self._range.choose(None if width >= last - first else (low, low + width))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         low, high = self._range.value()
@@ -457,7 +405,13 @@ class TimePlot(QWidget):
             Qt.Key.Key_End: high,
         }
         key = Qt.Key(event.key())
-        if key in places:
+        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Minus):
+            middle = (low + high) / 2 if now is None else now
+            self._range.zoom(_CLOSER if key == Qt.Key.Key_Plus else 1 / _CLOSER, middle)
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            shift = (high - low) / 4 * (1 if key == Qt.Key.Key_Right else -1)
+            self._range.show(low + shift, high + shift)
+        elif key in places:
             self._range.point_at(min(max(places[key], low), high))
             self._read_aloud()
         elif key == Qt.Key.Key_Escape and now is not None:
@@ -466,7 +420,7 @@ class TimePlot(QWidget):
             super().keyPressEvent(event)
 
     def _read_aloud(self) -> None:
-        values = ", ".join(series.value.text() for series in self._series.values())
+        values = ", ".join(series.entry.value.text() for series in self._series.values())
         say(self, "setAccessibleDescription", verbatim(f"{self._moment.text()}: {values}"))
 
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication
 from aienv_gui.__main__ import Session
 from aienv_gui.core.wording import tr
 from aienv_gui.gui.plots.time_plot import TimePlot
+from aienv_gui.gui.plots.time_range import TimeRange
 from tests.benchmarks.children.watched_window import CARDS, Machine, hardware_page, watched_window
 
 _WARM_UP = 300
@@ -35,7 +36,9 @@ class Hours:
         self._session = session
         self._machine = machine
         names = [(f"GPU-{index}", tr("GPU {index}", index=index), "series_gpu") for index in range(CARDS)]
-        self.plot = TimePlot(session.services.theme, tr("Utilisation"), names, unit="percent", seconds_ago=600)
+        self.plot = TimePlot(
+            session.services.theme, tr("Utilisation"), names, unit="percent", time_range=TimeRange(session, width=600.0)
+        )
         self.plot.resize(1200, 260)
         self.plot.show()
 
@@ -44,13 +47,14 @@ class Hours:
         for second in range(seconds):
             hardware._on_sampled(self._machine.look())
             page._pacer.finish()
-            ages = hardware.history.ages()
+            times = hardware.history.wall_times()
             for index in range(CARDS):
                 series = hardware.history.series(f"gpu:GPU-{index}:utilisation")
-                self.plot.set_series(f"GPU-{index}", ages, series)
+                self.plot.set_series(f"GPU-{index}", times, series)
             if second % paint_every == 0:
                 self.plot._range._draw()
-                self._application.processEvents()
+                while self.plot._range.waiting:
+                    self._application.processEvents()
 
     def state(self) -> dict[str, int]:
         """Memory in bytes and numbers of things, with all that is only waiting to be thrown away gone."""

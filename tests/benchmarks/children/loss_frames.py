@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 from aienv_gui.core.wording import tr
 from aienv_gui.gui.plots.decimation import Array
 from aienv_gui.gui.plots.time_plot import TimePlot
+from aienv_gui.gui.plots.time_range import TimeRange
 from aienv_gui.gui.theme import Theme
 from tests.benchmarks.children.frame_costs import FrameCosts
 
@@ -119,15 +120,17 @@ def comparison_frames(application: QApplication, theme: Theme, count: int) -> di
     """Sixteen cards at work in one plot over ten minutes, every value new each time."""
     roles = ("series_train", "series_gpu", "series_cpu", "series_memory")
     names = [(f"gpu{index}", tr("GPU {index}", index=index), roles[index % 4]) for index in range(16)]
-    plot = TimePlot(theme, tr("Utilisation"), names, unit="percent", y_range=(0, 100), seconds_ago=600)
+    plot = TimePlot(
+        theme, tr("Utilisation"), names, unit="percent", y_range=(0, 100), time_range=TimeRange(theme, width=600.0)
+    )
     plot.resize(*_SIZE)
     plot.show()
     frames = FrameCosts(application, plot)
-    random, ages = np.random.default_rng(2), np.arange(-599.0, 1.0)
+    random, times = np.random.default_rng(2), np.arange(600.0)
 
     def renew(_number: int) -> None:
         for key, _name, _role in names:
-            plot.set_series(key, ages, np.clip(random.normal(85, 8, 600), 0, 100))
+            plot.set_series(key, times, np.clip(random.normal(85, 8, 600), 0, 100))
 
     measure(frames, plot, 3, renew)
     frames.forget()

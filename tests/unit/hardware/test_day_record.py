@@ -31,7 +31,8 @@ def _write(record: DayRecord, seconds: range, cards: int = 1) -> None:
 
 
 def _cpu(day: Day) -> list[float]:
-    return day.series("cpu").tolist()
+    values: list[float] = day.series("cpu").tolist()
+    return values
 
 
 @pytest.fixture
