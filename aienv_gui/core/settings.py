@@ -242,6 +242,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         Setting("offline", False, tr("Ask no network: only what is on this computer is used."), _flag),
         Setting("tray_icon", True, tr("Show the load as an icon in the system's tray."), _flag),
         Setting("compact_view_place", [], tr("Where the compact view was."), _place_on_screen),
+        Setting(
+            "history_quantities",
+            ["utilisation", "memory", "temperature", "power", "machine"],
+            tr("What the history on the Hardware page shows."),
+            _each(_text),
+        ),
         _alarm(
             "gpu_temperature",
             tr("A card is this hot for ten seconds; where it slows itself down earlier, that temperature counts."),

@@ -127,8 +127,11 @@ def resource(relative: str) -> Path:
     raise FileNotFoundError(f"resources/{relative}")
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path` whole or not at all. Raises `Problem` for a full disk or a missing permission."""
+def write_atomic(path: Path, content: bytes | str, *, chosen: bool = False) -> None:
+    """Write `content` to `path` whole or not at all. Raises `Problem` for a full disk or a missing permission.
+
+    `chosen`: the user chose the place just now and can choose another.
+    """
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +147,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             raise
         sync_folder(path.parent)
     except OSError as error:
-        raise writing_failed(error, path) from error
+        raise writing_failed(error, path, chosen=chosen) from error
 
 
 def replace(source: Path, target: Path) -> None:

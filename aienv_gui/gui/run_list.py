@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +21,16 @@ from aienv_gui.hardware.readings import Snapshot, Value
 from aienv_gui.training import supervisor
 from aienv_gui.training.problems import problem_of
 from aienv_gui.training.records import Load, Recipe, Run, RunState, RunSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time in which a run was worked on, in seconds since the epoch."""
+
+    folder: Path
+    name: str
+    begin: float
+    end: float
 
 
 class RunList(QObject):
@@ -63,6 +75,19 @@ class RunList(QObject):
     def live(self) -> tuple[Run, ...]:
         """The trainings that run now, as they were last told of."""
         return tuple(run for folder, run in self._latest.items() if folder in self._followers and run.state.live)
+
+    def spans(self) -> list[Span]:
+        """When trainings were worked on, as far as the list knows; those of a run that goes on end now."""
+        now = time.time()
+        found = []
+        for item in self.items:
+            run = self._latest.get(item.folder)
+            attempts = run.attempts if run is not None else item.attempts
+            live = item.folder in self._followers
+            for place, (begin, end) in enumerate(attempts, 1):
+                goes_on = live and place == len(attempts)
+                found.append(Span(item.folder, item.name, begin, now if goes_on else end))
+        return found
 
     def follower(self, folder: Path) -> Job | None:
         """The job that follows a run."""

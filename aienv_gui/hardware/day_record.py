@@ -35,26 +35,27 @@ _MAGIC: Final = b"AIEnvDy1"
 _LONGEST_NAMES: Final = 1_000_000
 _MOST_CARDS: Final = 64  # parts of a divided card have a name of their own each time they are made anew
 
-Rows = NDArray[np.float32]
-Times = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What is known of the last 24 hours: `values` has a row for each time (seconds since the epoch, ascending).
+    """What is known of the last 24 hours: a row of `values` for each of `keys` (of `history`), a column a time.
 
-    Times are the middle of ten seconds, values their mean, NaN where there was none; `columns` are keys of `history`.
+    Times (seconds since the epoch, ascending) are the middle of ten seconds; values are their mean, NaN where there was
+    none.
     """
 
-    times: Times = field(default_factory=lambda: np.empty(0))
-    columns: tuple[str, ...] = ()
-    values: Rows = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    times: Array = field(default_factory=lambda: np.empty(0))
+    keys: tuple[str, ...] = ()
+    values: Array = field(default_factory=lambda: np.empty((0, 0)))
 
-    def series(self, key: str) -> Times:
-        """The values of a key at `times`; all NaN where it has no column."""
-        if key not in self.columns:
+    def series(self, key: str) -> Array:
+        """The values of a key at `times`; all NaN where it has no row."""
+        if key not in self.keys:
             return np.full(len(self.times), math.nan)
-        return self.values[:, self.columns.index(key)].astype(np.float64)
+        series: Array = self.values[self.keys.index(key)]
+        return series
 
 
 def read(path: Path, now: float) -> Day:
@@ -76,7 +77,7 @@ def read(path: Path, now: float) -> Day:
     ours[ours] = [zlib.crc32(one.tobytes()[:-4]) == one["checksum"] for one in found[ours]]
     kept = found[ours]
     kept = kept[np.argsort(kept["time"], kind="stable")]
-    return Day(kept["time"].astype(np.float64), columns, kept["values"].copy())
+    return Day(kept["time"].astype(np.float64), columns, np.ascontiguousarray(kept["values"].T, np.float64))
 
 
 class DayRecord:
@@ -134,13 +135,13 @@ class DayRecord:
     def _make_fit(self, time: float, means: Mapping[str, float]) -> tuple[str, ...]:
         """Have a file with columns for all of `means`; what was written before moves along."""
         before = read(self._path, time)
-        if means.keys() <= set(before.columns) and self._path.stat().st_size == _size_of(before.columns):
-            return before.columns
+        if means.keys() <= set(before.keys) and self._path.stat().st_size == _size_of(before.keys):
+            return before.keys
         wanted = _columns_for(before, means)
         row = _row_of(len(wanted))
         rows = np.zeros(_PLACES, row)
-        for then, values in zip(before.times.tolist(), before.values.tolist(), strict=True):
-            old = dict(zip(before.columns, values, strict=True))
+        for then, values in zip(before.times.tolist(), before.values.T.tolist(), strict=True):
+            old = dict(zip(before.keys, values, strict=True))
             content = _row_bytes(row, then, [old.get(key, math.nan) for key in wanted])
             rows[_place_in_day(then)] = np.frombuffer(content, row)[0]
         write_atomic(self._path, _head_bytes(wanted) + rows.tobytes())
@@ -156,7 +157,7 @@ def _kept(snapshot: Snapshot) -> dict[str, float]:
 def _columns_for(before: Day, means: Mapping[str, float]) -> tuple[str, ...]:
     """All that was read now, and of what was read before what has a value in the day: of so many cards at most."""
     known = np.isfinite(before.values)
-    old = [key for column, key in enumerate(before.columns) if key not in HOST_KEYS and known[:, column].any()]
+    old = [key for row, key in enumerate(before.keys) if key not in HOST_KEYS and known[row].any()]
     cards: dict[str, None] = {}
     for key in (*(key for key in means if key not in HOST_KEYS), *old):
         cards.setdefault(key.rpartition(":")[0])

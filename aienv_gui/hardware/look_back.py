@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,24 +27,49 @@ class TimeLine:
     values: Mapping[str, Array]
 
 
-def look_back(day: Day, history: History, keys: Iterable[str], *, since: float = -math.inf) -> TimeLine:
+def fill_gaps(day: Day) -> Day:
+    """The day with times without values where nothing was written for a while. For a thread: it copies all of it."""
+    times, rows = _filled(day.times, day.values, np.full(len(day.times), _LONGEST_DAY_PAUSE_S))
+    return Day(times, day.keys, rows)
+
+
+def look_back(day: Day, history: History, keys: Sequence[str], *, since: float = -math.inf) -> TimeLine:
     """What is known of `keys` from `since` (seconds since the epoch) on; each second of it where that is in memory.
 
-    Where nothing was read for a while there is a time without values, so that no line is drawn across it.
+    Where nothing was read for a while there are times without values, so that no line is drawn across it: in `day`
+    they must be there already (`fill_gaps`).
     """
     recent = history.wall_times()
     begin = _after_last_set_back(recent)
     begin += int(np.searchsorted(recent[begin:], since))
     older = slice(*np.searchsorted(day.times, (since, recent[begin] if begin < len(recent) else math.inf)))
-    times = np.concatenate((day.times[older], recent[begin:]))
-    pauses = np.full(len(times), _LONGEST_DAY_PAUSE_S)
-    pauses[len(day.times[older]) + 1 :] = _LONGEST_PAUSE_S
-    gaps = np.flatnonzero(np.diff(times) > pauses[1:]) + 1
-    values = {
-        key: np.insert(np.concatenate((day.series(key)[older], history.series(key)[begin:])), gaps, math.nan)
-        for key in keys
-    }
-    return TimeLine(np.insert(times, gaps, times[gaps - 1] + 1e-3 if len(gaps) else []), values)
+    before = day.times[older]
+    # With the last time of the day, from which on it may be a gap already.
+    times = np.concatenate((before[-1:], recent[begin:]))
+    edge = np.array([day.series(key)[older][-1:] for key in keys]).reshape(len(keys), -1)
+    rows = np.concatenate((edge, history.recent(keys, math.inf)[:, begin:]), axis=1)
+    pauses = np.full(len(times), _LONGEST_PAUSE_S)
+    pauses[len(before[-1:]) :][:1] = _LONGEST_DAY_PAUSE_S
+    times, rows = _filled(times, rows, pauses)
+    values = {key: np.concatenate((day.series(key)[older][:-1], row)) for key, row in zip(keys, rows, strict=True)}
+    return TimeLine(np.concatenate((before[:-1], times)), values)
+
+
+def _filled(times: Array, rows: Array, pauses: Array) -> tuple[Array, Array]:
+    """Times without values wherever one follows the one before by more than its longest pause."""
+    ends = np.flatnonzero(np.diff(times) > pauses[1:]) + 1
+    if not len(ends):
+        return times, rows
+    # As many as there would have been: a plot leaves a gap where a whole column of pixels has no value.
+    fillings = [np.arange(times[end - 1] + 1e-3, times[end], PERIOD_S) for end in ends]
+    gaps = np.repeat(ends, [len(filling) for filling in fillings])
+    return np.insert(times, gaps, np.concatenate(fillings)), np.insert(rows, gaps, math.nan, axis=1)
+
+
+def between(line: TimeLine, low: float, high: float) -> TimeLine:
+    """The part of a line from `low` to `high`, both included."""
+    part = slice(int(np.searchsorted(line.times, low)), int(np.searchsorted(line.times, high, side="right")))
+    return TimeLine(line.times[part], {key: values[part] for key, values in line.values.items()})
 
 
 def _after_last_set_back(times: Array) -> int:

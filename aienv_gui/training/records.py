@@ -133,6 +133,7 @@ class RunSummary:
     model: Path | None = None  # the finished model's folder
     python: Path = Path()  # the interpreter that trains it
     damaged: Text | None = None  # why the run cannot be read, where it cannot
+    attempts: tuple[tuple[float, float], ...] = ()  # when it was worked on: from, to, in seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,7 @@ class Run:
     phase_done: int = 0  # of `phase_total`, while pictures are loaded
     phase_total: int = 0
     seconds: float = 0.0  # on the run's own time axis
+    attempts: tuple[tuple[float, float], ...] = ()  # when it was worked on: from, to, in seconds since the epoch
     epoch: int = 0
     step: int = 0
     total_steps: int = 0

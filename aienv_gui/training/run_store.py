@@ -25,7 +25,7 @@ from aienv_gui.training.story import Story
 
 _VERSION = protocol.VERSION
 _SUMMARY = "summary.json"
-_SUMMARY_VERSION = 1
+_SUMMARY_VERSION = 2
 _TRASH = ".trash-"
 _MAKING = ".making-"
 _ABANDONED_S = 600.0  # a run that is being made for so long was left behind by a crash
@@ -169,6 +169,7 @@ def _in_one_line(recipe: Recipe, folder: Path, facts: Mapping[str, Any]) -> RunS
         total_steps=facts["total_steps"],
         model=model if (model / protocol.CARD).is_file() else None,
         python=recipe.environment_python,
+        attempts=tuple((begin, end) for begin, end in facts["attempts"]),
     )
 
 
@@ -224,6 +225,7 @@ def _facts_of(run: Run) -> dict[str, Any]:
         "test_accuracy": run.evaluation.accuracy if run.evaluation else None,
         "step": run.step,
         "total_steps": run.total_steps,
+        "attempts": run.attempts,
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import errno
+import itertools
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -102,6 +103,12 @@ class _Clock:
         return min([found, *self._offsets[index + 1 : index + 2]])
 
     @property
+    def attempts(self) -> tuple[tuple[float, float], ...]:
+        """When each attempt began, and when it was last heard of: seconds since the epoch."""
+        lengths = [later - offset for offset, later in itertools.pairwise((*self._offsets, self.seconds(self.last)))]
+        return tuple((start, start + length) for start, length in zip(self._starts, lengths, strict=True))
+
+    @property
     def began(self) -> float:
         """When the newest attempt began; infinite before the first."""
         return self._starts[-1] if self._starts else math.inf
@@ -175,6 +182,7 @@ class Story:
         """The run now. Cheap: the curves are views."""
         return replace(
             self._run,
+            attempts=self._clock.attempts,
             training=Curve(*self._training.views()),
             validation=Curve(*self._validation.views()),
             load=LoadCurve(*self._load.views()),

@@ -94,9 +94,8 @@ def test_an_hour_leaves_nothing_behind(qtbot: QtBot, qapp: QApplication, session
         session.services.settings.set("alarm_gpu_temperature", {"on": False, "limit": 87})
         session.services.navigator.open("hardware")
         names = [(f"gpu{index}", tr("GPU {index}", index=index), "series_gpu") for index in range(2)]
-        plot = TimePlot(
-            session.services.theme, tr("Utilisation"), names, unit="percent", time_range=TimeRange(qapp, width=600.0)
-        )
+        last = TimeRange(qapp, width=600.0)
+        plot = TimePlot(session.services.theme, tr("Utilisation"), names, unit="percent", time_range=last)
         qtbot.addWidget(plot)
         plot.show()
         qtbot.waitExposed(plot)

@@ -13,6 +13,8 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.pages.hardware_parts.gpu_card import GpuCard
 from aienv_gui.gui.pages.hardware_parts.host_cards import CpuCard, DiskCard, MemoryCard, NetworkCard
 from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
+from aienv_gui.gui.pages.hardware_parts.timeline import TimelineCard
+from aienv_gui.gui.pages.hardware_parts.timeline_quantities import card_colour
 from aienv_gui.gui.pages.hardware_parts.verdict_rows import VerdictRows
 from aienv_gui.gui.plots.pacing import FramePacer
 from aienv_gui.gui.services import Services
@@ -29,7 +31,8 @@ from aienv_gui.hardware.report import as_text
 
 _MANY: Final = 4  # more GPUs than this stand in smaller cards
 _CARD_WIDTH: Final = 560  # at least, of a card with its four tiles in a row
-_COMPACT_WIDTH: Final = 300
+_COMPACT_WIDTH: Final = 280
+_GAP: Final = 16
 _COPIED_MS: Final = 2500
 _BADGES: Final = {
     DriverState.READY: "good",
@@ -85,8 +88,11 @@ class HardwarePage(Page):
         self.body.addWidget(self.overview)
 
         self._gpu_grid = QGridLayout()
-        self._gpu_grid.setSpacing(16)
+        self._gpu_grid.setSpacing(_GAP)
         self.body.addLayout(self._gpu_grid)
+
+        self.timeline = TimelineCard(services, self)
+        self.body.addWidget(self.timeline)
 
         self.processes_card = Card(tr("Programs that use the GPU"), self)
         self.processes = ProcessTable(services, self.processes_card)
@@ -108,7 +114,7 @@ class HardwarePage(Page):
         self.body.addWidget(AlarmList(services, self))  # what was; what is now stands at the top
         self.body.addStretch(1)
 
-        self._cards = (self.processes_card, self.cpu, self.memory, self.disks, self.network)
+        self._cards = (self.timeline, self.processes_card, self.cpu, self.memory, self.disks, self.network)
         for card in self._cards:
             card.hide()
         self._say_state(tr("Looking at the hardware"), None, "busy", tr("Starting"))
@@ -150,7 +156,7 @@ class HardwarePage(Page):
         self._show_gpus(snapshot)
         history = self.services.hardware.history
         hosts = (self.cpu, self.memory, self.disks, self.network)
-        for card in hosts:
+        for card in (self.timeline, *hosts):
             card.show()
         self._pacer.show(
             [
@@ -159,6 +165,7 @@ class HardwarePage(Page):
                     for driver in (snapshot.nvidia, *snapshot.others)
                     for gpu in driver.gpus
                 ),
+                partial(self.timeline.show_snapshot, snapshot),
                 *(partial(card.show_host, snapshot.host, history) for card in hosts),
             ]
         )
@@ -209,6 +216,8 @@ class HardwarePage(Page):
             self._gpu_cards = {
                 gpu.uuid: self._gpu_cards.get(gpu.uuid) or GpuCard(self.services.theme, gpu.uuid, self) for gpu in gpus
             }
+            for place, card in enumerate(self._gpu_cards.values()):
+                card.set_colour(card_colour(place) if len(gpus) > 1 else "")
             self._arrange_gpus()
         self.processes_card.setVisible(bool(gpus))
         if gpus:
@@ -225,8 +234,9 @@ class HardwarePage(Page):
     def _arrange_gpus(self) -> None:
         count = len(self._gpu_cards)
         compact = count > _MANY
-        width = max(1, self.scroll_area.viewport().width())
-        columns = max(1, min(count, width // (_COMPACT_WIDTH if compact else _CARD_WIDTH)))
+        margins = self.body.contentsMargins()
+        width = self.scroll_area.viewport().width() - margins.left() - margins.right() + _GAP
+        columns = max(1, min(count, width // ((_COMPACT_WIDTH if compact else _CARD_WIDTH) + _GAP)))
         if (count, columns) == self._arranged:
             return
         self._arranged = (count, columns)

@@ -12,6 +12,8 @@ from PySide6.QtCore import QRectF
 
 from aienv_gui.core.wording import size, tr
 
+LEFT_WIDTH: Final = 64  # pixels of the value axis
+RIGHT_MARGIN: Final = 8  # pixels, right of the plot: half of the last label
 UNITS: Final = ("number", "percent", "fraction", "bytes", "bytes_s", "celsius", "watts", "mhz")
 
 _TIME_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
@@ -102,7 +104,7 @@ class ValueAxis(pg.AxisItem):  # type: ignore[misc]
         super().__init__("left")
         self.enableAutoSIPrefix(False)
         self._unit = unit
-        self.setWidth(64)
+        self.setWidth(LEFT_WIDTH)
 
     def boundingRect(self) -> QRectF:
         # pyqtgraph drops labels that reach beyond the view, as those of 0 % and 100 % do by half.

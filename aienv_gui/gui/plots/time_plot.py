@@ -12,10 +12,19 @@ import pyqtgraph as pg
 from numpy.typing import ArrayLike
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QFont, QKeyEvent, QMouseEvent, QPaintEvent, QWheelEvent
-from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, verbatim
-from aienv_gui.gui.plots.axes import TimeAxis, ValueAxis, clock, redraw, round_step, value_text, wall_clock
+from aienv_gui.gui.plots.axes import (
+    RIGHT_MARGIN,
+    TimeAxis,
+    ValueAxis,
+    clock,
+    redraw,
+    round_step,
+    value_text,
+    wall_clock,
+)
 from aienv_gui.gui.plots.curves import Bands, Curve, Uprights, line_pen
 from aienv_gui.gui.plots.decimation import Array, Pyramid, decimate
 from aienv_gui.gui.plots.legend import LegendEntry, place_legend
@@ -116,7 +125,7 @@ class TimePlot(QWidget):
         self._plot.setMinimumHeight(120)
         self._view = pg.ViewBox(enableMenu=False, defaultPadding=0.0)
         layout = pg.GraphicsLayout()
-        layout.setContentsMargins(0, 8, 8, 4)  # room for half of the outermost labels
+        layout.setContentsMargins(0, 8, RIGHT_MARGIN, 4)  # room for half of the outermost labels
         layout.setSpacing(0)
         for item, row, column in ((self._values, 0, 0), (self._view, 0, 1), (self._axis, 1, 1)):
             layout.addItem(item, row, column)
@@ -212,6 +221,11 @@ class TimePlot(QWidget):
         """Hide the labels of the time axis, for all but the lowest of linked plots."""
         self._axis.setStyle(showValues=visible)
         self._axis.setHeight(None if visible else 4)
+
+    def set_canvas_height(self, height: int) -> None:
+        """Fix the height of what is below the title and the names."""
+        self._plot.setFixedHeight(height)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def data_span(self) -> tuple[float, float] | None:
         """The first and the last x of all series, or None where there is nothing."""

@@ -14,7 +14,10 @@ _ICON_ROLES = {"primary": "on_accent", "danger": "bad", "link": "accent"}
 
 
 class Button(QPushButton):
-    """Kinds: plain, primary (one a page), danger (what cannot be undone), link, choice (checkable card)."""
+    """Kinds: plain, primary (one a page), danger (what cannot be undone), link, choice (checkable card), toggle.
+
+    A toggle is small, and on or off.
+    """
 
     def __init__(self, text: Text, kind: str = "plain", icon: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,7 +27,7 @@ class Button(QPushButton):
         self.setIconSize(QSize(16, 16))
         if kind == "link":
             self.setCursor(Qt.CursorShape.PointingHandCursor)
-        if kind == "choice":
+        if kind in ("choice", "toggle"):
             self.setCheckable(True)
         self.setAutoDefault(False)
         self.say(text)

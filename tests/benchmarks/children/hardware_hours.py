@@ -36,9 +36,8 @@ class Hours:
         self._session = session
         self._machine = machine
         names = [(f"GPU-{index}", tr("GPU {index}", index=index), "series_gpu") for index in range(CARDS)]
-        self.plot = TimePlot(
-            session.services.theme, tr("Utilisation"), names, unit="percent", time_range=TimeRange(session, width=600.0)
-        )
+        last = TimeRange(session, width=600.0)
+        self.plot = TimePlot(session.services.theme, tr("Utilisation"), names, unit="percent", time_range=last)
         self.plot.resize(1200, 260)
         self.plot.show()
 

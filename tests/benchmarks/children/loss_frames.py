@@ -120,9 +120,8 @@ def comparison_frames(application: QApplication, theme: Theme, count: int) -> di
     """Sixteen cards at work in one plot over ten minutes, every value new each time."""
     roles = ("series_train", "series_gpu", "series_cpu", "series_memory")
     names = [(f"gpu{index}", tr("GPU {index}", index=index), roles[index % 4]) for index in range(16)]
-    plot = TimePlot(
-        theme, tr("Utilisation"), names, unit="percent", y_range=(0, 100), time_range=TimeRange(theme, width=600.0)
-    )
+    last = TimeRange(theme, width=600.0)
+    plot = TimePlot(theme, tr("Utilisation"), names, unit="percent", y_range=(0, 100), time_range=last)
     plot.resize(*_SIZE)
     plot.show()
     frames = FrameCosts(application, plot)

@@ -99,7 +99,7 @@ def test_cards_without_number_keep_the_file_small(path: Path) -> None:
         _write(record, range(60 * minute, 60 * minute + 10))
         record.add(snapshot(*(gpu(uuid=f"MIG-{minute}-{n}") for n in range(7)), moment=60.0 * minute + 10))
         record.flush()
-    assert len(read(path, _START + 3600).columns) <= 7 + 64 * 6
+    assert len(read(path, _START + 3600).keys) <= 7 + 64 * 6
     record.add(snapshot(*(gpu(n) for n in range(80)), moment=3600.0))
     record.flush()
     written = path.stat().st_mtime_ns, path.stat().st_ino

@@ -9,7 +9,7 @@ import numpy as np
 
 from aienv_gui.hardware.day_record import Day, DayRecord, read
 from aienv_gui.hardware.history import History
-from aienv_gui.hardware.look_back import look_back
+from aienv_gui.hardware.look_back import fill_gaps, look_back
 from tests.fakes.snapshots import gpu, snapshot
 
 _START = 1_800_000_000.0
@@ -22,7 +22,7 @@ def _told(history: History, day: Day, key: str = "cpu", **more: float) -> list[t
 
 
 def _same(found: list[tuple[float, float]], wanted: list[tuple[float, float]]) -> None:
-    np.testing.assert_array_equal(np.array(found), np.array(wanted))
+    np.testing.assert_allclose(np.array(found), np.array(wanted), rtol=0, atol=1e-6)
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -48,17 +48,24 @@ def test_no_line_across_a_sleep() -> None:
     history = History()
     for second in (0, 1, 2, 600, 601):
         history.append(snapshot(moment=float(second), cpu_percent=float(second)))
-    _same(_told(history, Day()), [(0, 0), (1, 1), (2, 2), (2.001, math.nan), (600, 600), (601, 601)])
+    gap = [(2.001 + 10 * n, math.nan) for n in range(60)]  # as many as there would have been, for any zoom
+    _same(_told(history, Day()), [(0, 0), (1, 1), (2, 2), *gap, (600, 600), (601, 601)])
 
 
 def test_no_line_across_the_hours_when_it_was_closed() -> None:
     times = np.array([10.0, 20.0, 30.0, 3600.0, 3610.0]) + _START
-    day = Day(times, ("cpu",), np.arange(5, dtype=np.float32)[:, None])
+    day = fill_gaps(Day(times, ("cpu",), np.arange(5.0)[None]))
     history = History()
     history.append(snapshot(moment=7200.0, cpu_percent=9.0))
     _same(
         _told(history, day),
-        [(10, 0), (20, 1), (30, 2), (30.001, math.nan), (3600, 3), (3610, 4), (3610.001, math.nan), (7200, 9)],
+        [
+            *[(10, 0), (20, 1), (30, 2)],
+            *[(30.001 + 10 * n, math.nan) for n in range(357)],
+            *[(3600, 3), (3610, 4)],
+            *[(3610.001 + 10 * n, math.nan) for n in range(359)],
+            (7200, 9),
+        ],
     )
 
 
@@ -66,5 +73,5 @@ def test_a_clock_that_was_set_back_is_believed_from_then_on() -> None:
     history = History()
     for second in (100, 101, 102, 40, 41):
         history.append(snapshot(moment=float(second), cpu_percent=float(second)))
-    day = Day(np.array([5.0, 15.0, 95.0]) + _START, ("cpu",), np.array([[1.0], [2.0], [3.0]], np.float32))
+    day = Day(np.array([5.0, 15.0, 95.0]) + _START, ("cpu",), np.array([[1.0, 2.0, 3.0]]))
     _same(_told(history, day), [(5, 1), (15, 2), (40, 40), (41, 41)])

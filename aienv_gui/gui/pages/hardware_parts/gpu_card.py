@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.plots.sparkline import MetricTile
-from aienv_gui.gui.theme import Theme
+from aienv_gui.gui.theme import Theme, show_icon
 from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
@@ -33,6 +33,10 @@ class GpuCard(Card):
         super().__init__(parent=parent)
         self.uuid = uuid
         self._last: tuple[Gpu, Driver] | None = None
+        self.swatch = QLabel(self)  # its colour where cards are compared
+        self.swatch.setProperty("icon_size", 12)
+        self.swatch.hide()
+        self.header.insertWidget(0, self.swatch)
         self.badge = StateBadge(self)
         self.header.addWidget(self.badge)
         self._tiles = QGridLayout()
@@ -77,6 +81,12 @@ class GpuCard(Card):
             self._tiles.addWidget(tile, index // columns, index % columns)
         for column in range(4):
             self._tiles.setColumnStretch(column, 1 if column < columns else 0)
+
+    def set_colour(self, role: str) -> None:
+        """Show the colour of its curves among those of other cards; an empty role takes it away."""
+        self.swatch.setVisible(bool(role))
+        if role:
+            show_icon(self.swatch, "swatch", role, "setPixmap")
 
     def show_gpu(self, gpu: Gpu, driver: Driver, history: History) -> None:
         """Draw the newest look at the card; `driver` is what its maker's driver said then."""
