@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from aienv_gui.core.processes import clean_environment
 from aienv_gui.gui.hardware_feed import HardwareFeed
+from aienv_gui.hardware import day_record
+from aienv_gui.hardware.day_record import read
 from aienv_gui.hardware.readings import DriverState, Snapshot
 from tests.fakes import nvml
 
@@ -55,6 +58,40 @@ def test_snapshots_come_until_the_feed_is_stopped(qtbot: QtBot, driver: Path, tm
     count = len(receiver.snapshots)
     qtbot.wait(1)
     assert len(receiver.snapshots) <= count + 1
+
+
+def test_the_day_is_written_down(qtbot: QtBot, driver: Path, tmp_path: Path) -> None:
+    path = tmp_path / "hardware" / "day.readings"
+    feed = HardwareFeed(
+        data_folder=tmp_path, day_file=path, interval_s=0.05, environment=clean_environment(nvml.environment(driver))
+    )
+    feed.start()
+    qtbot.waitUntil(lambda: feed.latest is not None and bool(feed.latest.gpus), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(feed.history) >= 3, timeout=PATIENCE_MS)
+    feed.stop()  # what is not ten seconds yet is kept too
+    day = read(path, time.time())
+    assert len(day.times) >= 1
+    assert day.series(f"gpu:{nvml.card_uuid(0)}:temperature")[-1] > 0
+    assert feed.record_problem is None
+
+
+def test_a_day_that_cannot_be_written_is_told_and_the_sampling_goes_on(
+    qtbot: QtBot, driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day_record, "PERIOD_S", 0.1)
+    path = tmp_path / "day.readings"
+    path.mkdir()
+    feed = HardwareFeed(
+        data_folder=tmp_path, day_file=path, interval_s=0.05, environment=clean_environment(nvml.environment(driver))
+    )
+    with qtbot.waitSignal(feed.record_changed, timeout=PATIENCE_MS):
+        feed.start()
+    assert feed.record_problem is not None
+    count = len(feed.history)
+    qtbot.waitUntil(lambda: len(feed.history) > count, timeout=PATIENCE_MS)
+    path.rmdir()
+    qtbot.waitUntil(lambda: feed.record_problem is None, timeout=PATIENCE_MS)
+    feed.stop()
 
 
 def test_feed_can_be_started_again(qtbot: QtBot, driver: Path, tmp_path: Path) -> None:

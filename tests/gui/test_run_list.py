@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,19 @@ def test_a_stop_that_the_engine_refused_left_the_job_at_stopping(qtbot: QtBot, r
     engine.told.put(replace(engine.run, step=9, answers=(Answer("first", False, "disk_full"),)))
     qtbot.waitUntil(lambda: (latest := runs.latest(engine.folder)) is not None and latest.step == 9)
     assert job.state is JobState("cancelling")
+
+
+def test_when_trainings_were_worked_on(qtbot: QtBot, runs: RunList, engine: Engine) -> None:
+    now = time.time()
+    attempts = ((now - 500, now - 400), (now - 300, now - 290))
+    engine.told.put(replace(engine.run, step=5, attempts=attempts))
+    qtbot.waitUntil(lambda: (latest := runs.latest(engine.folder)) is not None and latest.step == 5)
+    qtbot.waitUntil(lambda: runs.get(engine.folder) is not None)
+    first, second = runs.spans()
+    assert (first.folder, first.name) == (engine.folder, "tiny")
+    assert (first.begin, first.end) == attempts[0]
+    assert second.begin == now - 300
+    assert second.end >= now  # it goes on, whatever was heard of it last
 
 
 def test_a_stop_by_a_signal_that_the_engine_cannot_obey_left_the_job_at_stopping(

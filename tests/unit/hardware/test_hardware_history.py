@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,25 @@ def test_a_card_that_comes_later_has_no_past() -> None:
     np.testing.assert_array_equal(history.series("gpu:GPU-15:utilisation"), [math.nan, 50.0])
     np.testing.assert_array_equal(history.series("gpu:GPU-0:utilisation"), [50.0, 50.0])
     assert history.series("cpu").tolist() == [25.0, 25.0]
+
+
+def test_what_the_clock_on_the_wall_said() -> None:
+    history = History(4)
+    for moment in (1.0, 2.0, 0.5):
+        history.append(replace(snapshot(moment=moment), monotonic=10.0))
+    assert (history.wall_times() - 1_800_000_000.0).tolist() == [1.0, 2.0, 0.5]
+    assert set(history.keys()).isdisjoint({"time", "wall"})
+
+
+def test_cards_that_went_away_are_forgotten_with_their_last_value() -> None:
+    history = History(8)
+    for moment in range(400):  # a divided card is divided anew again and again
+        history.append(snapshot(gpu(uuid=f"MIG-{moment}"), moment=float(moment)))
+    assert len(history.keys()) < 200
+    assert history.series("gpu:MIG-399:power").tolist()[-1] == 120.0
+    assert history.series("gpu:MIG-392:power").tolist()[0] == 120.0
+    assert history.series("cpu").tolist() == [25.0] * 8
+    assert history.times().tolist() == [float(moment) for moment in range(392, 400)]
 
 
 def test_unknown_key_has_no_values() -> None:

@@ -333,6 +333,20 @@ def test_the_trend_is_the_same_however_the_steps_come(folder: Folder) -> None:
     np.testing.assert_allclose(folder.story.run.training.loss_trend, whole[:510])
 
 
+def test_when_it_was_worked_on(folder: Folder) -> None:
+    assert not folder.story.run.attempts
+    folder.say("launched", 100.0)
+    folder.started(101.0)
+    folder.metrics(1, 9, 101.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.attempts == ((100.0, 110.0),)
+    folder.story.update(alive=False)
+    folder.say("launched", 5000.0)
+    folder.started(5002.0, step=5)
+    folder.story.update(alive=True)
+    assert folder.story.run.attempts == ((100.0, 110.0), (5000.0, 5002.0))
+
+
 def test_a_step_without_a_number_is_a_gap_in_the_trend() -> None:
     found = trend(np.array([1.0, 1.0]), np.array([math.nan, 4.0]), 2)
     assert math.isnan(found[0])

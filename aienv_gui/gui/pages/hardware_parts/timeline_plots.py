@@ -63,7 +63,8 @@ class TimelinePlots(QWidget):
                 self.plots[quantity.name].set_shown(
                     [key for (key, _, _), uuid in zip(self._curves[quantity.name], there, strict=True) if uuid in cards]
                 )
-        for place, plot in enumerate(self.plots[q.name] for q in wanted):
+        self.plots = {quantity.name: self.plots[quantity.name] for quantity in wanted}
+        for place, plot in enumerate(self.plots.values()):
             plot.show_time_axis(place == len(wanted) - 1)
 
     def show_line(self, line: TimeLine) -> None:
