@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from aienv_gui.environments.records import Environment
 from aienv_gui.gui import run_work
 from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Job, Jobs
-from aienv_gui.hardware.limits import Work
-from aienv_gui.hardware.readings import Snapshot, Value
+from aienv_gui.hardware.limits import Work, card_of
+from aienv_gui.hardware.readings import Gpu, Snapshot, Value
 from aienv_gui.training import supervisor
 from aienv_gui.training.problems import problem_of
 from aienv_gui.training.records import Load, Recipe, Run, RunState, RunSummary
@@ -51,7 +51,7 @@ class RunList(QObject):
         self._jobs = jobs
         self._folders = folders
         self._hardware = hardware
-        self._load = run_work.LatestLoad()
+        self._loads: dict[Path, run_work.LatestLoad] = {}  # for those who follow, in their threads
         self.items: tuple[RunSummary, ...] = ()
         self.loaded = False
         self._job: Job | None = None
@@ -124,7 +124,7 @@ class RunList(QObject):
             tr("Train {name}", name=item.name),
             supervisor.follow,
             item.folder,
-            self._load,
+            self._loads.setdefault(item.folder, run_work.LatestLoad()),
             on_cancel=partial(self._stop, item.folder),
         )
         self._followers[item.folder] = job
@@ -204,6 +204,7 @@ class RunList(QObject):
     def _on_followed(self) -> None:
         job = self.sender()
         self._followers = {folder: other for folder, other in self._followers.items() if other is not job}
+        self._loads = {folder: load for folder, load in self._loads.items() if folder in self._followers}
         self._tell_what_runs()
         self.refresh()
 
@@ -215,15 +216,28 @@ class RunList(QObject):
 
     @Slot(object)
     def _on_sampled(self, snapshot: Snapshot) -> None:
-        host = snapshot.host
-        busiest = max(snapshot.nvidia.gpus, key=lambda gpu: gpu.utilisation_percent.number or 0.0, default=None)
-        self._load.value = Load(
-            time=snapshot.time,
-            cpu=host.cpu_percent,
-            memory=100 * host.memory_used_bytes / host.memory_total_bytes if host.memory_total_bytes else None,
-            gpu=busiest.utilisation_percent.number if busiest else None,
-            gpu_memory=_share(busiest.memory_used_bytes, busiest.memory_total_bytes) if busiest else None,
-        )
+        for folder, load in self._loads.items():
+            run = self._latest.get(folder)
+            load.value = load_of(snapshot, card_of(work_of(run), snapshot.gpus) if run is not None else None)
+
+
+def load_of(snapshot: Snapshot, gpu: Gpu | None) -> Load:
+    """How busy the machine is for a training on a card, or on none."""
+    host = snapshot.host
+    load = Load(
+        time=snapshot.time,
+        cpu=host.cpu_percent,
+        memory=100 * host.memory_used_bytes / host.memory_total_bytes if host.memory_total_bytes else None,
+    )
+    if gpu is None:
+        return load
+    return replace(
+        load,
+        gpu=gpu.utilisation_percent.number,
+        gpu_memory=_share(gpu.memory_used_bytes, gpu.memory_total_bytes),
+        gpu_celsius=gpu.temperature_celsius.number,
+        gpu_watts=gpu.power_watts.number,
+    )
 
 
 def work_of(run: Run) -> Work:

@@ -14,10 +14,10 @@ from aienv_gui.hardware.history import History
 from aienv_gui.hardware.limit_rules import cards, machine, trainings
 from aienv_gui.hardware.limit_rules.cards import HOT_CELSIUS, hot_celsius
 from aienv_gui.hardware.limit_rules.recent import Recent
-from aienv_gui.hardware.limit_rules.verdict import Verdict, Work
+from aienv_gui.hardware.limit_rules.verdict import Verdict, Work, card_of
 from aienv_gui.hardware.readings import Snapshot
 
-__all__ = ["HOT_CELSIUS", "Verdict", "Work", "assess", "hot_celsius"]
+__all__ = ["HOT_CELSIUS", "Verdict", "Work", "assess", "card_of", "hot_celsius"]
 
 # Within one level, in the order in which they are said.
 _RULES: Final[tuple[Callable[[Recent], Verdict | None], ...]] = (

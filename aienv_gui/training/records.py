@@ -156,24 +156,30 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How busy the machine was at one moment, in percent; None where it is not known."""
+    """How busy the machine was at one moment, in percent; None where it is not known. The GPU is the run's own."""
 
     time: float  # seconds since the epoch
     cpu: float | None = None
     memory: float | None = None
     gpu: float | None = None
     gpu_memory: float | None = None
+    gpu_celsius: float | None = None
+    gpu_watts: float | None = None
+    waiting: float | None = None  # the share of the training's time that went by until its data were there
 
 
 @dataclass(frozen=True, slots=True)
 class LoadCurve:
-    """The machine's load on the run's own time axis, in percent; NaN where it is not known."""
+    """`Load` on the run's own time axis; NaN where it is not known."""
 
     seconds: Array = field(default_factory=_nothing)
     cpu: Array = field(default_factory=_nothing)
     memory: Array = field(default_factory=_nothing)
     gpu: Array = field(default_factory=_nothing)
     gpu_memory: Array = field(default_factory=_nothing)
+    gpu_celsius: Array = field(default_factory=_nothing)
+    gpu_watts: Array = field(default_factory=_nothing)
+    waiting: Array = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)

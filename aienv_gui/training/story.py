@@ -12,7 +12,7 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -47,7 +47,7 @@ _WAITING_OVER = 30  # reports of progress, about a second of training each
 _WAITING_LEAST = 5  # ... before their mean is believed
 _CURVE = ("seconds", "step", "loss", "accuracy")
 _TRENDS = ("loss_trend", "accuracy_trend")
-_LOAD = ("seconds", "cpu", "memory", "gpu", "gpu_memory")
+_LOAD = tuple(one.name for one in fields(LoadCurve))
 
 
 class Rows:
@@ -194,7 +194,8 @@ class Story:
         A moment before the newest attempt is left out: nothing was trained then.
         """
         if load.time >= self._clock.began:
-            self._loads.append(load)
+            share = self._run.waiting_share
+            self._loads.append(replace(load, waiting=None if share is None else 100 * share))
 
     def _state(self, alive: bool) -> RunState:
         if self._end is not None:

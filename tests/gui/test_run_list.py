@@ -22,8 +22,10 @@ from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Job, Jobs
 from aienv_gui.gui.run_list import RunList, work_of
 from aienv_gui.hardware.limits import Work
+from aienv_gui.hardware.readings import GpuProcess, Value
 from aienv_gui.training import run_store, supervisor
 from aienv_gui.training.records import Answer, Recipe, Run, RunState, RunSummary, Start
+from tests.fakes.snapshots import gpu, snapshot
 
 RECIPE = Recipe(name="tiny", folder=Path("p"), preset="balanced", architecture="compact_convnet", settings={})
 
@@ -98,6 +100,28 @@ def test_a_stop_that_the_engine_refused_left_the_job_at_stopping(qtbot: QtBot, r
     engine.told.put(replace(engine.run, step=9, answers=(Answer("first", False, "disk_full"),)))
     qtbot.waitUntil(lambda: (latest := runs.latest(engine.folder)) is not None and latest.step == 9)
     assert job.state is JobState("cancelling")
+
+
+@pytest.mark.parametrize(
+    ("device", "pid", "busy"), [("cuda:1", None, 80.0), ("cuda:0", 77, 80.0), ("cuda:0", None, 10.0), ("cpu", 77, None)]
+)
+def test_the_load_is_that_of_the_trainings_own_card(
+    qtbot: QtBot, runs: RunList, engine: Engine, device: str, pid: int | None, busy: float | None
+) -> None:
+    start = Start(1, 0, device, "", 1, 2, 20, 5, (), {}, {}, pid)
+    engine.told.put(replace(engine.run, step=5, start=start))
+    qtbot.waitUntil(lambda: (latest := runs.latest(engine.folder)) is not None and latest.step == 5)
+    mine = GpuProcess(77, "python", "ada", Value(1e9), "compute")
+    look = snapshot(
+        gpu(0, utilisation_percent=Value(10.0)),
+        gpu(1, utilisation_percent=Value(80.0), temperature_celsius=Value(71.0), processes=(mine,)),
+    )
+    runs._on_sampled(look)
+    load = runs._loads[engine.folder]()
+    assert load is not None
+    assert load.gpu == busy
+    assert load.cpu == 25.0
+    assert load.gpu_celsius == {80.0: 71.0, 10.0: 60.0, None: None}[busy]
 
 
 def test_when_trainings_were_worked_on(qtbot: QtBot, runs: RunList, engine: Engine) -> None:

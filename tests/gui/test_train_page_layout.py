@@ -136,7 +136,7 @@ def test_the_page_fits_into_the_smallest_window(qtbot: QtBot, session: Session, 
     _settle(session)
     assert _sideways(page) == 0
     for state in (RunState.COMPLETED, RunState.TRAINING, RunState.STOPPED):
-        load = LoadCurve(*np.full((5, 9), 50.0))
+        load = LoadCurve(*np.full((8, 9), 50.0))
         _show(qtbot, session, replace(_run(state), model=Path("/runs/made-up/model"), load=load))
         _settle(session)
         assert _sideways(page) == 0, state

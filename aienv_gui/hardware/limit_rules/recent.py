@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aienv_gui.hardware.history import THROTTLE_BITS, Array, History
-from aienv_gui.hardware.limit_rules.verdict import Work
-from aienv_gui.hardware.readings import Gpu, Maker, Snapshot, Throttle
+from aienv_gui.hardware.limit_rules.verdict import Work, can_be_read, card_of
+from aienv_gui.hardware.readings import Gpu, Snapshot, Throttle
 
 MEAN_S: Final = 30.0
 LEAST_S: Final = 10.0  # readings of less time say nothing
@@ -79,7 +79,7 @@ class Recent:
         self.snapshot = snapshot
         self.gpus = snapshot.gpus  # all, to call some of them by their numbers
         self.work = tuple(one for one in work if not one.paused)
-        seen = [gpu for gpu in self.gpus if gpu.usable and not gpu.asleep]
+        seen = [gpu for gpu in self.gpus if can_be_read(gpu)]
         keys = [f"gpu:{gpu.uuid}:{quantity}" for quantity in _CARD for gpu in seen]
         throttles = [f"gpu:{gpu.uuid}:throttle" for gpu in seen]
         table = history.recent(("time", *_HOST, *keys, *throttles), _LATELY_S + MEAN_S)
@@ -93,7 +93,7 @@ class Recent:
         ]
         growth = _growth(values[memory], times)
         self.host = Readings(dict(zip(_HOST, rows, strict=False)), growth[0])
-        trained = {one.key: self._card_of(one, seen) for one in self.work}
+        trained = {one.key: card_of(one, self.gpus) for one in self.work}
         self.cards = tuple(
             Card(
                 gpu,
@@ -106,22 +106,6 @@ class Recent:
     @cached_property
     def on_cpu(self) -> tuple[Work, ...]:
         return tuple(one for one in self.work if one.device == "cpu")
-
-    def _card_of(self, work: Work, seen: list[Gpu]) -> Gpu | None:
-        """By its process; else by what its device is called; None where neither tells."""
-        if work.device in ("", "auto", "cpu"):
-            return None
-        for gpu in seen:
-            if work.pid is not None and any(process.pid == work.pid for process in gpu.processes):
-                return gpu
-        kind, _, name = work.device.partition(":")
-        makers = (Maker.APPLE,) if kind == "mps" else (Maker.NVIDIA, Maker.AMD)  # PyTorch calls AMD's cuda as well
-        cards = [gpu for gpu in self.gpus if gpu.maker in makers]
-        if name and not name.isdecimal():
-            return next((gpu for gpu in seen if gpu.uuid == name), None)
-        number = int(name or 0)
-        found = cards[number] if number < len(cards) and len({gpu.maker for gpu in cards}) == 1 else None
-        return next((gpu for gpu in seen if gpu is found), None)
 
 
 def _reasons(throttles: Array) -> list[Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from aienv_gui.core.wording import Text, tr, verbatim
-from aienv_gui.hardware.readings import Gpu
+from aienv_gui.hardware.readings import Gpu, Maker
 
 T = TypeVar("T")
 
@@ -31,6 +31,32 @@ class Work:
     @property
     def key(self) -> str:
         return self.run or self.name
+
+
+def can_be_read(gpu: Gpu) -> bool:
+    """Whether a card tells how it is used."""
+    return gpu.usable and not gpu.asleep
+
+
+def card_of(work: Work, gpus: Sequence[Gpu]) -> Gpu | None:
+    """The card of all `gpus` that a training runs on.
+
+    By its process; else by what its device is called; None where neither tells, or the card does not answer.
+    """
+    if work.device in ("", "auto", "cpu"):
+        return None
+    seen = [gpu for gpu in gpus if can_be_read(gpu)]
+    for gpu in seen:
+        if work.pid is not None and any(process.pid == work.pid for process in gpu.processes):
+            return gpu
+    kind, _, name = work.device.partition(":")
+    makers = (Maker.APPLE,) if kind == "mps" else (Maker.NVIDIA, Maker.AMD)  # PyTorch calls AMD's cuda as well
+    cards = [gpu for gpu in gpus if gpu.maker in makers]
+    if name and not name.isdecimal():
+        return next((gpu for gpu in seen if gpu.uuid == name), None)
+    number = int(name or 0)
+    found = cards[number] if number < len(cards) and len({gpu.maker for gpu in cards}) == 1 else None
+    return next((gpu for gpu in seen if gpu is found), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,46 @@ def test_the_load_of_the_machine_lies_on_the_same_axis_and_survives_reopening(fo
         assert math.isnan(load.gpu[0])
 
 
+def test_the_load_of_earlier_and_later_versions_and_a_line_cut_short(folder: Folder) -> None:
+    file = folder.path / "hardware.jsonl"
+    file.write_text('[101.0, 10, 20, 30, 40]\n[102.0, 11, 20, 30, 40, 55, 66, 7, "new"]\n[103.0, 12')
+    folder.started(100.0)
+    folder.story.update(alive=True)
+    folder.story.record(Load(time=104.0, cpu=13.0, gpu_celsius=56.0))
+    folder.story.update(alive=True)
+    again = Story(folder.path, RECIPE)
+    again.update(alive=True)
+    for story in (folder.story, again):
+        load = story.run.load
+        assert list(load.cpu) == [10.0, 11.0, 13.0]  # the new line is none with what was cut short
+        assert list(load.gpu_celsius[1:]) == [55.0, 56.0]
+        assert math.isnan(load.gpu_celsius[0])
+
+
+def test_no_line_across_the_time_when_nobody_looked(folder: Folder) -> None:
+    folder.started(100.0)
+    folder.story.update(alive=True)
+    for moment in (101.0, 102.0, 500.0, 501.0):
+        folder.story.record(Load(time=moment, cpu=50.0))
+    folder.story.update(alive=True)
+    again = Story(folder.path, RECIPE)
+    again.update(alive=True)
+    for story in (folder.story, again):
+        load = story.run.load
+        np.testing.assert_array_equal(load.cpu, [50.0, 50.0, math.nan, 50.0, 50.0])
+        assert (np.diff(load.seconds) > 0).all()
+
+
+def test_how_long_it_waits_for_its_data_is_recorded_with_the_load(folder: Folder) -> None:
+    folder.started(100.0)
+    for second in range(10):
+        folder.say("progress", 101.0 + second, step=second, epoch=1, waiting_share=0.25)
+    folder.story.update(alive=True)
+    folder.story.record(Load(time=112.0, cpu=50.0))
+    folder.story.update(alive=True)
+    assert folder.story.run.load.waiting.tolist() == [25.0]
+
+
 def test_the_answer_to_a_command_is_found(folder: Folder) -> None:
     folder.say("launched", 100.0)
     folder.started(100.0)
@@ -278,8 +318,9 @@ def test_a_load_seen_between_two_attempts_makes_no_point_of_the_second(folder: F
     folder.story.update(alive=True)
     again = Story(folder.path, RECIPE)
     again.update(alive=True)
-    assert list(again.run.load.seconds) == [4.0, 5.0, 7.0]
-    assert list(again.run.load.cpu) == [50.0, 1.0, 60.0]
+    load = again.run.load
+    assert load.seconds[np.isfinite(load.cpu)].tolist() == [4.0, 5.0, 7.0]
+    assert load.cpu[np.isfinite(load.cpu)].tolist() == [50.0, 1.0, 60.0]
     assert again.run.seconds == pytest.approx(8.0)
 
 
@@ -344,7 +385,8 @@ def test_when_it_was_worked_on(folder: Folder) -> None:
     folder.say("launched", 5000.0)
     folder.started(5002.0, step=5)
     folder.story.update(alive=True)
-    assert folder.story.run.attempts == ((100.0, 110.0), (5000.0, 5002.0))
+    assert len(folder.story.run.attempts) == 2
+    assert folder.story.run.attempts[1] == (5000.0, 5002.0)
 
 
 def test_a_step_without_a_number_is_a_gap_in_the_trend() -> None:

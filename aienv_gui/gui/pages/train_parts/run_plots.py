@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, percent, tr
 from aienv_gui.gui.plots.time_plot import TimePlot
 from aienv_gui.gui.services import Services
-from aienv_gui.training.records import LoadCurve, Run
+from aienv_gui.training.records import Array, LoadCurve, Run
 
-_HEIGHT, _LOW_HEIGHT = 210, 150
+_HEIGHT: Final = 210
+_LOW_HEIGHT: Final = 110  # of the curves alone
+_CURVES: Final = {
+    "cpu": (tr("CPU"), "series_cpu"),
+    "memory": (tr("memory"), "series_memory"),
+    "gpu": (tr("GPU"), "series_gpu"),
+    "gpu_memory": (tr("GPU memory"), "series_network"),
+    "waiting": (tr("waiting for data"), "series_disk"),
+    "gpu_celsius": (tr("GPU"), "series_gpu"),
+    "gpu_watts": (tr("GPU"), "series_gpu"),
+}
+_PLOTS: Final = {
+    "load": ("cpu", "memory", "gpu", "gpu_memory", "waiting"),
+    "temperature": ("gpu_celsius",),
+    "power": ("gpu_watts",),
+}
+_ALWAYS: Final[dict[str, tuple[str, ...]]] = {"load": ("cpu", "memory")}
+_READINGS: Final[dict[str, tuple[Text, str, tuple[float, float] | None, float | None]]] = {
+    "load": (tr("This computer"), "percent", (0.0, 100.0), None),
+    "temperature": (tr("GPU temperature"), "celsius", None, None),
+    "power": (tr("GPU power"), "watts", None, 0.0),
+}
 
 
 class RunPlots(QWidget):
-    """Three plots below each other, linked; they redraw themselves together while visible, as often as it is cheap."""
+    """Plots below each other, linked; they redraw themselves together while visible, as often as it is cheap."""
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,38 +54,43 @@ class RunPlots(QWidget):
         dots = {"validation"}
         self.loss = TimePlot(theme, tr("Loss"), curves, y_floor=0.0, dots=dots, parent=self)
         self.accuracy = TimePlot(theme, tr("Accuracy"), curves, unit="fraction", y_range=(0, 1), dots=dots, parent=self)
-        self.load: TimePlot | None = None
-        self._with_gpu = False
         self._column = column
         for plot in (self.loss, self.accuracy):
             plot.setFixedHeight(_HEIGHT)
             plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            plot.show_time_axis(False)
             column.addWidget(plot)
         self.accuracy.link_x(self.loss)
-        self._make_load(with_gpu=False)
+        self.readings: dict[str, TimePlot] = {}
+        self._shown: dict[str, tuple[str, ...]] = {}  # their curves
+        self._show_readings(_ALWAYS)
 
-    def _make_load(self, *, with_gpu: bool) -> None:
-        if self.load is not None:
-            self._column.removeWidget(self.load)
-            self.load.hide()
-            self.load.leave()
-            self.load.deleteLater()
-        series = [("cpu", tr("CPU"), "series_cpu"), ("memory", tr("memory"), "series_memory")]
-        if with_gpu:
-            series += [("gpu", tr("GPU"), "series_gpu"), ("gpu_memory", tr("GPU memory"), "series_network")]
-        self._with_gpu = with_gpu
-        plot = TimePlot(
-            self._services.theme, tr("This computer"), series, unit="percent", y_range=(0, 100), parent=self
-        )
-        plot.setFixedHeight(_LOW_HEIGHT)
-        plot.link_x(self.loss)
-        self._column.addWidget(plot)
-        self.load = plot
+    def _show_readings(self, wanted: dict[str, tuple[str, ...]]) -> None:
+        """Have the plots of the machine's readings with these curves, below the others."""
+        if wanted == self._shown:
+            return
+        for plot in self.readings.values():
+            self._column.removeWidget(plot)
+            plot.hide()
+            plot.leave()
+            plot.deleteLater()
+        self._shown, self.readings = wanted, {}
+        for name, keys in wanted.items():
+            title, unit, limits, floor = _READINGS[name]
+            series = [(key, *_CURVES[key]) for key in keys]
+            theme = self._services.theme
+            plot = TimePlot(theme, title, series, unit=unit, y_range=limits, y_floor=floor, parent=self)
+            plot.set_canvas_height(_LOW_HEIGHT)
+            plot.link_x(self.loss)
+            self._column.addWidget(plot)
+            self.readings[name] = plot
+        plots = self._all()
+        for plot in plots:
+            plot.show_time_axis(plot is plots[-1])
 
     def clear(self) -> None:
         for plot in self._all():
             plot.clear()
+        self._show_readings(_ALWAYS)
 
     def show_run(self, run: Run) -> None:
         """Draw a run's curves; cheap enough for several times a second."""
@@ -77,18 +105,26 @@ class RunPlots(QWidget):
         self._show_load(run.load)
 
     def _show_load(self, load: LoadCurve) -> None:
-        with_gpu = bool(np.isfinite(load.gpu).any() or np.isfinite(load.gpu_memory).any())
-        if with_gpu and not self._with_gpu:
-            self._make_load(with_gpu=True)
-        assert self.load is not None
-        keys = ("cpu", "memory", "gpu", "gpu_memory") if self._with_gpu else ("cpu", "memory")
-        for key in keys:
-            self.load.set_series(key, load.seconds, getattr(load, key))
+        known = {key for key in _CURVES if np.isfinite(getattr(load, key)).any()}
+        # A curve that was there stays to the end of the run.
+        wanted = {
+            name: tuple(key for key in keys if key in known or key in self._shown.get(name, ()))
+            for name, keys in _PLOTS.items()
+        }
+        self._show_readings({name: keys for name, keys in wanted.items() if keys})
+        for name, plot in self.readings.items():
+            for key in self._shown[name]:
+                plot.set_series(key, load.seconds, getattr(load, key))
         if len(load.seconds):
-            self.load.set_summary(tr("CPU {cpu} busy", cpu=percent(float(load.cpu[-1]) / 100)))
+            self.readings["load"].set_summary(tr("CPU {cpu} busy", cpu=percent(_newest(load.cpu) / 100)))
 
     def _all(self) -> list[TimePlot]:
-        return [plot for plot in (self.loss, self.accuracy, self.load) if plot is not None]
+        return [self.loss, self.accuracy, *self.readings.values()]
+
+
+def _newest(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if len(known) else 0.0
 
 
 def _checkpoint_words(step: int, reason: str) -> Text:
