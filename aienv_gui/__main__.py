@@ -28,6 +28,7 @@ from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Jobs
 from aienv_gui.gui.main_window import MainWindow, import_pages
 from aienv_gui.gui.presenter import Presenter
+from aienv_gui.gui.readiness_watch import ReadinessWatch
 from aienv_gui.gui.run_list import RunList
 from aienv_gui.gui.services import Navigator, Services
 from aienv_gui.gui.single_instance import SingleInstance
@@ -77,6 +78,7 @@ class Session(QObject):
             environments=EnvironmentList(jobs, folders, self),
             runs=runs,
             alarms=AlarmWatch(settings, hardware, runs, self),
+            readiness=ReadinessWatch(jobs, hardware, self),
         )
         self.window = MainWindow(self.services)
         self.desktop: Desktop | None = None  # when the pages have been imported

@@ -193,6 +193,12 @@ def constraints(accelerator: str) -> tuple[str, ...]:
     return tuple(f"torch<{build.torch_before}" for build in builds() if build.id == accelerator and build.torch_before)
 
 
+def oldest_driver() -> str:
+    """The oldest NVIDIA driver that any of today's builds runs with; empty where there are none for this system."""
+    drivers = [build.driver for build in builds() if build.kind is Kind.CUDA]
+    return min(drivers, key=_version, default="")
+
+
 def known(accelerator: str) -> bool:
     return accelerator == CPU or any(build.id == accelerator for build in builds())
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aienv_gui.gui.hardware_feed import HardwareFeed
     from aienv_gui.gui.jobs import Jobs
     from aienv_gui.gui.presenter import Presenter
+    from aienv_gui.gui.readiness_watch import ReadinessWatch
     from aienv_gui.gui.run_list import RunList
     from aienv_gui.gui.theme import Theme
     from aienv_gui.gui.words import Language
@@ -51,3 +52,4 @@ class Services:
     environments: EnvironmentList
     runs: RunList
     alarms: AlarmWatch
+    readiness: ReadinessWatch

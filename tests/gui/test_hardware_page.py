@@ -68,6 +68,7 @@ def watched(qtbot: QtBot, folders: Folders, driver: Path, monkeypatch: pytest.Mo
         for name, value in nvml.environment(driver, cards=cards, **settings).items():
             monkeypatch.setenv(name, value)
         with open_session(qtbot, folders, look=False) as session:
+            session.services.readiness._root = folders.data  # a system that tells nothing of itself
             session.services.hardware.start()
             qtbot.waitUntil(lambda: _state(session) is not DriverState.STARTING, timeout=PATIENCE_MS)
             yield session
@@ -127,7 +128,7 @@ def test_each_failure_of_the_driver_in_words(
         assert _state(session) is state
         assert f"GPU {strip}" in session.window.strip.line()
         assert title in page.overview.title.text()
-        assert page.cure.text()
+        assert page.readiness.cure.text()
         assert not page.cpu.isHidden()
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from aienv_gui.core.wording import Text, tr
+from aienv_gui.core.wording import tr
 from aienv_gui.gui.pages.hardware_parts.gpu_card import GpuCard
 from aienv_gui.gui.pages.hardware_parts.host_cards import CpuCard, DiskCard, MemoryCard, NetworkCard
 from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
@@ -25,7 +25,7 @@ from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.exposure import Exposure
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
-from aienv_gui.hardware.driver_words import describe, nvidia_words
+from aienv_gui.gui.widgets.readiness_view import ReadinessView
 from aienv_gui.hardware.readings import DriverState, Snapshot
 from aienv_gui.hardware.report import as_text
 
@@ -42,15 +42,6 @@ _BADGES: Final = {
     DriverState.NO_PERMISSION: "warn",
     DriverState.MISMATCH: "warn",
 }
-# States that the sentence at the top has said already.
-_SAID: Final = (
-    DriverState.STARTING,
-    DriverState.NO_GPU,
-    DriverState.NO_DRIVER,
-    DriverState.NO_PERMISSION,
-    DriverState.MISMATCH,
-    DriverState.UNRESPONSIVE,
-)
 
 
 class HardwarePage(Page):
@@ -80,10 +71,10 @@ class HardwarePage(Page):
         self.state = StateBadge(self.overview)
         self.overview.header.addWidget(self.state)
         self.driver = Label(role="muted", parent=self.overview)
-        self.cure = Label(parent=self.overview)
+        self.readiness = ReadinessView(services, self.overview)
         self.verdicts = VerdictRows(self.overview)
         self.overview.body.addWidget(self.driver)
-        self.overview.body.addWidget(self.cure)
+        self.overview.body.addWidget(self.readiness)
         self.overview.body.addWidget(self.verdicts)
         self.body.addWidget(self.overview)
 
@@ -117,7 +108,9 @@ class HardwarePage(Page):
         self._cards = (self.timeline, self.processes_card, self.cpu, self.memory, self.disks, self.network)
         for card in self._cards:
             card.hide()
-        self._say_state(tr("Looking at the hardware"), None, "busy", tr("Starting"))
+        self.overview.set_title(tr("Looking at the hardware"))
+        self.state.set_state("busy", tr("Starting"))
+        services.readiness.changed.connect(self._on_language)
         services.hardware.sampled.connect(self._on_sampled)
         services.language.changed.connect(self._on_language)
 
@@ -171,8 +164,7 @@ class HardwarePage(Page):
         )
 
     def _show_overview(self, snapshot: Snapshot) -> None:
-        nvidia = snapshot.nvidia
-        what, cure = nvidia_words(nvidia)
+        nvidia, answer = snapshot.nvidia, self.services.readiness.answer
         badge = _BADGES.get(nvidia.state, "bad")
         words = {
             "good": tr("GPU ready"),
@@ -181,8 +173,14 @@ class HardwarePage(Page):
             "warn": tr("Needs attention"),
             "bad": tr("Does not work"),
         }
-        self._say_state(describe(snapshot), cure, badge, words[badge])
-        if nvidia.state is DriverState.READY and nvidia.cuda_version:
+        if badge == "neutral" and answer is not None and answer.level != "neutral":
+            badge = answer.level
+        self.state.set_state(badge, words[badge])
+        if answer is not None:
+            self.overview.set_title(answer.title)
+            self.readiness.show_answer(answer)
+        self.driver.setVisible(nvidia.state is DriverState.READY)
+        if nvidia.cuda_version:
             self.driver.say(
                 tr(
                     "NVIDIA driver {driver}, for programs built with CUDA up to {cuda}.",
@@ -190,20 +188,10 @@ class HardwarePage(Page):
                     cuda=nvidia.cuda_version,
                 )
             )
-        elif nvidia.state is DriverState.READY:
-            self.driver.say(tr("NVIDIA driver {driver}.", driver=nvidia.driver_version))
         else:
-            self.driver.say(what)
-        self.driver.setVisible(nvidia.state not in _SAID)
+            self.driver.say(tr("NVIDIA driver {driver}.", driver=nvidia.driver_version))
         self.overview.setToolTip(nvidia.detail)
         self.verdicts.show_verdicts(self.services.hardware.verdicts)
-
-    def _say_state(self, sentence: Text, cure: Text | None, badge: str, word: Text) -> None:
-        self.overview.set_title(sentence)
-        self.state.set_state(badge, word)
-        self.cure.setVisible(cure is not None)
-        if cure is not None:
-            self.cure.say(cure)
 
     def _show_gpus(self, snapshot: Snapshot) -> None:
         gpus = snapshot.gpus

@@ -17,6 +17,7 @@ from aienv_gui.environments.records import Environment, Maker, Unfinished
 from aienv_gui.gui import environment_work
 from aienv_gui.gui.environment_work import Cards
 from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.home_parts.machine_card import MachineCard
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.badge import StateBadge
@@ -25,8 +26,6 @@ from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.words import say
-from aienv_gui.hardware import driver_words
-from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.readings import Snapshot
 from aienv_gui.training import model_store
 from aienv_gui.training.model_store import Model
@@ -69,6 +68,7 @@ class HomePage(Page):
         self.body.addWidget(self._machine)
         self._banner = Banner(services, self)
         self.body.addWidget(self._banner)
+        services.readiness.changed.connect(self._on_readiness)
         self.changed_machine = MachineChange(services, self)
         self.body.addWidget(self.changed_machine)
         self.body.addWidget(self._make_path())
@@ -129,6 +129,11 @@ class HomePage(Page):
             self._show_path()
         self._machine.show_snapshot(snapshot, self._card if self._idle_card() else "")
         self.changed_machine.refresh(snapshot)
+
+    @Slot()
+    def _on_readiness(self) -> None:
+        if self.services.hardware.latest is not None:
+            self._on_sampled(self.services.hardware.latest)
 
     def _idle_card(self) -> bool:
         """Whether there is a card that no environment can train on, for their PyTorch is built for the CPU."""
@@ -246,66 +251,6 @@ class HomePage(Page):
 
 def _created(run: RunSummary) -> float:
     return run.created
-
-
-class MachineCard(Card):
-    """What this computer is and whether it is ready, in one sentence; the cure below where something is wrong."""
-
-    def __init__(self, services: Services, parent: QWidget) -> None:
-        super().__init__(None, parent)
-        self._services = services
-        row = QHBoxLayout()
-        row.setSpacing(16)
-        icon = QLabel(self)
-        icon.setProperty("icon_size", 32)
-        show_icon(icon, "hardware", "accent", "setPixmap")
-        row.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)
-        column = QVBoxLayout()
-        column.setSpacing(4)
-        self._sentence = Label(tr("Looking at the hardware..."), role="section", parent=self)
-        self._facts = Label(role="muted", parent=self)
-        self._cure = Label(parent=self)
-        self._facts.hide()
-        self._cure.hide()
-        for label in (self._sentence, self._facts, self._cure):
-            column.addWidget(label)
-        row.addLayout(column, 1)
-        more = Button(tr("Hardware"), kind="link", icon="chevron", parent=self)
-        more.clicked.connect(self._on_more)
-        row.addWidget(more, 0, Qt.AlignmentFlag.AlignTop)
-        self.body.addLayout(row)
-        self._last: tuple[object, ...] = ()
-
-    def show_snapshot(self, snapshot: Snapshot, idle_card: str) -> None:
-        """`idle_card` names a card that is ready and that no environment can use."""
-        host, nvidia = snapshot.host, snapshot.nvidia
-        sentence = driver_words.describe(snapshot)
-        _, cure = driver_words.nvidia_words(nvidia)
-        if idle_card:
-            sentence = tr("Ready to train on the CPU; no environment can use {gpu} yet", gpu=idle_card)
-            cure = tr("Make an environment with a build for NVIDIA: training on the card is many times faster.")
-        key = (str(sentence), str(cure), host.cpu_name, host.memory_total_bytes, len(host.core_percents))
-        if key == self._last:  # once a second, and nearly always the same
-            return
-        self._last = key
-        self._sentence.say(sentence)
-        self._facts.say(
-            tr_count(
-                "{cpu}, {count} core, {memory} memory",
-                "{cpu}, {count} cores, {memory} memory",
-                len(host.core_percents),
-                cpu=host.cpu_name,
-                memory=memory_size(host.memory_total_bytes),
-            )
-        )
-        self._facts.show()
-        self._cure.setVisible(cure is not None)
-        if cure is not None:
-            self._cure.say(cure)
-
-    @Slot()
-    def _on_more(self) -> None:
-        self._services.navigator.open("hardware")
 
 
 class Banner(Card):

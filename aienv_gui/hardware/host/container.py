@@ -29,7 +29,7 @@ class ContainerReader:
     """Finds the limits once; a look reads one small file. `root` and `environment` are the system's, or a test's."""
 
     def __init__(self, root: Path = Path("/"), environment: Mapping[str, str] | None = None) -> None:
-        self._kind = _kind(root, os.environ if environment is None else environment)
+        self._kind = container_kind(root, environment)
         groups = _groups(root)
         self._cpu_cores = min((cores for group in groups if (cores := _cores(group)) is not None), default=None)
         memory = [limit for group in groups if (limit := _memory(group)) is not None]
@@ -45,8 +45,9 @@ class ContainerReader:
         return Container(self._kind or "", cpu, memory.amount if memory is not None else None, used)
 
 
-def _kind(root: Path, environment: Mapping[str, str]) -> str:
+def container_kind(root: Path = Path("/"), environment: Mapping[str, str] | None = None) -> str:
     """docker, podman, kubernetes, lxc... or "" outside of containers."""
+    environment = os.environ if environment is None else environment
     if environment.get("KUBERNETES_SERVICE_HOST"):
         return "kubernetes"
     if (root / "run/.containerenv").exists():

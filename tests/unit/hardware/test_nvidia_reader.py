@@ -14,14 +14,11 @@ from pathlib import Path
 import pynvml
 import pytest
 
-from aienv_gui.core.processes import clean_environment
 from aienv_gui.hardware.cards.bus import bus_is_told
 from aienv_gui.hardware.cards.nvidia import NvidiaReader
-from aienv_gui.hardware.cards.wire import from_line
 from aienv_gui.hardware.readings import (
     Absence,
     ComputeMode,
-    Driver,
     DriverState,
     Ecc,
     NvLink,
@@ -30,44 +27,10 @@ from aienv_gui.hardware.readings import (
     Value,
 )
 from tests.fakes import nvml
+from tests.fakes.nvidia_looks import looks
 
 MIB = 1024**2
 ROOT = Path(__file__).parents[3]
-
-_LOOKS = """
-import platform, sys
-from pathlib import Path
-count, root, release = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-if release:
-    platform.release = lambda: release
-from aienv_gui.hardware.cards.nvidia import NvidiaReader
-from aienv_gui.hardware.cards.wire import to_line
-now = 0.0
-reader = NvidiaReader(retry_s=0.0, root=root, clock=lambda: now)
-for _ in range(count):
-    print(to_line(reader.read()).decode())
-    now += 1.0
-"""
-
-
-def looks(
-    driver: Path, count: int = 1, /, *, cards: int = 1, root: Path = Path("/"), release: str = "", **settings: object
-) -> list[Driver]:
-    """So many looks of one reader, a second apart, in a process that finds the fake driver.
-
-    Lost cards are tried again each time. `root` and `release` are what the system is to look like.
-    """
-    settings = {"still": 1, **settings} if "wild" not in settings else settings
-    environment = clean_environment(nvml.environment(driver, cards=cards, **settings))
-    environment["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run(
-        [sys.executable, "-c", _LOOKS, str(count), str(root), release],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [from_line(line) for line in done.stdout.splitlines()]
 
 
 def plug_in(
