@@ -65,9 +65,9 @@ class ReadinessView(QWidget):
             widget.setVisible(bool(answer.command))
         say(self.copy, "setAccessibleDescription", verbatim(answer.command))
         self.again.setVisible(answer.level == "warn")
-        self.fold.setVisible(bool(answer.evidence))
-        self.evidence.say("\n".join(map(str, answer.evidence)))
-        self.evidence.setVisible(bool(answer.evidence) and self.fold.open)
+        self.fold.setVisible(answer.evidence is not None)
+        self.evidence.say(answer.evidence or "")
+        self.evidence.setVisible(answer.evidence is not None and self.fold.open)
         self.setVisible(answer.cause is not None or answer.cure is not None)
 
     @Slot()

@@ -25,7 +25,7 @@ class Readiness:
     cause: Text | None = None
     cure: Text | None = None
     command: str = ""
-    evidence: tuple[Text, ...] = ()
+    evidence: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def nouveau(one: Situation) -> Readiness | None:
             tr("The driver nouveau, which comes with Linux, shows pictures on the screen and can do no more."),
             tr("Install NVIDIA's own driver, then restart the computer."),
             install_command(facts.distributions),
-            (tr("The kernel's module nouveau is loaded; NVIDIA's is not installed."),),
+            tr("The kernel's module nouveau is loaded; NVIDIA's is not installed."),
         )
     refresh = refresh_start_command(facts.distributions)
     block = "echo blacklist nouveau | sudo tee /etc/modprobe.d/blacklist-nouveau.conf"
@@ -52,7 +52,7 @@ def nouveau(one: Situation) -> Readiness | None:
         tr("The driver nouveau, which comes with Linux, holds the card, so that NVIDIA's cannot start."),
         cure,
         command,
-        (tr("The kernel's module nouveau is loaded; NVIDIA's is installed and is not."),),
+        tr("The kernel's module nouveau is loaded; NVIDIA's is installed and is not."),
     )
 
 
@@ -75,11 +75,9 @@ def secure_boot(one: Situation) -> Readiness | None:
             "packages: those are signed."
         ),
         f"sudo mokutil --import {facts.key}" if facts.key else "",
-        (
-            tr(
-                "Secure Boot is on; NVIDIA's module for the kernel {kernel} is installed and not loaded.",
-                kernel=facts.kernel,
-            ),
+        tr(
+            "Secure Boot is on; NVIDIA's module for the kernel {kernel} is installed and not loaded.",
+            kernel=facts.kernel,
         ),
     )
 
@@ -95,7 +93,7 @@ def not_loaded(one: Situation) -> Readiness | None:
         tr("The system did not start it, or it ended with an error."),
         tr("Start it with this command, or restart the computer. If it fails, install the driver again."),
         "sudo modprobe nvidia",
-        (tr("NVIDIA's module for the kernel {kernel} is installed and not loaded.", kernel=facts.kernel),),
+        tr("NVIDIA's module for the kernel {kernel} is installed and not loaded.", kernel=facts.kernel),
     )
 
 
@@ -112,9 +110,10 @@ def other_kernel(one: Situation) -> Readiness | None:
         tr("It was built for another version of Linux than the one that runs."),
         tr("Build it for this version, then restart the computer."),
         rebuild_command(facts.distributions),
-        (
-            tr("The kernel that runs is {kernel}.", kernel=facts.kernel),
-            tr("The driver is there for {kernels}.", kernels=", ".join(facts.installed_for[:3])),
+        tr(
+            "The kernel that runs is {kernel}; the driver is there for {kernels}.",
+            kernel=facts.kernel,
+            kernels=", ".join(facts.installed_for[:3]),
         ),
     )
 

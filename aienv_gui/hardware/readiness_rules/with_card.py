@@ -34,7 +34,7 @@ def mismatch(one: Situation) -> Readiness | None:
             ),
             tr("Start the container again; do not install an NVIDIA driver inside of it."),
         )
-    evidence = (tr("The part that runs is version {version}.", version=one.facts.loaded_version),)
+    evidence = tr("The part that runs is version {version}.", version=one.facts.loaded_version)
     cause, cure = nvidia_words(one.nvidia)
     return Readiness(
         "mismatch",
@@ -43,7 +43,7 @@ def mismatch(one: Situation) -> Readiness | None:
         cause,
         cure,
         "sudo reboot",
-        evidence if one.facts.loaded_version else (),
+        evidence if one.facts.loaded_version else None,
     )
 
 

@@ -253,7 +253,7 @@ def test_a_driver_that_was_updated(system: LinuxSystem) -> None:
     system.driver_runs("570.1.2")
     answer = _answer(system, _ready(state=DriverState.MISMATCH))
     assert answer.command == "sudo reboot"
-    assert "570.1.2" in str(answer.evidence[0])
+    assert "570.1.2" in str(answer.evidence)
     system.write("run/.containerenv", "")
     assert "container" in str(_answer(system, _ready(state=DriverState.MISMATCH)).title)
 
