@@ -49,12 +49,14 @@ def report(name: str, figures: Figures, runs: Sequence[Run], target: Path | None
         target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def child(script: str, *arguments: object, timeout_s: float = 180) -> dict[str, Any]:
+def child(
+    script: str, *arguments: object, timeout_s: float = 180, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Run a script of ``children/`` to its end, offscreen; returns the JSON object it prints last."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", f"tests.benchmarks.children.{script}", *map(str, arguments)],
         cwd=ROOT,
-        env={**clean_environment({"QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT)})},
+        env={**clean_environment({"QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT), **(environment or {})})},
         capture_output=True,
         text=True,
         encoding="utf-8",

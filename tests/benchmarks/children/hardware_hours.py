@@ -1,7 +1,7 @@
 """One measurement, in a process of its own: hours of a watched machine in minutes, and what grows meanwhile.
 
 Every second goes through the feed, its history, the verdicts and every card of the page; one of `--paint-every` is also
-painted. Prints a JSON object: memory and the number of things, once after the warm-up and once at the end.
+painted. Prints a JSON object: memory and the number of things after each hour.
 Not on Windows, which counts handles by another name.
 """
 
@@ -24,8 +24,6 @@ from aienv_gui.core.wording import tr
 from aienv_gui.gui.plots.time_plot import TimePlot
 from aienv_gui.gui.plots.time_range import TimeRange
 from tests.benchmarks.children.watched_window import CARDS, Machine, hardware_page, watched_window
-
-_WARM_UP = 300
 
 
 class Hours:
@@ -75,7 +73,7 @@ class Hours:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=3600)
+    parser.add_argument("--hours", type=int, default=2)
     parser.add_argument("--paint-every", type=int, default=10)
     parser.add_argument("--trace", action="store_true", help="count Python's own memory too (half as fast)")
     options = parser.parse_args()
@@ -88,13 +86,13 @@ def main() -> None:
         watched_window(application, Path(home), machine) as session,
     ):
         hours = Hours(application, session, machine)
-        hours.pass_by(_WARM_UP, options.paint_every)
-        before = hours.state()
-        hours.pass_by(options.seconds, options.paint_every)
-        after = hours.state()
+        states = []
+        for _ in range(options.hours):
+            hours.pass_by(3600, options.paint_every)
+            states.append(hours.state())
         hours.plot.close()
         hours.plot.deleteLater()
-    print(json.dumps({"before": before, "after": after}))
+    print(json.dumps({"states": states}))
 
 
 if __name__ == "__main__":
