@@ -63,7 +63,7 @@ def state() -> dict[str, int]:
     return {
         "resident_bytes": process.memory_info().rss,
         "objects": len(gc.get_objects()),
-        "handles": process.num_handles() if sys.platform == "win32" else process.num_fds(),
+        "handles": getattr(process, "num_handles" if sys.platform == "win32" else "num_fds")(),
         "threads": threading.active_count(),
     }
 

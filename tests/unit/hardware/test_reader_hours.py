@@ -20,7 +20,7 @@ _ROOT = Path(__file__).parents[3]
 def test_three_hours_of_reading_leave_nothing_behind(driver: Path) -> None:
     environment = clean_environment(nvml.environment(driver, cards=8, processes=f"0:{os.getpid()}:1024:30"))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "tests.benchmarks.children.reader_hours", "--hours", "3", "--step", "5"],
+        [sys.executable, "-P", "-m", "tests.benchmarks.children.reader_hours", "--hours", "3", "--step", "10"],
         cwd=_ROOT,
         env=environment | {"PYTHONPATH": str(_ROOT)},
         capture_output=True,
