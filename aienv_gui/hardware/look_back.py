@@ -46,13 +46,17 @@ def look_back(day: Day, history: History, keys: Sequence[str], *, since: float =
     before = day.times[older]
     # With the last time of the day, from which on it may be a gap already.
     times = np.concatenate((before[-1:], recent[begin:]))
-    edge = np.array([day.series(key)[older][-1:] for key in keys]).reshape(len(keys), -1)
+    edge = np.array([day.series(key)[older][-1:] for key in keys]) if len(before) else np.empty((len(keys), 0))
     rows = np.concatenate((edge, history.recent(keys, math.inf)[:, begin:]), axis=1)
     pauses = np.full(len(times), _LONGEST_PAUSE_S)
     pauses[len(before[-1:]) :][:1] = _LONGEST_DAY_PAUSE_S
     times, rows = _filled(times, rows, pauses)
-    values = {key: np.concatenate((day.series(key)[older][:-1], row)) for key, row in zip(keys, rows, strict=True)}
-    return TimeLine(np.concatenate((before[:-1], times)), values)
+    if len(before) > 1:
+        times = np.concatenate((before[:-1], times))
+        all_rows = [np.concatenate((day.series(key)[older][:-1], row)) for key, row in zip(keys, rows, strict=True)]
+    else:
+        all_rows = list(rows)
+    return TimeLine(times, dict(zip(keys, all_rows, strict=True)))
 
 
 def _filled(times: Array, rows: Array, pauses: Array) -> tuple[Array, Array]:

@@ -30,6 +30,11 @@ class LegendEntry(QWidget):
         for widget in (self.swatch, label, self.value):
             row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
 
+    def show_value(self, text: str) -> None:
+        """Show the number."""
+        if text != self.value.text():
+            self.value.setText(text)
+
 
 def place_legend(entries: list[LegendEntry], header: QHBoxLayout, below: QVBoxLayout, parent: QWidget) -> None:
     """Put a few entries into the header, many into lines of their own below it."""

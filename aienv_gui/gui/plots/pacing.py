@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import ClassVar, Final
 
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
@@ -14,18 +14,22 @@ _BUDGET_S: Final = 0.004  # of a frame: the rest is for the mouse, the keyboard 
 
 
 class FramePacer(QObject):
-    """Runs updates of widgets, as many in a frame of 16 ms as fit into 4 ms with their painting. GUI thread only.
+    """Runs updates of widgets, as many as fit into 4 ms with their painting, then rests for a frame. GUI thread only.
 
-    Each update gets a pass of the event loop of its own, so that what it changed is painted before the next one.
+    Each update gets a pass of the event loop of its own, so that what it changed is painted before the next one. All
+    pacers take turns: what one has spent the others have not.
     """
+
+    _began: ClassVar[float] = -math.inf  # what is done without a rest
+    _step_began: ClassVar[float] = -math.inf
+    _ended: ClassVar[float] = -math.inf  # the last step, with its painting where a rest followed
+    _resting: ClassVar[bool] = False
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._updates: tuple[Callable[[], None], ...] = ()
         self._next = 0
         self._waiting = 0
-        self._frame_began = -math.inf
-        self._step_began = -math.inf
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -63,16 +67,18 @@ class FramePacer(QObject):
 
     @Slot()
     def _on_due(self) -> None:
-        # A timer without delay comes after the painting of what the former update changed: that is in its cost.
-        now = time.perf_counter()
-        spent, last = now - self._frame_began, now - self._step_began
-        if spent < FRAME_S and spent + last > _BUDGET_S:
-            self._timer.start(math.ceil(1000 * (FRAME_S - spent)))
+        pacing, now = FramePacer, time.perf_counter()
+        if now - pacing._ended >= FRAME_S:
+            pacing._began, pacing._resting = now, False
+        elif pacing._resting or 2 * now - pacing._began - pacing._step_began > _BUDGET_S:
+            if not pacing._resting:
+                # A timer without delay comes after the painting of what the last update changed: that is in its cost.
+                pacing._ended, pacing._resting = now, True
+            self._timer.start(math.ceil(1000 * (pacing._ended + FRAME_S - now)))
             return
-        if spent >= FRAME_S:
-            self._frame_began = now
-        self._step_began = now
+        pacing._step_began = now
         update = self._take()
         if self._waiting:
             self._timer.start(0)
         update()
+        pacing._ended = time.perf_counter()

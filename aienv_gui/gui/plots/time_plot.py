@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -162,8 +162,14 @@ class TimePlot(QWidget):
 
         Cheap: drawn at most 20 times a second, less often where that costs much, and not at all while hidden.
         """
-        series = self._series[key]
-        series.x, series.y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        self.set_curves(x, {key: y})
+
+    def set_curves(self, x: ArrayLike, curves: Mapping[str, ArrayLike]) -> None:
+        """As `set_series`, for several keys that have their points at the same `x`."""
+        shared = np.asarray(x, dtype=np.float64)
+        for key, y in curves.items():
+            series = self._series[key]
+            series.x, series.y = shared, np.asarray(y, dtype=np.float64)
         self._on_data()
 
     def set_markers(self, markers: Sequence[tuple[float, Text]]) -> None:
@@ -176,7 +182,7 @@ class TimePlot(QWidget):
         if tuple(bands) != self._named_bands:
             self._named_bands = tuple(bands)
             self._bands.set_spans(np.array([(begin, end) for begin, end, _ in bands]).reshape(-1, 2))
-            self._draw_cursor()
+            self._on_cursor()
 
     def set_shown(self, keys: Collection[str]) -> None:
         """Show the curves of these keys only."""
@@ -291,7 +297,7 @@ class TimePlot(QWidget):
         bottom, top = self._y_limits(smallest, largest)
         self._view.setRange(xRange=(low, high), yRange=(bottom, top), padding=0)
         self._marks.set_moments(np.array([place for place, _ in self._markers if low <= place <= high]))
-        self._draw_cursor()
+        self._show_values(low, high)
 
     def _y_limits(self, smallest: float, largest: float) -> tuple[float, float]:
         if self._y_range is not None:
@@ -306,15 +312,15 @@ class TimePlot(QWidget):
         top = math.ceil((largest + room) / step) * step
         return smallest if self._y_floor is not None else math.floor((smallest - room) / step) * step, top
 
-    def _draw_cursor(self) -> None:
+    def _show_values(self, low: float, high: float) -> None:
+        """In the legend: at the cursor, or the newest where there is none in the range that is shown."""
         place = self._range.cursor
-        low, high = self._range.value()
         if place is None or not low <= place <= high:
             self._cursor.set_moments(_NOTHING)
             self._moment.say("")
             for series in self._series.values():
                 known = series.y[np.isfinite(series.y)] if len(series.y) < 2000 else series.y[-1:]
-                series.entry.value.say(value_text(float(known[-1]), self._unit) if len(known) else "–")
+                series.entry.show_value(value_text(float(known[-1]), self._unit) if len(known) else "–")
             return
         self._cursor.set_moments(np.array([place]))
         words = wall_clock(place) if self._range.wall else clock(place)
@@ -327,12 +333,12 @@ class TimePlot(QWidget):
                 words = f"{text} · {words}"
         self._moment.say(words)
         for series in self._series.values():
-            series.entry.value.say(value_text(_nearest(series.x, series.y, place), self._unit))
+            series.entry.show_value(value_text(_nearest(series.x, series.y, place), self._unit))
 
     @Slot()
     def _on_cursor(self) -> None:
         if self._exposure.seen:
-            self._draw_cursor()
+            self._show_values(*self._range.value())
 
     @Slot()
     def _on_theme(self) -> None:

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QLabel, QWidget
 from aienv_gui.core.wording import Text, verbatim
 from aienv_gui.gui.words import say
 
+_DIGITS = str.maketrans("123456789", "000000000")
+
 
 class Label(QLabel):
     """Wrapped plain text. Roles: title, section, strong, number, body, caption, muted, mono, good, warn, bad."""
@@ -41,9 +43,14 @@ class Figure(Label):
     def __init__(self, role: str = "strong", parent: QWidget | None = None) -> None:
         super().__init__(role=role, parent=parent)
         self.setWordWrap(False)
+        self._fitting: set[str] = set()  # the forms of the texts that it is wide enough for
 
     def setText(self, text: str) -> None:
         super().setText(text)
+        form = text.translate(_DIGITS)  # which are all equally wide
+        if form in self._fitting:
+            return
+        self._fitting.add(form)
         # Asked of Qt's own class: a fixed size would be the answer of the widget.
         needed = QLabel.sizeHint(self)
         if needed.width() > self.minimumWidth() or needed.height() > self.minimumHeight():

@@ -42,7 +42,7 @@ def main() -> None:
             if tick == _WARM_UP:
                 frames.forget()
             frames.frame(partial(hardware._on_sampled, machine.look()))
-            while page._pacer.waiting:
+            while page._pacer.waiting or page.timeline.range.waiting:
                 frames.frame()
             frames.frame()  # what was posted last
         paced = frames.result()

@@ -14,7 +14,7 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.fact_grid import FactGrid
 from aienv_gui.gui.widgets.fold import Fold
-from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.steady_label import SteadyLabel
 from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.card_facts import facts_of
 from aienv_gui.hardware.card_names import MAKER_NAMES
@@ -58,7 +58,7 @@ class GpuCard(Card):
         self.set_compact(False)
         foot = QHBoxLayout()
         foot.setSpacing(12)
-        self._summary = Label(role="caption", parent=self)
+        self._summary = SteadyLabel(parent=self)
         self.fold = Fold(tr("Details"), self)
         self.fold.toggled_open.connect(self._on_fold)
         self.copy = Button(tr("Copy"), kind="link", icon="copy", parent=self)
@@ -112,8 +112,7 @@ class GpuCard(Card):
         )
         self.memory.set_history(ages, history.series(key + "memory"))
         summary = "" if gpu.lost or gpu.asleep else _summary(gpu)
-        if summary != self._summary.text():
-            self._summary.setText(summary)
+        self._summary.setText(summary)
         self.setAccessibleDescription(
             ", ".join(f"{tile.accessibleName()} {tile.accessibleDescription()}" for tile in self.tiles)
         )

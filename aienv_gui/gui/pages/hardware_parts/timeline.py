@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QSize, Slot
+from PySide6.QtCore import QSize, QTimer, Slot
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.errors import Problem
@@ -54,6 +55,10 @@ class TimelineCard(Card):
         self._day = Day()
         self._read_at = 0.0  # seconds since the epoch
         self._reading: Job | None = None
+        self._stale = False  # not drawn since the newest readings
+        self._catch_up = QTimer(self)
+        self._catch_up.setSingleShot(True)
+        self._catch_up.timeout.connect(self._draw)
         self._hidden_cards: set[str] = set()
         self.range = TimeRange(self, width=_SPANS[0][0])
         self.range.changed.connect(self._on_range)
@@ -102,10 +107,10 @@ class TimelineCard(Card):
             self._make_card_toggles(snapshot.gpus)
             self._arrange()
         self._offer_quantities(snapshot.gpus)
+        self._read_day(snapshot.time)
         low, high = self.range.value()
         if high - low <= _LIVE_S:
             self._draw()
-        self._read_day(snapshot.time)
 
     def line(self, keys: list[str] | None = None) -> TimeLine:
         """The readings that are known; of what is shown, or of `keys`."""
@@ -153,8 +158,17 @@ class TimelineCard(Card):
             self._draw()
             self._show_runs()
 
+    @Slot()
     def _draw(self) -> None:
-        self.plots.show_line(self.line())
+        self._stale = self.visibleRegion().isEmpty()  # scrolled out of sight
+        if not self._stale:
+            self.plots.show_line(self.line())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._stale:
+            self._stale = False
+            self._catch_up.start()
 
     @Slot(bool)
     def _on_quantity(self, _on: bool) -> None:

@@ -29,7 +29,6 @@ class TimelinePlots(QWidget):
         self._cards: tuple[str, ...] = ()
         self.plots: dict[str, TimePlot] = {}
         self._curves: dict[str, tuple[tuple[str, Text, str], ...]] = {}
-        self._line: TimeLine | None = None
         self._bands: tuple[Band, ...] = ()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -69,11 +68,8 @@ class TimelinePlots(QWidget):
 
     def show_line(self, line: TimeLine) -> None:
         """Draw these readings, which hold all `keys`."""
-        self._line = line
         for name, plot in self.plots.items():
-            for key, _, _ in self._curves[name]:
-                if key in line.values:
-                    plot.set_series(key, line.times, line.values[key])
+            plot.set_curves(line.times, {key: line.values[key] for key, _, _ in self._curves[name]})
 
     def show_bands(self, bands: Sequence[Band]) -> None:
         self._bands = tuple(bands)
