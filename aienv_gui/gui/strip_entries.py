@@ -26,11 +26,12 @@ _QUIET: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A name and its numbers; `details` say more, a line each."""
+    """A name and its numbers; `details` say more, a line each. `cards` are the UUIDs of those that it is about."""
 
     name: Text
     numbers: Text | str
     details: tuple[str, ...]
+    cards: tuple[str, ...] = ()
 
 
 def entries_of(snapshot: Snapshot) -> tuple[Entry, ...]:
@@ -74,7 +75,7 @@ def _of_driver(driver: Driver, *, alone: bool) -> Entry:
 
 def _of_card(gpu: Gpu, gpus: Sequence[Gpu]) -> Entry:
     name = short_name(gpu, gpus)
-    return Entry(name, _numbers(gpu), (f"{name}: {gpu.name or tr('Unknown card')}",))
+    return Entry(name, _numbers(gpu), (f"{name}: {gpu.name or tr('Unknown card')}",), (gpu.uuid,))
 
 
 def _of_all(gpus: Sequence[Gpu]) -> Entry:
@@ -98,7 +99,8 @@ def _of_all(gpus: Sequence[Gpu]) -> Entry:
     parts += [str(tr("{count} {state}", count=count, state=state)) for state, count in silent.items()]
     numbers = "  ".join(parts) or tr("no readings")
     name = tr_count("{count} GPU", "{count} GPUs", len(gpus))
-    return Entry(name, numbers, tuple(f"{short_name(gpu, gpus)}: {_numbers(gpu)}" for gpu in gpus))
+    details = tuple(f"{short_name(gpu, gpus)}: {_numbers(gpu)}" for gpu in gpus)
+    return Entry(name, numbers, details, tuple(gpu.uuid for gpu in gpus))
 
 
 def _numbers(gpu: Gpu) -> Text | str:

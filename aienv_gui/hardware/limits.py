@@ -96,4 +96,5 @@ def _joined(cause: Verdict, effect: Verdict) -> Verdict:
         level=min(cause.level, effect.level, key=_LEVELS.index),
         evidence=cause.evidence + more,
         concerns=tuple(dict.fromkeys(cause.concerns + effect.concerns)),
+        cards=tuple(dict.fromkeys(cause.cards + effect.cards)),
     )

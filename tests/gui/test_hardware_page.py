@@ -202,6 +202,9 @@ def test_limits_are_said_on_the_page_and_counted_in_the_strip(session: Session) 
     for moment in range(11, 60):
         send(session, snapshot(gpu(), moment=float(moment)))
     assert "warning" not in session.window.strip.line()
+    assert all(row.isHidden() for row in page.verdicts.rows)
+    assert page.verdicts.minimumHeight() > 0  # the page does not jump while somebody looks at it
+    session.services.navigator.open("home")
     assert page.verdicts.isHidden()
 
 

@@ -61,8 +61,8 @@ def amd(*gpus: Gpu, state: DriverState = DriverState.READY) -> Driver:
     return Driver(state, gpus, maker=Maker.AMD)
 
 
-def verdict(key: str, level: Any = "warn") -> Verdict:
-    return Verdict(key, level, verbatim(f"About {key}."), verbatim(""))
+def verdict(key: str, level: Any = "warn", *cards: str) -> Verdict:
+    return Verdict(key, level, verbatim(f"About {key}."), verbatim(""), cards=cards)
 
 
 def marks(strip: StatusStrip) -> dict[str, str]:
@@ -116,7 +116,9 @@ def test_a_disk_that_does_not_answer_has_no_numbers(session: Session) -> None:
 
 
 def test_what_a_verdict_is_about_is_marked(session: Session) -> None:
-    strip = send(session, snapshot(gpu()), verdict("gpu_hot"), verdict("disk", "bad"), verdict("battery"))
+    strip = send(
+        session, snapshot(gpu()), verdict("gpu_hot", "warn", "GPU-0"), verdict("disk", "bad"), verdict("battery")
+    )
     assert marks(strip) == {"GPU": "warn", "Disk": "bad"}
     assert "3 warnings" in strip.line()
     assert "About gpu_hot." in strip.toolTip()
@@ -126,10 +128,13 @@ def test_what_a_verdict_is_about_is_marked(session: Session) -> None:
     assert "About" not in strip.toolTip() + strip.accessibleDescription()
 
 
-def test_of_two_cards_the_wrong_one_is_never_marked(session: Session) -> None:
-    strip = send(session, snapshot(gpu(0), gpu(1)), verdict("gpu_hot"))
-    assert marks(strip) == {}
+def test_of_two_cards_the_one_that_is_meant_is_marked(session: Session) -> None:
+    strip = send(session, snapshot(gpu(0), gpu(1)), verdict("gpu_hot", "warn", "GPU-1"))
+    assert marks(strip) == {"GPU 1": "warn"}
     assert "1 warning" in strip.line()
+    assert marks(send(session, snapshot(gpu(0), gpu(1)), verdict("no_card"))) == {}
+    many = send(session, snapshot(*(gpu(index) for index in range(5))), verdict("gpu_hot", "bad", "GPU-4"))
+    assert marks(many) == {"5 GPUs": "bad"}
 
 
 def _many(count: int) -> Snapshot:

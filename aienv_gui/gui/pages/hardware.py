@@ -121,6 +121,7 @@ class HardwarePage(Page):
 
     def hidden(self) -> None:
         self._active = False
+        self.verdicts.rest()
 
     def gpu_card(self, uuid: str) -> GpuCard | None:
         """The card of a GPU, or None."""

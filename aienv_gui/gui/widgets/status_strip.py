@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from aienv_gui.core.wording import Text, size, tr, tr_count, verbatim
 from aienv_gui.gui import strip_entries
 from aienv_gui.gui.services import Services
+from aienv_gui.gui.strip_entries import Entry
 from aienv_gui.gui.theme import show_icon
 from aienv_gui.gui.widgets.badge import StateBadge
 from aienv_gui.gui.widgets.exposure import Exposure
@@ -22,24 +23,11 @@ from aienv_gui.hardware.limits import Verdict
 from aienv_gui.hardware.readings import Disk, Snapshot
 
 _HEIGHT: Final = 34
-# Which part of the machine a verdict is about, by its key. Of the cards it names those in its sentence only; what is
-# about a training as a whole is counted in the badge alone.
+# Which part of the machine a verdict is about, by its key; the cards it names itself. What is about a training as a
+# whole is counted in the badge alone.
 _MEMORY: Final = ("memory", "container_memory")
 _DISK: Final = ("disk", "waiting_disk")
 _CPU: Final = ("waiting_cpu", "container_cores")
-_CARDS: Final = (
-    "gpu_lost",
-    "ecc",
-    "ecc_repair",
-    "compute_prohibited",
-    "compute_exclusive",
-    "gpu_memory",
-    "gpu_hot",
-    "power_brake",
-    "clock_fixed",
-    "power_limit",
-    "pcie_narrow",
-)
 
 
 class _Cell(QWidget):
@@ -171,7 +159,8 @@ class StatusStrip(QPushButton):
         if not self._exposure.seen:
             return
         host = snapshot.host
-        gpu_details = self._show_gpus(snapshot)
+        entries = strip_entries.entries_of(snapshot)
+        gpu_details = self._show_gpus(entries)
         self._cpu.fill(verbatim("CPU"), f"{host.cpu_percent:.0f} %")
         self._memory.fill(verbatim("RAM"), memory_share(host.memory_used_bytes, host.memory_total_bytes))
         self._cpu.show()
@@ -180,7 +169,7 @@ class StatusStrip(QPushButton):
         if host.disks:
             self._disk.fill(tr("Disk"), _room(host.disks[0]))
         found = [verdict for verdict in self._services.hardware.verdicts if verdict.level != "good"]
-        self._show_verdicts(found)
+        self._show_verdicts(found, entries)
         said = [str(verdict.what) for verdict in found]
         tip = str(tr("{details}\nOpen the Hardware page", details="\n".join([*said, *gpu_details])))
         description = "\n".join([self.line(), *said])
@@ -189,9 +178,8 @@ class StatusStrip(QPushButton):
         if description != self.accessibleDescription():
             self.setAccessibleDescription(description)
 
-    def _show_gpus(self, snapshot: Snapshot) -> list[str]:
+    def _show_gpus(self, entries: Sequence[Entry]) -> list[str]:
         """Returns what the tool tip says of them."""
-        entries = strip_entries.entries_of(snapshot)
         names = tuple(entry.name.message for entry in entries)
         if names != self._shown:
             self._shown = names
@@ -203,15 +191,14 @@ class StatusStrip(QPushButton):
             cell.setVisible(number < len(entries))
         return [line for entry in entries for line in entry.details]
 
-    def _show_verdicts(self, found: Sequence[Verdict]) -> None:
+    def _show_verdicts(self, found: Sequence[Verdict], entries: Sequence[Entry]) -> None:
         self._badge.setVisible(bool(found))
         if found:
             level = "bad" if any(verdict.level == "bad" for verdict in found) else "warn"
             self._badge.set_state(level, tr_count("{count} warning", "{count} warnings", len(found)))
-        # Which of two cards is meant stands in the sentence only.
-        gpu_keys = _CARDS if len(self._shown) == 1 else ()
+        for cell, entry in zip(self._gpus, entries, strict=False):
+            cell.mark([verdict for verdict in found if set(verdict.cards) & set(entry.cards)])
         for cell, keys in (
-            (self._gpus[0], gpu_keys),
             (self._memory, _MEMORY),
             (self._disk, _DISK),
             (self._cpu, _CPU),

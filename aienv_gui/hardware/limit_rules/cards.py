@@ -41,6 +41,7 @@ def lost(recent: Recent) -> Verdict | None:
         "bad",
         tr("{gpu} no longer answers.", gpu=which(gone, recent.gpus)),
         tr("Restart the computer. If it happens again, check the card's power cables and its temperature."),
+        cards=tuple(gpu.uuid for gpu in gone),
     )
 
 
@@ -55,6 +56,7 @@ def memory_errors(recent: Recent) -> Verdict | None:
         tr("Restart the computer. If new errors come, have the card replaced."),
         _facts(broken, recent, lambda card: [_errors(card.gpu)]),
         _concerned(broken),
+        _uuids(broken),
     )
 
 
@@ -75,6 +77,7 @@ def memory_repair(recent: Recent) -> Verdict | None:
         "warn",
         tr("{gpu}: weak memory was found and will be repaired at the next restart.", gpu=_named(waiting, recent)),
         tr("Let the training end, then restart the computer."),
+        cards=_uuids(waiting),
     )
 
 
@@ -87,6 +90,7 @@ def closed(recent: Recent) -> Verdict | None:
         "bad",
         tr("{gpu}: closed to calculations (compute mode “prohibited”).", gpu=_named(found, recent)),
         tr("Ask whoever set it, or open it as an administrator with “nvidia-smi -c 0”."),
+        cards=_uuids(found),
     )
 
 
@@ -107,6 +111,7 @@ def taken(recent: Recent) -> Verdict | None:
         tr("{gpu}: only one program at a time may calculate there, and one does now.", gpu=_named(found, recent)),
         tr("Wait until it ends, or allow several as an administrator with “nvidia-smi -c 0”."),
         _facts(found, recent, lambda card: [_program(holders[card.gpu.uuid])]),
+        cards=_uuids(found),
     )
 
 
@@ -136,6 +141,7 @@ def memory(recent: Recent) -> Verdict | None:
         tr("Train with a smaller batch size, or close other programs that use the card."),
         _facts(chosen, recent, lambda card: [_memory_fact(card.gpu)]),
         _concerned(chosen),
+        _uuids(chosen),
     )
 
 
@@ -171,7 +177,8 @@ def heat(recent: Recent) -> Verdict | None:
     else:
         what = tr("{gpu}: the memory is so hot that the card will slow itself down.", gpu=name)
     cure = tr("Clean the fans, give the computer more air, or lower the card's power limit.")
-    return Verdict("gpu_hot", level, what, cure, _facts(chosen, recent, _heat_facts), _concerned(chosen))
+    facts = _facts(chosen, recent, _heat_facts)
+    return Verdict("gpu_hot", level, what, cure, facts, _concerned(chosen), _uuids(chosen))
 
 
 def _slowed_by_heat(card: Card) -> bool:
@@ -219,6 +226,7 @@ def power_supply(recent: Recent) -> Verdict | None:
         tr("Check the card's power cables, and whether the power supply is strong enough. A laptop needs its charger."),
         _facts(chosen, recent, _clock_facts),
         _concerned(chosen),
+        _uuids(chosen),
     )
 
 
@@ -241,6 +249,7 @@ def fixed_clock(recent: Recent) -> Verdict | None:
         tr("Ask whoever set it, or free it as an administrator with “nvidia-smi -rgc” and “nvidia-smi -rac”."),
         _facts(chosen, recent, _clock_facts),
         _concerned(chosen),
+        _uuids(chosen),
     )
 
 
@@ -256,6 +265,7 @@ def power_limit(recent: Recent) -> Verdict | None:
         tr("There is nothing to do."),
         _facts(chosen, recent, lambda card: _power_facts(card.gpu)),
         _concerned(chosen),
+        _uuids(chosen),
     )
 
 
@@ -278,6 +288,7 @@ def narrow_link(recent: Recent) -> Verdict | None:
         tr("Turn the computer off and put the card firmly into the slot nearest to the processor."),
         _facts(chosen, recent, lambda card: [_lanes(card.gpu)]),
         _concerned(chosen),
+        _uuids(chosen),
     )
 
 
@@ -322,3 +333,7 @@ def _facts(cards: Sequence[Card], recent: Recent, of: Callable[[Card], list[Text
 
 def _concerned(cards: Iterable[Card]) -> tuple[str, ...]:
     return keys(one for card in cards for one in card.work)
+
+
+def _uuids(cards: Iterable[Card]) -> tuple[str, ...]:
+    return tuple(card.gpu.uuid for card in cards)

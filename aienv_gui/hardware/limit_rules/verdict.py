@@ -63,7 +63,8 @@ def card_of(work: Work, gpus: Sequence[Gpu]) -> Gpu | None:
 class Verdict:
     """Something that limits the machine now, what to try, and the readings that show it. `key` is a stable name.
 
-    "good" says that nothing is to be done. `concerns` holds the keys of the trainings that it is about.
+    "good" says that nothing is to be done. `concerns` holds the keys of the trainings that it is about, `cards` the
+    UUIDs of the cards.
     """
 
     key: str
@@ -72,6 +73,7 @@ class Verdict:
     cure: Text
     evidence: tuple[Text, ...] = ()
     concerns: tuple[str, ...] = ()
+    cards: tuple[str, ...] = ()
 
 
 def which(some: Sequence[Gpu], gpus: Sequence[Gpu]) -> Text:

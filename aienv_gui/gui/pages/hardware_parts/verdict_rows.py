@@ -56,7 +56,7 @@ class VerdictRow(QWidget):
 
 
 class VerdictRows(QWidget):
-    """All verdicts, one below the other; empty and hidden where there are none."""
+    """All verdicts, one below the other. It only ever grows: one that comes and goes does not move all of the page."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -75,7 +75,15 @@ class VerdictRows(QWidget):
             row.setVisible(index < len(verdicts))
             if index < len(verdicts):
                 row.show_verdict(verdicts[index])
-        self.setVisible(bool(verdicts))
+        if verdicts:
+            self.show()
+        if not any(row.fold.open for row in self.rows):
+            self.setMinimumHeight(max(self.minimumHeight(), self._column.heightForWidth(self.width())))
+
+    def rest(self) -> None:
+        """Give back the room that nothing needs now, while nobody looks."""
+        self.setMinimumHeight(0)
+        self.setVisible(any(not row.isHidden() for row in self.rows))
 
 
 def _set(label: Label, text: str) -> None:
