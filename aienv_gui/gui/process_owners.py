@@ -53,7 +53,7 @@ class ProcessOwners(QObject):
         words = process.command
         if _MONITOR in words:
             return Owner(tr("AIEnv itself"))
-        run = self._run_of(words)
+        run = self._run_of(words) or self._run_above(process)
         if run is not None:
             return run
         environment = self._environment_of(process)
@@ -68,6 +68,14 @@ class ProcessOwners(QObject):
             item = folders.get(word)
             if item is not None:
                 return Owner(tr("Training {name}", name=item.name), "train", item.folder, item.name)
+        return None
+
+    def _run_above(self, process: GpuProcess) -> Owner | None:
+        """What an engine has started anew, as its readers of data, is called by other words than the engine."""
+        for run in self._services.runs.live:
+            if run.start is not None and run.start.pid in process.parents:
+                name = run.recipe.name
+                return Owner(tr("Training {name}", name=name), "train", run.folder, name)
         return None
 
     def _environment_of(self, process: GpuProcess) -> Owner | None:

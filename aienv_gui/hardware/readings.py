@@ -110,6 +110,7 @@ class GpuProcess:
     started: float | None = None
     own: bool = False  # this user's: may be ended
     prefix: str = ""  # of the environment that was activated where it was started, as far as we may see
+    parents: tuple[int, ...] = ()  # who started it, and who started those, the nearest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from aienv_gui.gui.pages.hardware_parts.process_table import ProcessTable
 from aienv_gui.hardware import processes
 from aienv_gui.hardware.readings import Driver, DriverState, GpuProcess, Value
 from aienv_gui.hardware.readings import Maker as CardMaker
-from aienv_gui.training.records import RunState, RunSummary
+from aienv_gui.training.records import Recipe, Run, RunState, RunSummary, Start
 from tests.fakes.session import open_session
 from tests.fakes.snapshots import GIB, gpu, snapshot
 
@@ -109,6 +109,19 @@ def test_what_a_process_belongs_to(session: Session, tmp_path: Path) -> None:
     pick(table, 16)
     assert table.open_button.isHidden()
     assert table.command.text() == "/usr/bin/python3 other.py"
+
+
+def test_what_a_training_has_started_anew_belongs_to_it(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers of data that are no copies of the engine are called by other words, in its environment."""
+    recipe = Recipe(name="Digits", folder=tmp_path, preset="balanced", architecture="x", settings={})
+    start = Start(1, 0, "cuda:0", "", 1, 1, 1, 1, (), {}, {}, 4711)
+    run = Run(tmp_path / "runs/7", recipe, RunState.TRAINING, start=start)
+    monkeypatch.setattr(type(session.services.runs), "live", (run,))
+    reader = GpuProcess(21, "python", "ada", Value(GIB), "compute", ("python", "-c", "spawn_main()"))
+    table = table_of(session, replace(reader, parents=(4711, 1)), replace(reader, pid=22, parents=(1,)))
+    assert owners(table) == {21: "Training Digits", 22: ""}
 
 
 def test_the_innermost_environment_is_meant(session: Session, tmp_path: Path) -> None:

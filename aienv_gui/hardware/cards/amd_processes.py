@@ -52,6 +52,7 @@ class AmdProcesses:
             started=known.started,
             own=known.own,
             prefix=known.prefix,
+            parents=known.parents,
         )
 
     def _share(self, pid: int, nanoseconds: Any) -> Value:

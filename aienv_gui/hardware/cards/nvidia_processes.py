@@ -109,6 +109,7 @@ class ProcessReader:
             started=known.started,
             own=known.own,
             prefix=known.prefix,
+            parents=known.parents,
         )
 
 

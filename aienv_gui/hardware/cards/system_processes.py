@@ -13,6 +13,7 @@ import psutil
 from aienv_gui.hardware.readings import Absence, Value
 
 _LONGEST_COMMAND: Final = 64  # words; what is longer is cut
+_MOST_PARENTS: Final = 4
 _LOAD_EVERY_S: Final = 3.0
 _FIRST_LOAD_S: Final = 0.5  # after which a share of the processor means something
 _NOT_YET: Final = Value(absence=Absence.NOT_YET)
@@ -29,6 +30,7 @@ class SystemProcess:
     command: tuple[str, ...] = ()
     own: bool = False
     prefix: str = ""  # of the environment that was activated where it was started
+    parents: tuple[int, ...] = ()  # the nearest first
     cpu: Value = _NOT_YET
     resident: Value = _NOT_YET
     looked_at: float | None = None
@@ -87,12 +89,22 @@ class SystemProcesses:
             with suppress(psutil.AccessDenied):
                 known.name = process.name()
                 known.command = tuple(process.cmdline()[:_LONGEST_COMMAND])
+            known.parents = _parents(process)
             with suppress(psutil.AccessDenied, OSError):
                 variables = process.environ()
                 known.prefix = variables.get("VIRTUAL_ENV") or variables.get("CONDA_PREFIX") or ""
         except psutil.NoSuchProcess:
             return None
         return known if known.look(self._clock()) else None
+
+
+def _parents(process: psutil.Process) -> tuple[int, ...]:
+    found: list[int] = []
+    with suppress(psutil.Error):
+        while len(found) < _MOST_PARENTS and (above := process.parent()) is not None:
+            found.append(above.pid)
+            process = above
+    return tuple(found)
 
 
 def user_of(process: psutil.Process) -> str:
