@@ -56,7 +56,9 @@ def no_qt_leftovers(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iter
 def _recorded(start: Callable[..., Any], started: _Started) -> Callable[..., Any]:
     def start_and_remember(self: QObject, *arguments: Any, **named: Any) -> Any:
         place = "".join(traceback.format_stack(limit=4)[:-1])
-        started[id(self)] = (weakref.ref(self), place)
+        key = id(self)
+        # What is gone is forgotten: a test that looks for growth would find this record.
+        started[key] = (weakref.ref(self, lambda _gone: started.pop(key, None)), place)
         return start(self, *arguments, **named)
 
     return start_and_remember
@@ -64,7 +66,7 @@ def _recorded(start: Callable[..., Any], started: _Started) -> Callable[..., Any
 
 def _running(kind: str, started: _Started, runs: Callable[[Any], bool]) -> list[str]:
     found: list[str] = []
-    for reference, place in started.values():
+    for reference, place in list(started.values()):
         thing = reference()
         if thing is not None and shiboken6.isValid(thing) and runs(thing):
             found.append(f"running {kind} {thing.objectName() or thing!r}, started at\n{place}")
@@ -91,7 +93,7 @@ def _settle() -> None:
 
 def _clear(application: QApplication, before: set[int], timers: _Started) -> None:
     """End what can be ended, so that the next test is not blamed for this one."""
-    for reference, _place in timers.values():
+    for reference, _place in list(timers.values()):
         timer = reference()
         if isinstance(timer, QTimer) and shiboken6.isValid(timer):
             timer.stop()

@@ -6,6 +6,7 @@ drawn from a seed derived from (seed, epoch, step), and a checkpoint holds all t
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import os
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from . import failures, protocol
+from . import failures, protocol, rescue
 from .checkpoint import Entry, Store
 from .commands import Desk, Doorkeeper
 from .devices import choose_device, device_name
@@ -29,6 +30,7 @@ from .failures import Failure
 from .models.convolutional import Normalise, build
 from .protocol import Code, Event
 from .recipe import Recipe, Settings
+from .rescue import NotANumber
 from .seeds import derive
 from .session import Position, Session, Stopped
 from .tasks.image_classification import Data, load, mean_and_std, pixels, shifted
@@ -102,7 +104,12 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     try:
         if asked_to_pause:
             session.pause(*asked_to_pause)
-        _epochs(work, session)
+        while True:
+            try:
+                _epochs(work, session)
+                break
+            except NotANumber as found:
+                _go_back(work, session, found.files)
         events.emit(Event.PHASE, name="testing")
         network, step = _best(work, session)
         evaluation = _judge(work, network, "test", session.attend)
@@ -141,12 +148,11 @@ def _epochs(work: Work, session: Session) -> None:
             began = time.perf_counter()
             batch = _batch(work, chosen, position.step, epoch)
             waited = time.perf_counter() - began
-            loss, accuracy = _step(work, batch, position.step, epoch)
-            if not math.isfinite(loss):
-                session.metrics.flush()
-                raise Failure(
-                    Code.NOT_A_NUMBER, epoch=epoch + 1, step=position.step + 1, learning_rate=settings.learning_rate
-                )
+            try:
+                loss, accuracy = _step(work, batch, position, epoch)
+            except NotANumber as found:
+                found.files = tuple(data.paths[index] for index in chosen.tolist())
+                raise
             position.step += 1
             session.metrics.add(position.step, epoch + 1, loss, accuracy)
             session.pace.step(position.step, epoch + 1, len(chosen), waited)
@@ -162,19 +168,25 @@ def _batch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> tuple[tor
     return images.to(work.device), work.data.labels[chosen].to(work.device)
 
 
-def _step(work: Work, batch: tuple[torch.Tensor, torch.Tensor], step: int, epoch: int) -> tuple[float, float]:
-    """One step of the optimiser on a batch; returns its loss and accuracy before it."""
+def _step(work: Work, batch: tuple[torch.Tensor, torch.Tensor], position: Position, epoch: int) -> tuple[float, float]:
+    """One step of the optimiser on a batch; returns its loss and accuracy before it.
+
+    Raises `NotANumber` where the loss is none, before a weight was touched.
+    """
     settings, (images, labels) = work.recipe.settings, batch
-    torch.manual_seed(derive(settings.seed, "step", epoch, step))  # dropout
+    torch.manual_seed(derive(settings.seed, "step", epoch, position.step))  # dropout
     for group in work.optimiser.param_groups:
-        group["lr"] = learning_rate(settings, step, work.total_steps)
+        group["lr"] = rescue.slower(learning_rate(settings, position.step, work.total_steps), position.rescues)
     scores = work.network(pixels(images))
     loss = functional.cross_entropy(scores, labels)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise NotANumber
     work.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     work.optimiser.step()
     right = int((scores.detach().argmax(dim=1) == labels).sum())
-    return float(loss.detach()), right / len(labels)
+    return value, right / len(labels)
 
 
 def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
@@ -196,8 +208,7 @@ def _validate(work: Work, session: Session) -> None:
     session.events.emit(Event.PHASE, name="validating")
     result = _judge(work, work.network, "validation", session.attend)
     if not math.isfinite(result.loss):
-        rate = work.recipe.settings.learning_rate
-        raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=position.step, learning_rate=rate)
+        raise NotANumber
     session.events.emit(Event.VALIDATION, step=position.step, epoch=epoch, loss=result.loss, accuracy=result.accuracy)
     position.validated = epoch
     best = position.better(result.accuracy, result.loss)
@@ -208,6 +219,38 @@ def _validate(work: Work, session: Session) -> None:
     if best or last or session.may_save():
         session.save("best" if best else "epoch", best=best)
     session.pace.validated(time.monotonic() - began - (session.paused - paused))
+
+
+def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
+    """To the best epoch so far, or to the beginning, and on from there at a lower rate.
+
+    Both are the same however often the run was interrupted, so that it stays exact: the best epoch's checkpoint is
+    always kept. Raises `Failure` after the last try.
+    """
+    position, settings = session.position, work.recipe.settings
+    session.metrics.flush()
+    at, epoch, tries = position.step, position.step // work.steps_per_epoch + 1, position.rescues + 1
+    if tries > rescue.TRIES:
+        rate = rescue.slower(settings.learning_rate, position.rescues)
+        raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=at + 1, learning_rate=rate, tries=rescue.TRIES)
+    entry, saved = session.store.best(), None
+    if entry is not None and rescue.is_good(position.best_accuracy, position.best_loss, len(work.data.classes)):
+        with contextlib.suppress(ValueError):  # damaged: from the beginning, then
+            saved = session.store.read(entry)
+    fresh = _prepare(work.recipe, work.data, work.device, work.threads)
+    work.network.load_state_dict(saved["network"] if saved else fresh.network.state_dict())
+    work.optimiser.load_state_dict(saved["optimiser"] if saved else fresh.optimiser.state_dict())
+    position.put(Position(**saved["position"]) if saved else Position())
+    position.rescues = tries
+    session.events.emit(
+        Event.RESCUED,
+        step=position.step,
+        at=at + 1,
+        epoch=epoch,
+        learning_rate=rescue.slower(settings.learning_rate, tries),
+        tries=tries,
+        files=list(files[: rescue.NAMED]),
+    )
 
 
 def _judge(work: Work, network: nn.Module, split: str, between: Callable[[], None]) -> Result:

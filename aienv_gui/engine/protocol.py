@@ -121,6 +121,8 @@ class Event:
     ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers; reason: not_paused | stale |
     #                    loading | unknown | ended, or a code of a failed write
     WARNING = "warning"  # code, values{}: said in words by the application
+    RESCUED = "rescued"  # step (gone back to), at (where the loss was no number), epoch, learning_rate (from now on),
+    #                      tries (so far), files[] (of the batch; none: it was the validation's)
     EVALUATED = "evaluated"  # split, step, loss, accuracy, classes[], confusion[][] (rows: truth),
     #                          worst[{path, truth, answer, probability}]: wrong answers, the most certain first; paths
     #                          relative to the data's folder
@@ -150,7 +152,7 @@ class Code:
     #                                their pictures: skipping them leaves these classes out)
     BROKEN_PICTURES = "broken_pictures"  # (count, paths[] (first 20), reason) not agreed to skip
     DATA_CHANGED = "data_changed"  # the pictures are not those the run was started with
-    NOT_A_NUMBER = "nan"  # (epoch, step)
+    NOT_A_NUMBER = "nan"  # (epoch, step, learning_rate, tries) also with a smaller learning rate, so many times
     NO_DEVICE = "no_device"  # (device, reason)
     OUT_OF_MEMORY = "out_of_memory"  # (device)
     DISK_FULL = "disk_full"  # (path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,12 @@ class Position:
     best_step: int = 0
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
+    rescues: int = 0  # times that it went back because the loss was no number, each with a smaller learning rate
+
+    def put(self, other: Position) -> None:
+        """Be where `other` is."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(other, field.name))
 
     def better(self, accuracy: float, loss: float) -> bool:
         return (accuracy, -loss) > (self.best_accuracy, -self.best_loss)

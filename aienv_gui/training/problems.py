@@ -39,6 +39,20 @@ def warning_of(code: str, values: Mapping[str, Any]) -> Text:
     return tr("{title} {cure}", title=problem.title, cure=problem.cure) if problem.cure else problem.title
 
 
+def rescue_of(values: Mapping[str, Any]) -> Text:
+    """A RESCUED event in words."""
+    files = ", ".join(str(file) for file in values.get("files", ()))
+    words = tr(
+        "At step {step} the loss was no longer a number. The training went back to step {back} and goes on with a "
+        "lower learning rate of {rate} (try {tries} of 3).",
+        step=values.get("at", "?"),
+        back=values.get("step", "?"),
+        rate=f"{float(values.get('learning_rate', 0.0)):.2g}",
+        tries=values.get("tries", "?"),
+    )
+    return tr("{what} It happened with these pictures: {files}", what=words, files=files) if files else words
+
+
 def _no_folder(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("The folder of pictures is not there."),
@@ -139,6 +153,15 @@ def _nan(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("The loss is no longer a number."),
         cause=tr(
+            "In epoch {epoch}, at step {step}, the numbers grew beyond all bounds (NaN), also with a learning rate of "
+            "{rate}, the last of {tries} lower ones. The best state so far is kept as a checkpoint.",
+            epoch=v.get("epoch", "?"),
+            step=v.get("step", "?"),
+            rate=f"{float(v['learning_rate']):.2g}",
+            tries=v["tries"],
+        )
+        if v.get("tries")
+        else tr(  # an engine of before, which gave up at once
             "In epoch {epoch}, at step {step}, the numbers grew beyond all bounds (NaN). Most often the learning rate "
             "is too high.",
             epoch=v.get("epoch", "?"),

@@ -146,6 +146,7 @@ class Story:
             Event.RESUMED: self._on_resumed,
             Event.ANSWER: self._on_answer,
             Event.WARNING: self._on_warning,
+            Event.RESCUED: self._on_rescued,
             Event.EVALUATED: self._on_evaluated,
             Event.MODEL: self._on_model,
             Event.FINISHED: self._on_finished,
@@ -256,11 +257,22 @@ class Story:
         self._launched = True
         self._log_start = int(event.get("log") or 0)
 
+    def _on_rescued(self, event: Mapping[str, Any]) -> None:
+        step = int(event["step"])
+        self._go_back(step)
+        text = problems.rescue_of(event)
+        self._run = replace(self._run, step=step, warnings=(*self._run.warnings, text))
+
+    def _go_back(self, step: int) -> None:
+        """What was told of later steps is superseded by what comes now."""
+        for rows in (self._training, self._validation):
+            rows.cut(int(np.searchsorted(rows.column(1), step, side="right")))
+        self._run = replace(self._run, checkpoints=tuple(c for c in self._run.checkpoints if c.step <= step))
+
     def _on_started(self, event: Mapping[str, Any]) -> None:
         self._launched, self._begun = False, True
         step = int(event["step"])
-        for rows in (self._training, self._validation):
-            rows.cut(int(np.searchsorted(rows.column(1), step, side="right")))
+        self._go_back(step)
         data = event.get("data", {})
         start = Start(
             attempt=int(event.get("attempt", 1)),
@@ -281,7 +293,6 @@ class Story:
             start=start,
             step=step,
             total_steps=start.total_steps,
-            checkpoints=tuple(c for c in self._run.checkpoints if c.step <= step),
             evaluation=None,
         )
 

@@ -374,6 +374,30 @@ def test_the_trend_is_the_same_however_the_steps_come(folder: Folder) -> None:
     np.testing.assert_allclose(folder.story.run.training.loss_trend, whole[:510])
 
 
+def test_a_rescue_takes_back_what_was_learnt_since_and_is_told(folder: Folder) -> None:
+    folder.started(100.0)
+    folder.metrics(1, 9, 100.0)
+    for step in (4, 8):
+        folder.say("validation", 100.0 + step, step=step, epoch=step // 4, loss=0.5, accuracy=0.5)
+        file = f"checkpoints/{step}.pt"
+        folder.say("checkpoint", 100.0, step=step, epoch=1, file=file, bytes=7, reason="best", command=None)
+    folder.say("rescued", 110.0, step=4, at=10, epoch=3, learning_rate=0.003, tries=1, files=["a/1.png", "b/2.png"])
+    folder.story.update(alive=True)
+    run = folder.story.run
+    assert run.training.step.tolist() == [1, 2, 3, 4]
+    assert run.validation.step.tolist() == [4]
+    assert [checkpoint.step for checkpoint in run.checkpoints] == [4]
+    assert run.step == 4
+    (words,) = map(str, run.warnings)
+    assert "At step 10" in words
+    assert "0.003" in words
+    assert "a/1.png, b/2.png" in words
+    folder.say("rescued", 120.0, step=0, at=12, epoch=3, learning_rate=0.0009, tries=2, files=[])
+    folder.story.update(alive=True)
+    assert len(folder.story.run.training) == 0
+    assert len(folder.story.run.warnings) == 2
+
+
 def test_when_it_was_worked_on(folder: Folder) -> None:
     assert not folder.story.run.attempts
     folder.say("launched", 100.0)
