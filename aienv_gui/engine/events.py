@@ -103,16 +103,17 @@ class Pace:
         """What happened since the last step was no training: the next one begins now."""
         self._mark = time.monotonic()
 
-    def step(self, step: int, epoch: int, examples: int, waited: float) -> None:
-        """A step was done, of which `waited` seconds went by until its batch was there."""
+    def step(self, step: int, epoch: int, examples: int, waited: float) -> float:
+        """A step was done, of which `waited` seconds went by until its batch was there; returns its seconds."""
         now = time.monotonic()
-        self._spent += now - self._mark
+        seconds = now - self._mark
+        self._spent += seconds
         self._waited += waited
         self._mark = now
         self._steps += 1
         self._examples += examples
         if self._spent < _PROGRESS_EVERY:
-            return
+            return seconds
         self._windows = [*self._windows[-59:], self._spent / self._steps]
         low, high = self._left(step)
         self._events.emit(
@@ -126,6 +127,7 @@ class Pace:
             waiting_share=round(min(1.0, self._waited / self._spent), 3),
         )
         self._spent, self._waited, self._steps, self._examples = 0.0, 0.0, 0, 0
+        return seconds
 
     def validated(self, seconds: float) -> None:
         """A validation (with its checkpoint) took this long."""

@@ -134,7 +134,7 @@ def _epochs(work: Work, session: Session) -> None:
     while True:
         if position.step % work.steps_per_epoch == 0 and position.validated < position.step // work.steps_per_epoch:
             _validate(work, session)
-        if position.step >= work.total_steps:
+        if position.step >= work.total_steps or _enough(work, session):
             return
         epoch = position.step // work.steps_per_epoch  # from 0; said from 1
         generator = torch.Generator().manual_seed(derive(settings.seed, "order", epoch))
@@ -155,8 +155,28 @@ def _epochs(work: Work, session: Session) -> None:
                 raise
             position.step += 1
             session.metrics.add(position.step, epoch + 1, loss, accuracy)
-            session.pace.step(position.step, epoch + 1, len(chosen), waited)
+            position.seconds += session.pace.step(position.step, epoch + 1, len(chosen), waited)
+            if _time_is_up(work, position):
+                break
         session.metrics.flush()
+
+
+def _enough(work: Work, session: Session) -> bool:
+    """Whether it is to end before its last epoch, as the recipe says; and says so."""
+    settings, position = work.recipe.settings, session.position
+    epoch, best = (-(-step // work.steps_per_epoch) for step in (position.step, position.best_step))
+    if settings.patience and position.validated - best >= settings.patience:
+        values = {"epoch": epoch, "best_epoch": best, "patience": settings.patience}
+        session.events.emit(Event.WARNING, code=Code.ENOUGH_EPOCHS, values=values)
+        return True
+    if _time_is_up(work, position):
+        session.events.emit(Event.WARNING, code=Code.TIME_IS_UP, values={"minutes": settings.minutes, "epoch": epoch})
+        return True
+    return False
+
+
+def _time_is_up(work: Work, position: Position) -> bool:
+    return 0 < 60 * work.recipe.settings.minutes <= position.seconds
 
 
 def _batch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:

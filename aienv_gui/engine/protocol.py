@@ -179,6 +179,8 @@ class Code:
     CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
     GPU_UNUSABLE = "gpu_unusable"  # (device, reason) training goes on, on the processor
     NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
+    ENOUGH_EPOCHS = "enough_epochs"  # (epoch, best_epoch, patience) ended early: it got no better any more
+    TIME_IS_UP = "time_is_up"  # (minutes, epoch) ended early: it was to take no longer
     NOT_EVALUATED = "not_evaluated"  # () stopped before the test was through
     UNLIKE_TRAINING = "unlike_training"  # (brightness, training_brightness; 0 to 1) perhaps dark and light are swapped
 

@@ -29,6 +29,8 @@ class Settings:
     epochs: int
     shift: int
     seed: int
+    patience: int = 0  # epochs without a better one, after which it ends; 0: all epochs are trained
+    minutes: float = 0.0  # of work, after which it ends; 0: as long as it takes
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -122,6 +124,8 @@ def _settings(data: dict[str, Any]) -> Settings:
         epochs=_whole(data, "epochs", least=1),
         shift=_whole(data, "shift", least=0),
         seed=_whole(data, "seed", least=0),
+        patience=_whole({"patience": 0, **data}, "patience", least=0),
+        minutes=_number(data, "minutes", 0.0, least=0.0),
     )
 
 

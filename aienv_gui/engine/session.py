@@ -40,6 +40,7 @@ class Position:
     best_step: int = 0
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
+    seconds: float = 0.0  # of work in steps, in all attempts
     rescues: int = 0  # times that it went back because the loss was no number, each with a smaller learning rate
 
     def put(self, other: Position) -> None:

@@ -466,7 +466,29 @@ _FAILED_WRITES = {
     Code.DISK_FULL: tr("the disk is full. Free some space on it."),
     Code.READ_ONLY: tr("the folder cannot be written to."),
 }
+
+
+def _enough_epochs(v: Mapping[str, Any]) -> Text:
+    return tr_count(
+        "It ended early, after epoch {epoch}: one epoch had been no better. The best is that of epoch {best}.",
+        "It ended early, after epoch {epoch}: {count} epochs had been no better. The best is that of epoch {best}.",
+        int(v.get("patience", 0)),
+        epoch=v.get("epoch", "?"),
+        best=v.get("best_epoch", "?"),
+    )
+
+
+def _time_is_up(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "It ended in epoch {epoch}, because its time was up ({minutes} minutes). The best state so far is the result.",
+        epoch=v.get("epoch", "?"),
+        minutes=f"{float(v.get('minutes', 0)):g}",
+    )
+
+
 _WARNINGS = {
+    Code.ENOUGH_EPOCHS: _enough_epochs,
+    Code.TIME_IS_UP: _time_is_up,
     Code.THIN_CLASS: _thin_class,
     Code.UNBALANCED: _unbalanced,
     Code.EMPTY_CLASSES: _empty_classes,

@@ -38,6 +38,10 @@ class Advanced(QWidget):
         self.batch_size = self._number(1, 4096)
         self.epochs = self._number(1, 10000)
         self.seed = self._number(0, 2**31 - 1)
+        self.patience = self._number(0, 1000)
+        self.minutes = self._number(0, 100_000)
+        for box in (self.patience, self.minutes):
+            say(box, "setSpecialValueText", tr("off"))  # stands for 0
         self.optimiser = Choice(tr("Optimiser"), _OPTIMISERS, self)
         self.optimiser.chosen.connect(self._on_changed)
         rows: tuple[tuple[Text, Text, QWidget], ...] = (
@@ -46,6 +50,8 @@ class Advanced(QWidget):
             (tr("Epochs"), tr("How often all pictures are seen"), self.epochs),
             (tr("Optimiser"), tr("The rule that turns errors into steps"), self.optimiser),
             (tr("Seed"), tr("The same number gives the same split and the same training again"), self.seed),
+            (tr("Stop early"), tr("After so many epochs without a better one"), self.patience),
+            (tr("Time limit"), tr("Minutes of training; the best so far is the result"), self.minutes),
         )
         for index, (name, meaning, widget) in enumerate(rows):
             row, column = index // 3 * 4, index % 3
@@ -60,7 +66,8 @@ class Advanced(QWidget):
             if widget is self.learning_rate:
                 self._below_rate, self._rate_means = below, meaning
             grid.setColumnStretch(column, 1)
-        grid.setRowMinimumHeight(3, 8)
+        for gap in (3, 7):
+            grid.setRowMinimumHeight(gap, 8)
 
     def _number(self, low: int, high: int) -> QSpinBox:
         box = NumberField(self)
@@ -74,6 +81,8 @@ class Advanced(QWidget):
         self.batch_size.setValue(int(settings["batch_size"]))
         self.epochs.setValue(int(settings["epochs"]))
         self.seed.setValue(int(settings["seed"]))
+        self.patience.setValue(int(settings.get("patience", 0)))
+        self.minutes.setValue(round(settings.get("minutes", 0)))
         self.optimiser.choose(settings["optimiser"])
 
     def settings(self) -> dict[str, Any]:
@@ -83,6 +92,8 @@ class Advanced(QWidget):
             "epochs": self.epochs.value(),
             "optimiser": self.optimiser.currentData(),
             "seed": self.seed.value(),
+            "patience": self.patience.value(),
+            "minutes": self.minutes.value(),
         }
 
     def missing(self) -> Text | None:

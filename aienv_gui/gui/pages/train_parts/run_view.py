@@ -378,6 +378,12 @@ def _settings(run: Run) -> Text:
         tr("seed {value}", value=settings.get("seed", 0)),
         tr("pictures from {folder}", folder=recipe.folder),
     ]
+    if patience := int(settings.get("patience", 0)):
+        facts.append(
+            tr_count("ends after an epoch that is no better", "ends after {count} epochs that are no better", patience)
+        )
+    if minutes := float(settings.get("minutes", 0)):
+        facts.append(tr("at most {time}", time=duration(60 * minutes)))
     if recipe.environment_name:
         facts.append(tr("in the environment {name}", name=recipe.environment_name))
     return _joined(facts, " · ")
