@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
-from aienv_gui.hardware.day_record import DayRecord
+from aienv_gui.hardware.day_record import DayWriter
 from aienv_gui.hardware.history import History
 from aienv_gui.hardware.limits import Verdict, Work, assess
 from aienv_gui.hardware.maker_watch import Patience
@@ -25,7 +25,7 @@ class _Worker(QObject):
     sampled = Signal(object)  # Snapshot
     record_changed = Signal(object)  # Problem that keeps the day from being written, None where that works again
 
-    def __init__(self, sampler: Sampler, record: DayRecord | None, interval_ms: int) -> None:
+    def __init__(self, sampler: Sampler, record: DayWriter | None, interval_ms: int) -> None:
         super().__init__()
         self._sampler = sampler
         self._record = record
@@ -36,6 +36,8 @@ class _Worker(QObject):
     @Slot()
     def begin(self) -> None:
         self._sampler.start()
+        if self._record is not None:
+            self._record.start()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.sample)
         self._timer.start(self._interval_ms)
@@ -58,7 +60,7 @@ class _Worker(QObject):
             self._timer.deleteLater()
             self._timer = None
         if self._record is not None:
-            self._record.flush()
+            self._record.stop()
         self._sampler.stop()
         self.thread().quit()
 
@@ -111,7 +113,7 @@ class HardwareFeed(QObject):
         )
         self._thread = QThread()
         self._thread.setObjectName("hardware")
-        record = DayRecord(self.day_file) if self.day_file is not None else None
+        record = DayWriter(self.day_file) if self.day_file is not None else None
         self._worker = _Worker(sampler, record, max(50, round(self._interval_s * 1000)))
         self._worker.moveToThread(self._thread)
         self._thread.started.connect(self._worker.begin)

@@ -7,9 +7,12 @@ So a killed program loses ten seconds, and a damaged file costs what is damaged.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import queue
 import struct
+import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,6 +36,8 @@ _PLACES: Final = DAY_S // PERIOD_S
 _HEAD: Final = struct.Struct("<8sII")  # what it is, the length of the columns' names as JSON, their checksum
 _MAGIC: Final = b"AIEnvDy1"
 _LONGEST_NAMES: Final = 1_000_000
+_MOST_WAITING: Final = 60  # looks
+_PATIENCE_S: Final = 2.0
 _MOST_CARDS: Final = 64  # parts of a divided card have a name of their own each time they are made anew
 
 Array = NDArray[np.float64]
@@ -81,7 +86,7 @@ def read(path: Path, now: float) -> Day:
 
 
 class DayRecord:
-    """Writes the file. Used from one thread, the one that samples; a full disk is told once and tried again."""
+    """Writes the file. Used from one thread; a full disk is told, and tried again with each row."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -146,6 +151,42 @@ class DayRecord:
             rows[_place_in_day(then)] = np.frombuffer(content, row)[0]
         write_atomic(self._path, _head_bytes(wanted) + rows.tobytes())
         return wanted
+
+
+class DayWriter:
+    """Keeps the record in a thread of its own: a disk that is slow or does not answer must not hold up the readings.
+
+    Started, fed and stopped from one thread. What such a disk does not take in a minute is left out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._record = DayRecord(path)
+        self._waiting: queue.Queue[Snapshot | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._work, name="day record", daemon=True)
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the last row could not be written."""
+        return self._record.problem
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Take a look. Never waits."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(snapshot)
+
+    def stop(self) -> None:
+        """Write what there is, and end; waits for a disk for two seconds at most."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        self._thread.join(_PATIENCE_S)
+
+    def _work(self) -> None:
+        while (snapshot := self._waiting.get()) is not None:
+            self._record.add(snapshot)
+        self._record.flush()
 
 
 def _kept(snapshot: Snapshot) -> dict[str, float]:

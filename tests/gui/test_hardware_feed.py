@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QObject, Slot
 from pytestqt.qtbot import QtBot
 
+from aienv_gui.core import storage
 from aienv_gui.core.processes import clean_environment
 from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.hardware import day_record
@@ -92,6 +94,31 @@ def test_a_day_that_cannot_be_written_is_told_and_the_sampling_goes_on(
     path.rmdir()
     qtbot.waitUntil(lambda: feed.record_problem is None, timeout=PATIENCE_MS)
     feed.stop()
+
+
+def test_a_disk_that_does_not_answer_holds_up_nothing(
+    qtbot: QtBot, driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    asked = threading.Event()
+    real = storage.write_atomic
+
+    def slow(*arguments: Any) -> None:
+        asked.set()
+        answers.wait(PATIENCE_MS / 1000)
+        real(*arguments)
+
+    monkeypatch.setattr(day_record, "PERIOD_S", 0.1)
+    monkeypatch.setattr(day_record, "write_atomic", slow)
+    monkeypatch.setattr(day_record, "_PATIENCE_S", 0.1)
+    environment = clean_environment(nvml.environment(driver))
+    feed = HardwareFeed(data_folder=tmp_path, day_file=tmp_path / "day", interval_s=0.05, environment=environment)
+    feed.start()
+    qtbot.waitUntil(asked.is_set, timeout=PATIENCE_MS)
+    count = len(feed.history)
+    qtbot.waitUntil(lambda: len(feed.history) > count + 3, timeout=PATIENCE_MS)
+    assert feed.stop()
+    answers.set()
 
 
 def test_feed_can_be_started_again(qtbot: QtBot, driver: Path, tmp_path: Path) -> None:
