@@ -22,6 +22,7 @@ from aienv_gui.core.wording import tr
 from aienv_gui.gui.pages.hardware import HardwarePage
 from aienv_gui.gui.pages.hardware_parts.timeline import TimelineCard
 from aienv_gui.gui.plots.time_plot import TimePlot
+from aienv_gui.gui.run_list import Span
 from aienv_gui.hardware.day_record import DayRecord
 from aienv_gui.hardware.readings import Gpu, Snapshot, Value
 from aienv_gui.training.records import RunState, RunSummary
@@ -199,6 +200,21 @@ def test_a_place_that_cannot_be_written_is_told(qtbot: QtBot, session: Session, 
     with qtbot.waitSignal(card.save.saved, timeout=PATIENCE_MS):
         card.save.table_chosen.emit(str(tmp_path / "b.csv"))
     assert not card.failure.isVisible()
+
+
+def test_the_bar_of_a_training_that_runs_grows(
+    session: Session, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, now = open_page(session, gpu()), time.time()
+    ends = iter((now - 10, now))
+    runs = type(session.services.runs)
+    monkeypatch.setattr(runs, "live", (object(),))
+    monkeypatch.setattr(runs, "spans", lambda _self: [Span(folders.runs / "cats", "cats", now - 100, next(ends))])
+    send(session, now, gpu())
+    ((_, before),) = card.plots.lane.shown_bands()
+    send(session, now + 1, gpu())
+    ((_, after),) = card.plots.lane.shown_bands()
+    assert after.width() > before.width()
 
 
 def test_trainings_are_bars_that_open_them(qtbot: QtBot, session: Session, folders: Folders) -> None:

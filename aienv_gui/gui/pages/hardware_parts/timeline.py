@@ -108,6 +108,8 @@ class TimelineCard(Card):
             self._arrange()
         self._offer_quantities(snapshot.gpus)
         self._read_day(snapshot.time)
+        if self._services.runs.live:
+            self._show_runs()  # their bars grow
         low, high = self.range.value()
         if high - low <= _LIVE_S:
             self._draw()
