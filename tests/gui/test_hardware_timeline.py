@@ -154,6 +154,9 @@ def test_a_file_that_cannot_be_read_is_told(qtbot: QtBot, session: Session, fold
     qtbot.waitUntil(card.failure.isVisible, timeout=PATIENCE_MS)
     assert card.failure.problem is not None
     assert card.failure.problem.code == "unreadable_day"
+    folders.day_file.rmdir()  # as the cure says
+    send(session, time.time() + 60, gpu())
+    qtbot.waitUntil(card.failure.isHidden, timeout=PATIENCE_MS)
 
 
 def test_a_day_that_cannot_be_kept_is_told(session: Session) -> None:

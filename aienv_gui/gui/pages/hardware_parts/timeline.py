@@ -42,6 +42,7 @@ _SPANS: Final = (
     (6 * 3600.0, tr("6 hours")),
     (24 * 3600.0, tr("24 hours")),
 )
+_UNREADABLE: Final = "unreadable_day"
 _LIVE_S: Final = 1200.0  # a longer stretch moves by less than a pixel a second: new readings come with the disk's
 
 
@@ -242,6 +243,8 @@ class TimelineCard(Card):
     @Slot(object)
     def _on_day(self, day: Day) -> None:
         self._day = day
+        if self.failure.problem is not None and self.failure.problem.code == _UNREADABLE:
+            self.failure.clear()
         self._draw()
 
     @Slot(object)
@@ -269,7 +272,7 @@ def read_day(path: Path, now: float, _reporter: Reporter) -> Day:
             tr("The readings of the last day cannot be read."),
             cause=tr("{path}: {reason}", path=path, reason=reason(error)),
             cure=tr("Delete this file, or give yourself permission to read it; AIEnv makes a new one."),
-            code="unreadable_day",
+            code=_UNREADABLE,
         ) from error
 
 
