@@ -108,5 +108,7 @@ def test_watching_leaves_nothing_behind(qtbot: QtBot, qapp: QApplication, sessio
         later_objects, later_timers, later_held = watch.holds()
     finally:
         tracemalloc.stop()
+    plot.hide()
+    qtbot.waitUntil(lambda: not last.waiting)
     assert (later_objects, later_timers) == (objects, timers)
     assert later_held - held < _ALLOWED_BYTES
