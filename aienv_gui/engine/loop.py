@@ -104,12 +104,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     try:
         if asked_to_pause:
             session.pause(*asked_to_pause)
-        while True:
-            try:
-                _epochs(work, session)
-                break
-            except NotANumber as found:
-                _go_back(work, session, found.files)
+        _rescued_epochs(work, session)
         events.emit(Event.PHASE, name="testing")
         network, step = _best(work, session)
         evaluation = _judge(work, network, "test", session.attend)
@@ -125,6 +120,15 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     desk.close()
     events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command)
     events.sync()
+
+
+def _rescued_epochs(work: Work, session: Session) -> None:
+    """`_epochs`, from an earlier state again where the loss was no number."""
+    while True:
+        try:
+            return _epochs(work, session)
+        except NotANumber as found:
+            _go_back(work, session, found.files)
 
 
 def _epochs(work: Work, session: Session) -> None:
@@ -249,10 +253,11 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
     """
     position, settings = session.position, work.recipe.settings
     session.metrics.flush()
-    at, epoch, tries = position.step, position.step // work.steps_per_epoch + 1, position.rescues + 1
+    at = position.step + 1 if files else position.step  # the validation came after a step that was done
+    epoch, tries, seconds = -(-at // work.steps_per_epoch), position.rescues + 1, position.seconds
     if tries > rescue.TRIES:
         rate = rescue.slower(settings.learning_rate, position.rescues)
-        raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=at + 1, learning_rate=rate, tries=rescue.TRIES)
+        raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=at, learning_rate=rate, tries=rescue.TRIES)
     entry, saved = session.store.best(), None
     if entry is not None and rescue.is_good(position.best_accuracy, position.best_loss, len(work.data.classes)):
         with contextlib.suppress(ValueError):  # damaged: from the beginning, then
@@ -261,14 +266,15 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
     work.network.load_state_dict(saved["network"] if saved else fresh.network.state_dict())
     work.optimiser.load_state_dict(saved["optimiser"] if saved else fresh.optimiser.state_dict())
     position.put(Position(**saved["position"]) if saved else Position())
-    position.rescues = tries
+    position.rescues, position.seconds = tries, seconds  # which are gone all the same
     session.events.emit(
         Event.RESCUED,
         step=position.step,
-        at=at + 1,
+        at=at,
         epoch=epoch,
         learning_rate=rescue.slower(settings.learning_rate, tries),
         tries=tries,
+        most=rescue.TRIES,
         files=list(files[: rescue.NAMED]),
     )
 

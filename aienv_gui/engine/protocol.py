@@ -122,7 +122,7 @@ class Event:
     #                    loading | unknown | ended, or a code of a failed write
     WARNING = "warning"  # code, values{}: said in words by the application
     RESCUED = "rescued"  # step (gone back to), at (where the loss was no number), epoch, learning_rate (from now on),
-    #                      tries (so far), files[] (of the batch; none: it was the validation's)
+    #                      tries (so far), most (tries), files[] (of the batch; none: it was the validation's)
     EVALUATED = "evaluated"  # split, step, loss, accuracy, classes[], confusion[][] (rows: truth),
     #                          worst[{path, truth, answer, probability}]: wrong answers, the most certain first; paths
     #                          relative to the data's folder

@@ -44,11 +44,12 @@ def rescue_of(values: Mapping[str, Any]) -> Text:
     files = ", ".join(str(file) for file in values.get("files", ()))
     words = tr(
         "At step {step} the loss was no longer a number. The training went back to step {back} and goes on with a "
-        "lower learning rate of {rate} (try {tries} of 3).",
+        "lower learning rate of {rate} (try {tries} of {most}).",
         step=values.get("at", "?"),
         back=values.get("step", "?"),
         rate=f"{float(values.get('learning_rate', 0.0)):.2g}",
         tries=values.get("tries", "?"),
+        most=values.get("most", "?"),
     )
     return tr("{what} It happened with these pictures: {files}", what=words, files=files) if files else words
 

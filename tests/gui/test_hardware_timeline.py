@@ -177,7 +177,8 @@ def test_saved_as_a_table(qtbot: QtBot, session: Session, tmp_path: Path) -> Non
     assert len(lines) == 11
     assert "GPU NVIDIA GeForce RTX 4070 power (W)" in lines[0]
     assert "120.0" in lines[1]
-    assert str(tmp_path / "a.csv") in card.save.toolTip()
+    assert str(tmp_path / "a.csv") in card.saved.text()
+    assert card.saved.isVisible()
 
 
 def test_saved_as_a_picture(qtbot: QtBot, session: Session, tmp_path: Path) -> None:

@@ -84,6 +84,17 @@ def test_from_the_wrong_driver_to_ready(qtbot: QtBot, session: Session, system: 
     assert not _home(session)._machine.readiness.isVisible()
 
 
+def test_a_driver_that_works_and_is_too_old_needs_attention(qtbot: QtBot, session: Session) -> None:
+    seen = snapshot(gpu())
+    _see(qtbot, session, replace(seen, nvidia=replace(seen.nvidia, driver_version="470.256.02")))
+    session.services.navigator.open("hardware")
+    page = session.window.page
+    assert isinstance(page, HardwarePage)
+    assert "too old" in page.overview.title.text()
+    assert page.state.text() == "Needs attention"
+    assert "too old" in _home(session)._machine.sentence.text()
+
+
 def test_in_the_users_language(qtbot: QtBot, session: Session, system: LinuxSystem) -> None:
     system.wsl()
     _see(qtbot, session, snapshot(state=DriverState.NO_GPU))

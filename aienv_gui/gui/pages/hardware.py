@@ -110,14 +110,14 @@ class HardwarePage(Page):
             card.hide()
         self.overview.set_title(tr("Looking at the hardware"))
         self.state.set_state("busy", tr("Starting"))
-        services.readiness.changed.connect(self._on_language)
+        services.readiness.changed.connect(self._redraw)
         services.hardware.sampled.connect(self._on_sampled)
-        services.language.changed.connect(self._on_language)
+        services.language.changed.connect(self._redraw)
 
     def shown(self, argument: object | None) -> None:
         super().shown(argument)
         self._active = True
-        self._on_language()
+        self._redraw()
 
     def hidden(self) -> None:
         self._active = False
@@ -134,10 +134,10 @@ class HardwarePage(Page):
     @Slot(bool)
     def _on_exposed(self, seen: bool) -> None:
         if seen:
-            self._on_language()
+            self._redraw()
 
     @Slot()
-    def _on_language(self) -> None:
+    def _redraw(self) -> None:
         if self.services.hardware.latest is not None:
             self._on_sampled(self.services.hardware.latest)
             self._pacer.finish()
@@ -174,7 +174,7 @@ class HardwarePage(Page):
             "warn": tr("Needs attention"),
             "bad": tr("Does not work"),
         }
-        if badge == "neutral" and answer is not None and answer.level != "neutral":
+        if answer is not None and badge in ("good", "neutral"):  # a driver that works may be too old all the same
             badge = answer.level
         self.state.set_state(badge, words[badge])
         if answer is not None:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aienv_gui.hardware.history import THROTTLE_BITS, Array, History
+from aienv_gui.hardware.history import THROTTLE_BITS, Array, History, card_key
 from aienv_gui.hardware.limit_rules.verdict import Work, can_be_read, card_of
 from aienv_gui.hardware.readings import Gpu, Snapshot, Throttle
 
@@ -80,8 +80,8 @@ class Recent:
         self.gpus = snapshot.gpus  # all, to call some of them by their numbers
         self.work = tuple(one for one in work if not one.paused)
         seen = [gpu for gpu in self.gpus if can_be_read(gpu)]
-        keys = [f"gpu:{gpu.uuid}:{quantity}" for quantity in _CARD for gpu in seen]
-        throttles = [f"gpu:{gpu.uuid}:throttle" for gpu in seen]
+        keys = [card_key(gpu.uuid, quantity) for quantity in _CARD for gpu in seen]
+        throttles = [card_key(gpu.uuid, "throttle") for gpu in seen]
         table = history.recent(("time", *_HOST, *keys, *throttles), _LATELY_S + MEAN_S)
         times, told = table[0], len(table) - len(throttles)
         self.seconds = float(min(MEAN_S, times[-1] - times[0])) if len(times) else 0.0  # that a mean is of

@@ -58,7 +58,7 @@ def nouveau(one: Situation) -> Readiness | None:
 
 def secure_boot(one: Situation) -> Readiness | None:
     facts = one.facts
-    if not one.without_card or not facts.installed or "nvidia" in facts.loaded or facts.secure_boot is not True:
+    if not _installed_and_idle(one) or facts.secure_boot is not True:
         return None
     return Readiness(
         "secure_boot",
@@ -84,7 +84,7 @@ def secure_boot(one: Situation) -> Readiness | None:
 
 def not_loaded(one: Situation) -> Readiness | None:
     facts = one.facts
-    if not one.without_card or not facts.installed or "nvidia" in facts.loaded or facts.card_on_bus is False:
+    if not _installed_and_idle(one):
         return None
     return Readiness(
         "not_loaded",
@@ -95,6 +95,12 @@ def not_loaded(one: Situation) -> Readiness | None:
         "sudo modprobe nvidia",
         tr("NVIDIA's module for the kernel {kernel} is installed and not loaded.", kernel=facts.kernel),
     )
+
+
+def _installed_and_idle(one: Situation) -> bool:
+    """Whether the driver is there for the kernel that runs and does not, though there may be a card for it."""
+    facts = one.facts
+    return one.without_card and facts.installed and "nvidia" not in facts.loaded and facts.card_on_bus is not False
 
 
 def other_kernel(one: Situation) -> Readiness | None:

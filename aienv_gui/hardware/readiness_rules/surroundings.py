@@ -21,6 +21,15 @@ def wsl(one: Situation) -> Readiness | None:
             tr("Run this in Windows' own terminal, then start Linux again. It must be WSL 2."),
             "wsl --update",
         )
+    if facts.wsl_library:
+        return Readiness(
+            "wsl_silent",
+            "warn",
+            tr("The NVIDIA driver of Windows does not answer in Linux (WSL)"),
+            tr("Windows passes its card and its driver on. This Linux sees no card all the same."),
+            tr("Run this in Windows' own terminal, then start Linux again. If it stays so, run: wsl --update"),
+            "wsl --shutdown",
+        )
     return Readiness(
         "wsl_driver",
         "warn",

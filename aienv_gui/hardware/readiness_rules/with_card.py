@@ -12,11 +12,10 @@ from aienv_gui.hardware.xid_words import xid_words
 
 
 def lost(one: Situation) -> Readiness | None:
-    lost = [gpu for gpu in one.nvidia.gpus if gpu.lost]
-    told = next((gpu for gpu in lost if gpu.xid is not None), None)
-    if told is None or told.xid is None:
+    xid = next((gpu.xid for gpu in one.nvidia.gpus if gpu.lost and gpu.xid is not None), None)
+    if xid is None:
         return None
-    cause, cure = xid_words(told.xid.code)
+    cause, cure = xid_words(xid.code)
     return Readiness("lost", "warn", describe(one.snapshot), cause, cure)
 
 
@@ -42,8 +41,7 @@ def mismatch(one: Situation) -> Readiness | None:
         describe(one.snapshot),
         cause,
         cure,
-        "sudo reboot",
-        evidence if one.facts.loaded_version else None,
+        evidence=evidence if one.facts.loaded_version else None,
     )
 
 
@@ -80,16 +78,20 @@ def too_old(one: Situation) -> Readiness | None:
     usable = any(gpu.usable for gpu in one.nvidia.gpus)
     if not usable or not version or not one.oldest_driver or _numbers(version) >= _numbers(one.oldest_driver):
         return None
-    wsl = one.facts.wsl
+    facts = one.facts
+    if facts.wsl:
+        cure = tr("Install the newest NVIDIA driver in Windows, then restart Windows.")
+    elif facts.container:
+        cure = tr("Install a newer NVIDIA driver on the computer around the container, then restart that computer.")
+    else:
+        cure = tr("Install a newer NVIDIA driver, then restart the computer.")
     return Readiness(
         "too_old",
         "warn",
         tr("The NVIDIA driver is too old for today's programs"),
         tr("It is version {version}; they need {oldest} or newer.", version=version, oldest=one.oldest_driver),
-        tr("Install the newest NVIDIA driver in Windows, then restart Windows.")
-        if wsl
-        else tr("Install a newer NVIDIA driver, then restart the computer."),
-        "" if wsl else install_command(one.facts.distributions),
+        cure,
+        "" if facts.wsl or facts.container else install_command(facts.distributions),
     )
 
 

@@ -381,7 +381,9 @@ def test_a_rescue_takes_back_what_was_learnt_since_and_is_told(folder: Folder) -
         folder.say("validation", 100.0 + step, step=step, epoch=step // 4, loss=0.5, accuracy=0.5)
         file = f"checkpoints/{step}.pt"
         folder.say("checkpoint", 100.0, step=step, epoch=1, file=file, bytes=7, reason="best", command=None)
-    folder.say("rescued", 110.0, step=4, at=10, epoch=3, learning_rate=0.003, tries=1, files=["a/1.png", "b/2.png"])
+    folder.say(
+        "rescued", 110.0, step=4, at=10, epoch=3, learning_rate=0.003, tries=1, most=3, files=["a/1.png", "b/2.png"]
+    )
     folder.story.update(alive=True)
     run = folder.story.run
     assert run.training.step.tolist() == [1, 2, 3, 4]
@@ -392,7 +394,7 @@ def test_a_rescue_takes_back_what_was_learnt_since_and_is_told(folder: Folder) -
     assert "At step 10" in words
     assert "0.003" in words
     assert "a/1.png, b/2.png" in words
-    folder.say("rescued", 120.0, step=0, at=12, epoch=3, learning_rate=0.0009, tries=2, files=[])
+    folder.say("rescued", 120.0, step=0, at=12, epoch=3, learning_rate=0.0009, tries=2, most=3, files=[])
     folder.story.update(alive=True)
     assert len(folder.story.run.training) == 0
     assert len(folder.story.run.warnings) == 2

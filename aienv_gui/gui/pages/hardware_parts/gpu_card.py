@@ -19,7 +19,7 @@ from aienv_gui.hardware.amounts import memory_size
 from aienv_gui.hardware.card_facts import facts_of
 from aienv_gui.hardware.card_names import MAKER_NAMES
 from aienv_gui.hardware.driver_words import absence_words
-from aienv_gui.hardware.history import History
+from aienv_gui.hardware.history import History, card_key
 from aienv_gui.hardware.limits import hot_celsius
 from aienv_gui.hardware.readings import Absence, Driver, Gpu, Maker, Value
 from aienv_gui.hardware.report import card_lines
@@ -95,7 +95,7 @@ class GpuCard(Card):
         self.badge.set_state(*_state(gpu))
         held = _held_back(gpu)
         self.badge.setToolTip(str(held) if held is not None else "")
-        ages, key = history.ages(), f"gpu:{gpu.uuid}:"
+        ages, key = history.ages(), card_key(gpu.uuid, "")
         for tile, series, value, text in (
             (self.utilisation, "utilisation", gpu.utilisation_percent, "{:.0f} %"),
             (self.temperature, "temperature", gpu.temperature_celsius, "{:.0f} °C"),

@@ -78,9 +78,11 @@ class TimelineCard(Card):
             self.header.addWidget(widget)
         self._make_toggles()
         self.remark = Label(role="caption", parent=self)
-        self.remark.hide()
+        self.saved = Label(role="caption", parent=self)
+        for label in (self.remark, self.saved):
+            label.hide()
         self.failure = ProblemView(services, self)
-        for row in (self.failure, self.remark, self.plots):
+        for row in (self.failure, self.remark, self.saved, self.plots):
             self.body.addWidget(row)
         services.runs.changed.connect(self._show_runs)
         services.hardware.record_changed.connect(self._show_remark)
@@ -213,7 +215,8 @@ class TimelineCard(Card):
     @Slot(object)
     def _on_saved(self, file: Path) -> None:
         self.failure.clear()
-        self.save.hint(tr("Saved as {path}.", path=file))
+        self.saved.say(tr("Saved as {path}.", path=file))
+        self.saved.show()
 
     # Following and standing still.
 
@@ -245,15 +248,16 @@ class TimelineCard(Card):
         self._day = day
         if self.failure.problem is not None and self.failure.problem.code == _UNREADABLE:
             self.failure.clear()
-        self._draw()
 
     @Slot(object)
     def _on_failed(self, problem: Problem) -> None:
+        self.saved.hide()
         self.failure.show_problem(problem)
 
     @Slot()
     def _on_read(self) -> None:
         self._reading = None
+        self._draw()
 
     @Slot()
     def _show_remark(self) -> None:
