@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from aienv_gui.core.wording import Text, tr
+from aienv_gui.core.wording import Text, shortened, tr, tr_count
 from aienv_gui.training.records import Run, RunState
 
 _EPOCHS_FOR_JUDGEMENT = 3
@@ -16,6 +16,9 @@ _RISEN_BY = 0.05  # ... and by how much at least: from 0.002 to 0.003 is nothing
 _FALLEN_BY = 0.01  # validation accuracy under its best, which counts as well
 _GAP = 0.6  # training loss under this share of the validation loss, to call it learnt by heart
 _EXPLODED = 1.5
+_IGNORED = 3  # test examples of a class that is never answered, to say so
+_NAMED = 5  # classes in a sentence
+_STILL = 5  # epochs without a better one, and a third of all of them, to advise an end
 
 
 def advice(run: Run) -> Text | None:
@@ -24,7 +27,7 @@ def advice(run: Run) -> Text | None:
         return tr("The disk is full: the training waits. Free some space, then resume; nothing is lost.")
     if run.state is RunState.PAUSED and run.pause_reason == "write_failed":
         return tr("A checkpoint could not be written: the training waits. Check the disk, then resume.")
-    return _exploding(run) or _not_learning(run) or _overfitting(run)
+    return _exploding(run) or _not_learning(run) or _overfitting(run) or _better_stop(run) or _classes_ignored(run)
 
 
 def _exploding(run: Run) -> Text | None:
@@ -73,4 +76,43 @@ def _overfitting(run: Run) -> Text | None:
         "Since epoch {epoch} the model learns the training pictures by heart (overfitting): the validation loss rises. "
         "The best state is kept as a checkpoint; more pictures or fewer epochs help.",
         epoch=best + 1,
+    )
+
+
+def _better_stop(run: Run) -> Text | None:
+    """Only at a constant learning rate: a one-cycle training gets better at its very end."""
+    loss, accuracy = run.validation.loss, run.validation.accuracy
+    if not run.state.live or run.recipe.settings.get("schedule") != "constant" or not np.isfinite(loss).any():
+        return None
+    best = max(int(np.nanargmin(loss)), int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else 0)
+    still = len(loss) - 1 - best
+    if still < max(_STILL, len(loss) / 3):
+        return None
+    return tr_count(
+        "For one epoch it has got no better; the best was epoch {epoch}. You can stop: that state is the result.",
+        "For {count} epochs it has got no better; the best was epoch {epoch}. You can stop: that state is the result.",
+        still,
+        epoch=best + 1,
+    )
+
+
+def _classes_ignored(run: Run) -> Text | None:
+    result = run.evaluation
+    if result is None:
+        return None
+    answered = [sum(column) for column in zip(*result.confusion, strict=True)]
+    ignored = [
+        (name, sum(row))
+        for name, row, answers in zip(result.classes, result.confusion, answered, strict=True)
+        if sum(row) >= _IGNORED and not answers
+    ]
+    if not ignored:
+        return None
+    names = ", ".join(f"{shortened(name)} (0 / {count})" for name, count in ignored[:_NAMED])
+    return tr_count(
+        "In the test it never answers with one of the classes: {names}. Give it more examples of it, or train longer.",
+        "In the test it never answers with {count} of the classes: {names}. Give it more examples of them, or train "
+        "longer.",
+        len(ignored),
+        names=names,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from aienv_gui.engine.protocol import Code
 from aienv_gui.training import presets, problems
 from aienv_gui.training.diagnosis import advice
 from aienv_gui.training.inspection import inspection_of
-from aienv_gui.training.records import Curve, Recipe, Run, RunState, Start
+from aienv_gui.training.records import Curve, Evaluation, Recipe, Run, RunState, Start
 
 CODES = sorted(value for name, value in vars(Code).items() if name.isupper())
 VALUES: dict[str, Any] = {
@@ -199,6 +200,29 @@ def test_a_model_that_is_always_right_is_not_said_to_learn_by_heart() -> None:
 def test_a_growing_loss_is_told() -> None:
     assert "learning rate" in str(advice(_run([2.3] * 40 + [9.0] * 40, [], [])))
     assert "learning rate" in str(advice(_run([2.3] * 40 + [float("nan")] * 40, [], [])))
+
+
+def test_an_end_is_advised_only_where_nothing_better_is_to_come() -> None:
+    falling = list(np.linspace(2.3, 0.5, 100))
+    losses = [1.0, 0.6, *[0.61] * 5]
+
+    def judged(count: int, schedule: str = "constant", state: RunState = RunState.TRAINING) -> str:
+        run = _run(falling, losses[:count], [0.7, 0.8, *[0.8] * 5][:count])
+        return str(advice(replace(run, state=state, recipe=replace(run.recipe, settings={"schedule": schedule}))))
+
+    assert "For 5 epochs it has got no better; the best was epoch 2" in judged(7)
+    assert judged(6) == judged(7, "one_cycle") == judged(7, state=RunState.COMPLETED) == "None"
+
+
+def test_a_class_that_is_never_answered_is_named_where_enough_of_it_was_tested() -> None:
+    def tested(*confusion: tuple[int, ...]) -> str:
+        classes = tuple("abc"[: len(confusion)])
+        run = replace(_run([2.3, 2.2], [], []), state=RunState.COMPLETED)
+        return str(advice(replace(run, evaluation=Evaluation(0.5, 0.5, classes, confusion, ()))))
+
+    assert "one of the classes: b (0 / 3)" in tested((9, 0, 0), (3, 0, 0), (0, 0, 4))
+    assert "2 of the classes: b (0 / 3), c (0 / 4)" in tested((9, 0, 0), (3, 0, 0), (4, 0, 0))
+    assert tested((9, 0), (2, 0)) == tested((9, 0), (2, 1)) == "None"
 
 
 def test_a_full_disk_while_training_is_told() -> None:

@@ -1,0 +1,57 @@
+"""What is said of trainings that really were off, read as the window reads them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aienv_gui.engine import protocol
+from aienv_gui.training.diagnosis import advice
+from aienv_gui.training.records import Recipe, Run
+from aienv_gui.training.story import Story
+from tests.engine.engine_runs import make_run, train
+from tests.fakes.pictures import write_pictures
+
+pytestmark = pytest.mark.slow
+RECORDED = Path(__file__).parents[1] / "fakes" / "recorded_runs"
+
+
+def told(run: Path) -> Run:
+    settings = protocol.read_json(run / protocol.RECIPE)["settings"]
+    story = Story(run, Recipe("tiny", Path(), "", "", settings))
+    story.update(alive=False)
+    return story.run
+
+
+def test_a_class_that_the_trained_model_never_answers_is_named(tmp_path: Path) -> None:
+    """It looks as another one does, which has ten times as many pictures."""
+    classes = ("across", "down", "framed", "frame")
+    pictures = write_pictures(tmp_path / "pictures", classes=classes, each=(60, 60, 30, 300))
+    run = make_run(tmp_path / "run", pictures, settings={"epochs": 6})
+    assert train(run) == 0
+    done = told(run)
+    assert "never answers with one of the classes: framed (0 / 3)" in str(advice(done))
+    assert advice(replace(done, evaluation=None)) is None
+
+
+def test_a_training_that_gets_no_better_is_said_to_be_ready_to_end(tmp_path: Path) -> None:
+    """Recorded: SGD at 0.05 with momentum 0.9 and a weight decay of 0.02 that keeps 80 pictures from being learnt."""
+    recorded = (RECORDED / "still" / protocol.EVENTS).read_bytes()
+    settings = {"schedule": "constant"}
+    assert advice(replayed(tmp_path / "ended", recorded, settings)) is None
+    under_way = recorded[: recorded.index(b'{"event":"phase","time":', recorded.rindex(b'"event":"validation"'))]
+    text = str(advice(replayed(tmp_path / "live", under_way, settings)))
+    assert "For 26 epochs it has got no better; the best was epoch 34" in text
+    assert advice(replayed(tmp_path / "cycle", under_way, {"schedule": "one_cycle"})) is None
+
+
+def replayed(folder: Path, recorded: bytes, settings: dict[str, Any]) -> Run:
+    """The run that these events tell of, its process still there."""
+    folder.mkdir()
+    (folder / protocol.EVENTS).write_bytes(recorded)
+    story = Story(folder, Recipe("still", Path(), "", "", settings))
+    story.update(alive=True)
+    return story.run
