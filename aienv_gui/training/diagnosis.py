@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from aienv_gui.core.wording import Text, shortened, tr, tr_count
+from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
 from aienv_gui.training.records import Run, RunState
 
 _EPOCHS_FOR_JUDGEMENT = 3
@@ -18,6 +18,8 @@ _GAP = 0.6  # training loss under this share of the validation loss, to call it 
 _EXPLODED = 1.5
 _IGNORED = 3  # test examples of a class that is never answered, to say so
 _NAMED = 5  # classes in a sentence
+_PERFECT = 0.999  # of the validation examples after one epoch is too good to be true ...
+_PERFECT_OF = 50  # ... where there are so many of them at least
 _STILL = 5  # epochs without a better one, and a third of all of them, to advise an end
 
 
@@ -27,7 +29,14 @@ def advice(run: Run) -> Text | None:
         return tr("The disk is full: the training waits. Free some space, then resume; nothing is lost.")
     if run.state is RunState.PAUSED and run.pause_reason == "write_failed":
         return tr("A checkpoint could not be written: the training waits. Check the disk, then resume.")
-    return _exploding(run) or _not_learning(run) or _overfitting(run) or _better_stop(run) or _classes_ignored(run)
+    return (
+        _exploding(run)
+        or _not_learning(run)
+        or _overfitting(run)
+        or _leaking(run)
+        or _better_stop(run)
+        or _classes_ignored(run)
+    )
 
 
 def _exploding(run: Run) -> Text | None:
@@ -76,6 +85,21 @@ def _overfitting(run: Run) -> Text | None:
         "Since epoch {epoch} the model learns the training pictures by heart (overfitting): the validation loss rises. "
         "The best state is kept as a checkpoint; more pictures or fewer epochs help.",
         epoch=best + 1,
+    )
+
+
+def _leaking(run: Run) -> Text | None:
+    """Right about (nearly) all that it never saw, from its very first epoch on."""
+    accuracy, start = run.validation.accuracy, run.start
+    count = sum(start.counts.get("validation", {}).values()) if start is not None else 0
+    if len(accuracy) < 1 or count < _PERFECT_OF or not float(accuracy[0]) >= _PERFECT:
+        return None
+    return tr(
+        "After its first epoch it was right about {share} of {count} examples that it never saw. Where that is too "
+        "good to be true, the examples give their class away: copies of the same one, a mark or a border that only one "
+        "class has.",
+        share=percent(float(accuracy[0]), digits=1),
+        count=count,
     )
 
 

@@ -37,6 +37,18 @@ def test_a_class_that_the_trained_model_never_answers_is_named(tmp_path: Path) -
     assert advice(replace(done, evaluation=None)) is None
 
 
+def test_pictures_that_give_their_class_away_are_suspected(tmp_path: Path) -> None:
+    """Each class is a line through the same place: nearly copies, far too easy for what they are to stand for."""
+    pictures = write_pictures(tmp_path / "pictures", classes=("across", "down"), each=300)
+    run = make_run(tmp_path / "run", pictures, settings={"epochs": 2})
+    assert train(run) == 0
+    done = told(run)
+    assert done.start is not None
+    assert "right about 100.0 % of 60 examples" in str(advice(done)).replace("\u202f", " ").replace("\xa0", " ")
+    fewer = replace(done.start, counts={"validation": {"across": 5, "down": 5}})
+    assert advice(replace(done, start=fewer)) is None
+
+
 def test_a_training_that_gets_no_better_is_said_to_be_ready_to_end(tmp_path: Path) -> None:
     """Recorded: SGD at 0.05 with momentum 0.9 and a weight decay of 0.02 that keeps 80 pictures from being learnt."""
     recorded = (RECORDED / "still" / protocol.EVENTS).read_bytes()
