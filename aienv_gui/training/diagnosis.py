@@ -106,17 +106,19 @@ def _leaking(run: Run) -> Text | None:
 def _better_stop(run: Run) -> Text | None:
     """Only at a constant learning rate: a one-cycle training gets better at its very end."""
     loss, accuracy = run.validation.loss, run.validation.accuracy
-    if not run.state.live or run.recipe.settings.get("schedule") != "constant" or not np.isfinite(loss).any():
+    if not run.state.live or run.recipe.settings.get("schedule") != "constant":
         return None
-    best = max(int(np.nanargmin(loss)), int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else 0)
-    still = len(loss) - 1 - best
+    if not (np.isfinite(loss).any() and np.isfinite(accuracy).any()):
+        return None
+    kept = max(np.flatnonzero(np.isfinite(loss)), key=lambda epoch: (accuracy[epoch], -loss[epoch]))  # by the engine
+    still = len(loss) - 1 - max(int(np.nanargmin(loss)), int(kept))
     if still < max(_STILL, len(loss) / 3):
         return None
     return tr_count(
         "For one epoch it has got no better; the best was epoch {epoch}. You can stop: that state is the result.",
         "For {count} epochs it has got no better; the best was epoch {epoch}. You can stop: that state is the result.",
         still,
-        epoch=best + 1,
+        epoch=int(kept) + 1,
     )
 
 

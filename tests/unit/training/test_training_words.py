@@ -211,6 +211,13 @@ def test_an_end_is_advised_only_where_nothing_better_is_to_come() -> None:
         return str(advice(replace(run, state=state, recipe=replace(run.recipe, settings={"schedule": schedule}))))
 
     assert "For 5 epochs it has got no better; the best was epoch 2" in judged(7)
+    losses[3] = 0.59  # less, and it is right as often: that one is kept
+    assert "For 3 epochs" not in judged(7)
+    losses = [1.0, 0.6, 0.61, 0.55, *[0.61] * 8]
+    fallen = _run(falling, losses, [0.7, 0.9, *[0.8] * 10])
+    fallen = replace(fallen, recipe=replace(fallen.recipe, settings={"schedule": "constant"}))
+    assert "For 8 epochs it has got no better; the best was epoch 2" in str(advice(fallen))
+    losses = [1.0, 0.6, *[0.61] * 5]
     assert judged(6) == judged(7, "one_cycle") == judged(7, state=RunState.COMPLETED) == "None"
 
 
