@@ -108,15 +108,18 @@ def _better_stop(run: Run) -> Text | None:
     loss, accuracy = run.validation.loss, run.validation.accuracy
     if not run.state.live or run.recipe.settings.get("schedule") != "constant":
         return None
-    if not (np.isfinite(loss).any() and np.isfinite(accuracy).any()):
+    known = np.flatnonzero(np.isfinite(loss) & np.isfinite(accuracy))
+    if not known.size:
         return None
-    kept = max(np.flatnonzero(np.isfinite(loss)), key=lambda epoch: (accuracy[epoch], -loss[epoch]))  # by the engine
+    kept = max(known, key=lambda epoch: (accuracy[epoch], -loss[epoch]))  # by the engine
     still = len(loss) - 1 - max(int(np.nanargmin(loss)), int(kept))
     if still < max(_STILL, len(loss) / 3):
         return None
     return tr_count(
-        "For one epoch it has got no better; the best was epoch {epoch}. You can stop: that state is the result.",
-        "For {count} epochs it has got no better; the best was epoch {epoch}. You can stop: that state is the result.",
+        "For one epoch it has got no better; the best was epoch {epoch}. You can stop: that state is the result. "
+        "A new training with a smaller learning rate may come further.",
+        "For {count} epochs it has got no better; the best was epoch {epoch}. You can stop: that state is the result. "
+        "A new training with a smaller learning rate may come further.",
         still,
         epoch=int(kept) + 1,
     )

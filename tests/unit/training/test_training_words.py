@@ -217,6 +217,9 @@ def test_an_end_is_advised_only_where_nothing_better_is_to_come() -> None:
     fallen = _run(falling, losses, [0.7, 0.9, *[0.8] * 10])
     fallen = replace(fallen, recipe=replace(fallen.recipe, settings={"schedule": "constant"}))
     assert "For 8 epochs it has got no better; the best was epoch 2" in str(advice(fallen))
+    unknown = _run(falling, losses, [float("nan"), 0.9, *[0.8] * 10])
+    unknown = replace(unknown, recipe=fallen.recipe)
+    assert "the best was epoch 2" in str(advice(unknown))
     losses = [1.0, 0.6, *[0.61] * 5]
     assert judged(6) == judged(7, "one_cycle") == judged(7, state=RunState.COMPLETED) == "None"
 
