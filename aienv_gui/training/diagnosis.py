@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
+from aienv_gui.core.wording import Text, percent, tr, tr_count
+from aienv_gui.training import problems
 from aienv_gui.training.records import Run, RunState
 
 _EPOCHS_FOR_JUDGEMENT = 3
@@ -16,11 +18,10 @@ _RISEN_BY = 0.05  # ... and by how much at least: from 0.002 to 0.003 is nothing
 _FALLEN_BY = 0.01  # validation accuracy under its best, which counts as well
 _GAP = 0.6  # training loss under this share of the validation loss, to call it learnt by heart
 _EXPLODED = 1.5
-_IGNORED = 3  # test examples of a class that is never answered, to say so
-_NAMED = 5  # classes in a sentence
-_PERFECT = 0.999  # of the validation examples after one epoch is too good to be true ...
+_IGNORED = 3  # test pictures of a class that is never answered, to say so
+_PERFECT = 0.999  # of the validation pictures after one epoch is perhaps too good to be true ...
 _PERFECT_OF = 50  # ... where there are so many of them at least
-_STILL = 5  # epochs without a better one, and a third of all of them, to advise an end
+_STILL = 5  # epochs without a better one, and a third of those so far, to advise an end
 
 
 def advice(run: Run) -> Text | None:
@@ -95,9 +96,9 @@ def _leaking(run: Run) -> Text | None:
     if len(accuracy) < 1 or count < _PERFECT_OF or not float(accuracy[0]) >= _PERFECT:
         return None
     return tr(
-        "After its first epoch it was right about {share} of {count} examples that it never saw. Where that is too "
-        "good to be true, the examples give their class away: copies of the same one, a mark or a border that only one "
-        "class has.",
+        "After its first epoch the model was right about {share} of {count} pictures that it had never seen. Where "
+        "that is too good to be true, look for what gives their class away, and take it out: copies of a picture, a "
+        "mark or a border that only one class has.",
         share=percent(float(accuracy[0]), digits=1),
         count=count,
     )
@@ -111,7 +112,7 @@ def _better_stop(run: Run) -> Text | None:
     known = np.flatnonzero(np.isfinite(loss) & np.isfinite(accuracy))
     if not known.size:
         return None
-    kept = max(known, key=lambda epoch: (accuracy[epoch], -loss[epoch]))  # by the engine
+    kept = max(known, key=lambda epoch: (accuracy[epoch], -loss[epoch]))  # the engine keeps the best by this order
     still = len(loss) - 1 - max(int(np.nanargmin(loss)), int(kept))
     if still < max(_STILL, len(loss) / 3):
         return None
@@ -129,19 +130,23 @@ def _classes_ignored(run: Run) -> Text | None:
     result = run.evaluation
     if result is None:
         return None
-    answered = [sum(column) for column in zip(*result.confusion, strict=True)]
     ignored = [
-        (name, sum(row))
-        for name, row, answers in zip(result.classes, result.confusion, answered, strict=True)
-        if sum(row) >= _IGNORED and not answers
+        f"{name} ({sum(row)})"
+        for index, (name, row) in enumerate(zip(result.classes, result.confusion, strict=True))
+        if not _is_answered(result.confusion, index) and sum(row) >= _IGNORED
     ]
     if not ignored:
         return None
-    names = ", ".join(f"{shortened(name)} (0 / {count})" for name, count in ignored[:_NAMED])
     return tr_count(
-        "In the test it never answers with one of the classes: {names}. Give it more examples of it, or train longer.",
-        "In the test it never answers with {count} of the classes: {names}. Give it more examples of them, or train "
-        "longer.",
+        "In the test the model never answers with one of the classes (in brackets: its test pictures): {names}. Give "
+        "that class more pictures, or train longer.",
+        "In the test the model never answers with {count} of the classes (in brackets: their test pictures): {names}. "
+        "Give these classes more pictures, or train longer.",
         len(ignored),
-        names=names,
+        names=problems.names_of(ignored, len(ignored)),
     )
+
+
+def _is_answered(confusion: Sequence[Sequence[int]], index: int) -> bool:
+    """Looks at the right answers first: with a thousand classes the whole table has a million cells."""
+    return confusion[index][index] > 0 or any(row[index] for row in confusion)

@@ -123,7 +123,7 @@ def _broken_pictures(v: Mapping[str, Any]) -> Problem:
     count = int(v.get("count", len(paths)))
     return Problem(
         tr_count("One picture cannot be read.", "{count} pictures cannot be read.", count),
-        cause=tr("Damaged or not a picture: {names}", names=_names(paths, count)),
+        cause=tr("Damaged or not a picture: {names}", names=names_of(paths, count)),
         cure=tr("Remove or replace these files, or start a new training and agree to leave them out."),
     )
 
@@ -318,7 +318,8 @@ def _name(values: Mapping[str, Any], key: str = "name") -> str:
     return shortened(str(values.get(key, "?")))
 
 
-def _names(paths: list[str], count: int) -> Text:
+def names_of(paths: list[str], count: int) -> Text:
+    """The first few of `count` names, and how many more there are."""
     shown = ", ".join(shortened(path, _NAME_MOST) for path in paths[:_NAMED])
     if count > _NAMED:
         return tr("{names} and {more} more", names=shown, more=count - _NAMED)
@@ -365,7 +366,7 @@ def _thin_class(v: Mapping[str, Any]) -> Text:
         "One class is judged by very few pictures: {names}.",
         "{count} classes are judged by very few pictures: {names}.",
         len(classes),
-        names=_names([f"{name} ({n})" for name, n in classes.items()], len(classes)),
+        names=names_of([f"{name} ({n})" for name, n in classes.items()], len(classes)),
     )
 
 
@@ -382,7 +383,7 @@ def _unbalanced(v: Mapping[str, Any]) -> Text:
 
 def _empty_classes(v: Mapping[str, Any]) -> Text:
     names = [str(name) for name in v["names"]]
-    return tr("Folders without pictures are left out: {names}.", names=_names(names, len(names)))
+    return tr("Folders without pictures are left out: {names}.", names=names_of(names, len(names)))
 
 
 def _loose_pictures(v: Mapping[str, Any]) -> Text:
@@ -398,7 +399,7 @@ def _looks_split(v: Mapping[str, Any]) -> Text:
     return tr(
         "The folders are called {names}: is this data already split? AIEnv splits it itself; choose the folder that "
         "holds one folder for each class.",
-        names=_names(names, len(names)),
+        names=names_of(names, len(names)),
     )
 
 

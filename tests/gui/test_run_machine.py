@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -16,7 +17,7 @@ from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.gui.run_list import work_of
 from aienv_gui.hardware.readings import Gpu, Value
-from aienv_gui.training.records import Recipe, Run, RunState, Start
+from aienv_gui.training.records import Curve, Recipe, Run, RunState, Start
 from tests.fakes.session import open_session
 from tests.fakes.snapshots import gpu, snapshot
 
@@ -79,6 +80,16 @@ def test_advice_on_the_training_comes_before_praise_of_the_machine(session: Sess
     assert view.machine.isHidden()
     look(session, gpu(utilisation_percent=Value(23.0)), first=12, count=60)
     assert view.machine.text().startswith("The training spends much")
+
+
+def test_what_went_wrong_is_said_at_once_and_not_after_the_epoch(session: Session, qtbot: QtBot) -> None:
+    """Only a new validation, another state or each 50th step made the page ask again."""
+    curve = Curve(*(np.arange(7.0) for _ in range(4)))
+    begun = replace(RUN, training=curve)
+    view = show(session, begun)
+    assert view.advice.isHidden()
+    session.services.runs.updated.emit(replace(begun, warnings=(tr("The disk is full."),)))
+    qtbot.waitUntil(lambda: view.advice.text() == "The disk is full.")
 
 
 def test_what_concerns_another_run_is_not_said_here(session: Session) -> None:

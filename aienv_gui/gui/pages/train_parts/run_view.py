@@ -30,6 +30,7 @@ from aienv_gui.training.records import Run, RunState
 from aienv_gui.training.supervisor import STATES, status_of
 
 _REFRESH_MS = 300  # numbers move three times a second: smooth enough to read, and cheap beside a training
+_ADVISED_EVERY = 50  # steps: reading a long curve takes longer than drawing a number
 
 
 class RunView(QWidget):
@@ -44,7 +45,7 @@ class RunView(QWidget):
         self.run: Run | None = None
         self._fresh: Run | None = None  # came since the last refresh
         self._reading: Job | None = None
-        self._advice_for = (-1, RunState.CREATED)
+        self._advice_for: tuple[object, ...] = ()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
@@ -102,7 +103,7 @@ class RunView(QWidget):
             self._look()
             return
         self.folder, self.run, self._fresh = folder, None, None
-        self._advice_for = (-1, RunState.CREATED)
+        self._advice_for = ()
         self.problem.clear()
         self.controls.forget()
         self.controls.hide()
@@ -237,8 +238,8 @@ class RunView(QWidget):
         self.machine.show()
 
     def _advise(self, run: Run) -> None:
-        about = (len(run.validation), run.state)
-        if about == self._advice_for and len(run.training) % 50:
+        about = (len(run.training) // _ADVISED_EVERY, len(run.validation), run.warnings, run.evaluation, run.state)
+        if about == self._advice_for:
             return
         self._advice_for = about
         lines = list(run.warnings)
