@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ from . import protocol
 from .failures import Failure
 from .protocol import Code
 from .recipe import options_of, preset_of
+from .tasks.task import DEFAULT, Progress, reader
 
 REQUEST = "request.json"
 ANSWER = "answer.json"
 PROGRESS = "progress.jsonl"
 _EVERY = 0.1  # seconds between lines of progress
-
-Progress = Callable[[int, int], None]
 
 
 def run(verb: str, folder: Path) -> int:
@@ -58,16 +56,19 @@ def _writer(file: Any) -> Progress:
 
 
 def _inspect(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    from .tasks import pictures
-
+    task = str(request.get("task") or DEFAULT)
     try:
-        options = options_of(preset_of(request.get("preset")), request.get("model") or {})
+        looking = reader(task)
+        options = options_of(preset_of(task, request.get("preset")), request.get("model") or {})
     except ValueError as error:
         raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
-    return pictures.inspect(request, options, progress)
+    return looking.inspect(request, options, progress)
 
 
 def _predict(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    from .prediction import predict
+    from .model_folder import load_model
 
-    return predict(request, progress)
+    network, card, learner = load_model(Path(request["model"]))
+    began = time.monotonic()
+    results = learner.predict(network, card, request, progress)
+    return {"ok": True, "results": results, "seconds": time.monotonic() - began}

@@ -18,22 +18,20 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from . import failures, protocol, rescue
 from .checkpoint import Entry, Store
 from .commands import Desk, Doorkeeper
 from .devices import choose_device, device_name
-from .evaluation import Model, Result, evaluate, save_model, versions
 from .events import Events
 from .failures import Failure
-from .models.convolutional import Normalise, build
+from .model_folder import Model, save_model, versions
 from .protocol import Code, Event
 from .recipe import Recipe, Settings
 from .rescue import NotANumber
 from .seeds import derive
 from .session import Position, Session, Stopped
-from .tasks.image_classification import Data, load, mean_and_std, pixels, shifted
+from .tasks.task import Batch, Result, Task, learner
 
 _STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
 
@@ -43,7 +41,7 @@ class Work:
     """What is trained and with what."""
 
     recipe: Recipe
-    data: Data
+    data: Task
     network: nn.Module
     optimiser: torch.optim.Optimizer
     device: torch.device
@@ -77,7 +75,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
             told = time.monotonic()
             events.emit(Event.PHASE, name="loading", done=done, total=total)
 
-    data, options = load(recipe, loading)
+    data, options = learner(recipe.task).load(recipe, loading)
     recipe = recipe.with_options(options)
     if saved and saved["fingerprint"] != data.fingerprint:
         raise Failure(Code.DATA_CHANGED, path=str(recipe.folder))
@@ -108,7 +106,8 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         events.emit(Event.PHASE, name="testing")
         network, step = _best(work, session)
         evaluation = _judge(work, network, "test", session.attend)
-        _tell(events, data, evaluation, step)
+        evaluation = evaluation.beside(baselines=data.baselines(session.attend))
+        events.emit(Event.EVALUATED, step=step, **evaluation.as_dict())
         events.emit(Event.PHASE, name="saving")
         model = _model(work, network, evaluation, step, "completed")
         session.insist(lambda: events.emit(Event.MODEL, **save_model(run, model)), run / protocol.MODEL)
@@ -132,7 +131,7 @@ def _rescued_epochs(work: Work, session: Session) -> None:
 
 
 def _epochs(work: Work, session: Session) -> None:
-    """Every step that is left, each epoch judged by the validation pictures."""
+    """Every step that is left, each epoch judged by the validation examples."""
     settings, data, position = work.recipe.settings, work.data, session.position
     indices = data.splits["train"]
     while True:
@@ -155,7 +154,7 @@ def _epochs(work: Work, session: Session) -> None:
             try:
                 loss, accuracy = _step(work, batch, position, epoch)
             except NotANumber as found:
-                found.files = tuple(data.paths[index] for index in chosen.tolist())
+                found.files = data.names(chosen)
                 raise
             position.step += 1
             session.metrics.add(position.step, epoch + 1, loss, accuracy)
@@ -183,34 +182,30 @@ def _time_is_up(work: Work, position: Position) -> bool:
     return 0 < 60 * work.recipe.settings.minutes <= position.seconds
 
 
-def _batch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The pictures `chosen` and their labels, on the device. Until they are there, the device has nothing to do."""
+def _batch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> Batch:
+    """The examples `chosen` and their truth, on the device. Until they are there, the device has nothing to do."""
     settings = work.recipe.settings
-    images = work.data.images[chosen]
-    if settings.shift:
-        images = shifted(images, settings.shift, derive(settings.seed, "shift", epoch, step))
-    return images.to(work.device), work.data.labels[chosen].to(work.device)
+    inputs, truth = work.data.batch(chosen, settings, derive(settings.seed, "batch", epoch, step))
+    return inputs.to(work.device), truth.to(work.device)
 
 
-def _step(work: Work, batch: tuple[torch.Tensor, torch.Tensor], position: Position, epoch: int) -> tuple[float, float]:
+def _step(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[float, float]:
     """One step of the optimiser on a batch; returns its loss and accuracy before it.
 
     Raises `NotANumber` where the loss is none, before a weight was touched.
     """
-    settings, (images, labels) = work.recipe.settings, batch
+    settings = work.recipe.settings
     torch.manual_seed(derive(settings.seed, "step", epoch, position.step))  # dropout
     for group in work.optimiser.param_groups:
         group["lr"] = rescue.slower(learning_rate(settings, position.step, work.total_steps), position.rescues)
-    scores = work.network(pixels(images))
-    loss = functional.cross_entropy(scores, labels)
+    loss, accuracy = work.data.loss(work.network, batch)
     value = float(loss.detach())
     if not math.isfinite(value):
         raise NotANumber
     work.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     work.optimiser.step()
-    right = int((scores.detach().argmax(dim=1) == labels).sum())
-    return value, right / len(labels)
+    return value, float(accuracy)
 
 
 def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
@@ -259,7 +254,7 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
         rate = rescue.slower(settings.learning_rate, position.rescues)
         raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=at, learning_rate=rate, tries=rescue.TRIES)
     entry, saved = session.store.best(), None
-    if entry is not None and rescue.is_good(position.best_accuracy, position.best_loss, len(work.data.classes)):
+    if entry is not None and work.data.is_good(position.best_accuracy, position.best_loss):
         with contextlib.suppress(ValueError):  # damaged: from the beginning, then
             saved = session.store.read(entry)
     fresh = _prepare(work.recipe, work.data, work.device, work.threads)
@@ -281,20 +276,17 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
 
 def _judge(work: Work, network: nn.Module, split: str, between: Callable[[], None]) -> Result:
     """By batches as in training: none takes longer than a step, so that a stop is heard as soon."""
-    return evaluate(network, work.data, split, work.device, work.recipe.settings.batch_size, between)
+    return work.data.judge(network, split, work.device, work.recipe.settings.batch_size, between)
 
 
-def _prepare(recipe: Recipe, data: Data, device: torch.device, threads: int) -> Work:
+def _prepare(recipe: Recipe, data: Task, device: torch.device, threads: int) -> Work:
     """A fresh network and optimiser; the weights depend on the seed alone."""
     settings = recipe.settings
     torch.manual_seed(derive(settings.seed, "weights"))
     try:
-        network = build(recipe.architecture, recipe.options, len(data.classes))
+        network = data.network(recipe.architecture, recipe.options)
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
-    normalise = network.get_submodule("normalise")
-    if recipe.options.get("normalise", True) and isinstance(normalise, Normalise):
-        normalise.set(*mean_and_std(data.images, data.splits["train"]))
     network.to(device)
     rate, decay = settings.learning_rate, settings.weight_decay
     optimiser: torch.optim.Optimizer
@@ -355,7 +347,7 @@ def _announce(work: Work, events: Events, attempt: int, position: Position, entr
         architecture=recipe.architecture,
         options=recipe.options,
         settings=recipe.settings.as_dict(),
-        data={"classes": list(data.classes), "counts": data.counts, "fingerprint": data.fingerprint},
+        data=data.described(),
     )
 
 
@@ -375,10 +367,6 @@ def _best(work: Work, session: Session) -> tuple[nn.Module, int]:
     return network, session.position.step
 
 
-def _tell(events: Events, data: Data, result: Result, step: int) -> None:
-    events.emit(Event.EVALUATED, step=step, classes=list(data.classes), **result.as_dict())
-
-
 def _model(work: Work, network: nn.Module, evaluation: Result | None, step: int, outcome: str) -> Model:
     return Model(network, work.recipe, work.data, evaluation, step, outcome)
 
@@ -395,7 +383,7 @@ def _wrap_up(run: Path, work: Work, session: Session) -> None:
     network, step = _best(work, session)
     try:
         evaluation = _judge(work, network, "test", in_time)
-        _tell(session.events, work.data, evaluation, step)
+        session.events.emit(Event.EVALUATED, step=step, **evaluation.as_dict())
     except TimeoutError:
         session.events.emit(Event.WARNING, code=Code.NOT_EVALUATED, values={})
     try:

@@ -20,8 +20,11 @@ reported beyond s is superseded.
 
 A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder`` must be there)::
 
-    version, id, name, created (seconds since the epoch), task: "image_classification"
-    data         {folder, sample: "digits" or "", skip: [names relative to the folder, with /, agreed to be skipped]}
+    version, id, name, created (seconds since the epoch), task: "image_classification" | "tabular"
+    data         {folder (of a table: its file), sample: a sample's id or "";
+                 of pictures skip: [names relative to the folder, with /, agreed to be skipped];
+                 of a table target: the column to predict ("": guessed), predicts: "classes" | "number" | "" (guessed),
+                 leave_out: [columns]}
     preset       an id of presets.json
     model        {architecture, options{}}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate, batch_size, epochs, seed, momentum, weight_decay,
@@ -32,8 +35,8 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
     checkpoint_seconds   at most this much work may be lost (60)
 
-``presets.json`` beside this file: ``{version, default, presets: [{id, task, model{}, settings{}, measured{
-test_accuracy, seconds, machine, date}}]}``. Their titles are words of the application, by id.
+``presets.json`` beside this file: ``{version, presets: [{id, task, model{}, settings{}, measured{test_accuracy,
+seconds, machine, date}}]}``, of each task its default first. Their titles are words of the application, by id.
 
 The engine is started as ``python -I engine/__main__.py train <run>``; whoever starts it empties ``commands/`` before
 (what is clearly older than the process is refused as stale). Exit code: 0 finished or stopped; 1 failed (a `FAILED`
@@ -43,14 +46,20 @@ the events).
 An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done,
 total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
 
-    inspect  {folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
+    inspect  {task ("image_classification"), folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
              ->  {pictures, classes[{name, pictures}], broken[{path, reason, detail}], examples[{path, class}],
                   split{train, validation, test: {class: n}}, fingerprint, warnings[{code, values}],
                   colour, width[least, middle, greatest], height[...], input{channels, height, width}, bytes_in_memory}
                  (paths relative to the folder, with /; counts without what is broken or skipped; needs no PyTorch)
                  {ok: false, code: one_class | few_pictures | ...} has as much of this as is known beside the code
+             of a table {task: "tabular", folder, seed, target?, predicts?, leave_out?}
+             ->  {rows, columns[{name, kind, missing, distinct}], preview[][] (cells of the first rows), target,
+                  predicts: "classes" | "number", inputs[] (columns learnt from), classes[{name, rows}], split{},
+                  fingerprint, warnings[]}; kind: number | category | date, and not learnt from: text | constant |
+                  identity | empty
     predict  {model, pictures[absolute paths], top, invert? (swap dark and light first), device?}
              ->  {results[{path, top[{class, probability}], warnings[{code, values}]} or {path, code, values}], seconds}
+             with a table's model {model, rows[{column: text}], top}  ->  {results[{top[]... or value, warnings[]}]...}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
 folder.
@@ -62,8 +71,11 @@ weights without AIEnv: `build`, `of_card`) and card.json::
     input{shape[channels, height, width], channels, height, width, mean, std, brightness, brightness_spread,
          range: [0, 1]}: the network takes numbers from 0 to 1 and does the normalisation by mean and std itself
     preset, settings{}, data{folder, fingerprint, counts}, versions{}, step, outcome: "completed" | "stopped",
-    evaluation{split, loss, accuracy, confusion[][], worst[{path, truth, answer, probability}]}: that of the test
-         pictures; null if the training was stopped before they were through
+    evaluation: the fields of EVALUATED but for its step; null if the training was stopped before it was through
+
+Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
+beside it makes a network's input from values; target: the column; where a number is predicted no classes, and
+output{mean, std}: the network answers in these.
 """
 
 from __future__ import annotations
@@ -105,7 +117,7 @@ class Event:
     LAUNCHED = "launched"  # python, log (its size before): an attempt's first line, by whoever starts the engine
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
     #                      steps_per_epoch, total_steps, parameters, architecture, options{}, settings{} (as used),
-    #                      data{classes[], counts{split: {class: n}}, fingerprint}
+    #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
     PHASE = "phase"  # name: loading (done, total: pictures; repeated) | training | validating | testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
@@ -123,9 +135,12 @@ class Event:
     WARNING = "warning"  # code, values{}: said in words by the application
     RESCUED = "rescued"  # step (gone back to), at (where the loss was no number), epoch, learning_rate (from now on),
     #                      tries (so far), most (tries), files[] (of the batch; none: it was the validation's)
-    EVALUATED = "evaluated"  # split, step, loss, accuracy, classes[], confusion[][] (rows: truth),
-    #                          worst[{path, truth, answer, probability}]: wrong answers, the most certain first; paths
-    #                          relative to the data's folder
+    EVALUATED = "evaluated"  # split, step, loss, accuracy, baselines[{name: guessing | linear | boosted, accuracy}]
+    #                          (what simple methods reach; not after a stop); of classes: classes[], confusion[][]
+    #                          (rows: truth), worst[{path, truth, answer, probability}]: wrong answers, the most certain
+    #                          first; paths relative to the data's folder, of a table "file:line"; of numbers:
+    #                          mean_error, examples, pairs[[truth, answer]], worst[{path, truth, answer}]. Accuracy is
+    #                          there, and in all other events, the share of the variance that is explained (0 to 1)
     MODEL = "model"  # folder, bytes, parameters
     FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written
     FAILED = "failed"  # code, values{}, traceback
@@ -167,6 +182,18 @@ class Code:
     UNEXPECTED = "unexpected"  # (reason) a bug; `traceback` tells
     WRITE_FAILED = "write_failed"  # (path, reason) neither full nor read-only
 
+    # Tables
+    NO_FILE = "no_file"  # (path)
+    UNREADABLE_FILE = "unreadable_file"  # (path, reason)
+    NOT_A_TABLE = "not_a_table"  # (path, reason: folder | too_large | binary | old_excel | damaged)
+    BAD_ROW = "bad_row"  # (path, line, reason)
+    RAGGED_ROW = "ragged_row"  # (path, line, cells, expected) not as many cells as the first
+    EMPTY_TABLE = "empty_table"  # (path) no row
+    FEW_ROWS = "few_rows"  # (path, count, minimum)
+    NO_INPUTS = "no_inputs"  # (path, name) nothing to predict the column from
+    BAD_TARGET = "bad_target"  # (path, name, reason: missing | constant | empty | no_numbers | one_class (value) |
+    #                            too_many (count, most)) this column cannot be predicted
+
     # Warnings about the data
     THIN_CLASS = "thin_class"  # (classes{name: pictures}, minimum) works, but judged by very few pictures
     UNBALANCED = "unbalanced"  # (smallest, smallest_pictures, largest, largest_pictures)
@@ -174,6 +201,14 @@ class Code:
     LOOSE_PICTURES = "loose_pictures"  # (count) lie in no class folder, not used
     LOOKS_SPLIT = "looks_split"  # (names[]) the folders are called train, test ..., not as classes
     SAME_PICTURE = "same_picture"  # (count) pictures that are equal, byte for byte, to another one
+
+    RARE_CLASSES = "rare_classes"  # (classes{name: rows}, minimum) too few rows, left out
+    NO_TRUTH = "no_truth"  # (count, name) rows without a value to predict, left out
+    COLUMNS_LEFT_OUT = "columns_left_out"  # (columns{name: kind}) nothing can be learnt from them
+    NO_HEADER = "no_header"  # () the first line is data, the columns got names
+    SAME_ROW = "same_row"  # (count) rows that are equal to another one
+    THIN_ROWS = "thin_rows"  # (classes{name: rows}, minimum)
+    UNBALANCED_ROWS = "unbalanced_rows"  # (smallest, few, largest, many)
 
     # Warnings while training and predicting
     CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
@@ -183,6 +218,9 @@ class Code:
     TIME_IS_UP = "time_is_up"  # (minutes, epoch) ended early: it was to take no longer
     NOT_EVALUATED = "not_evaluated"  # () stopped before the test was through
     UNLIKE_TRAINING = "unlike_training"  # (brightness, training_brightness; 0 to 1) perhaps dark and light are swapped
+    UNKNOWN_VALUE = "unknown_value"  # (name, value) of a category, not seen in training
+    NO_NUMBER = "no_number"  # (name, value) counts as missing
+    OUT_OF_RANGE = "out_of_range"  # (name, value, least, most) of all that was trained on
 
 
 def write_atomic(path: Path, data: bytes | memoryview) -> None:
@@ -289,6 +327,7 @@ def is_locked(run: Path) -> bool:
 # Beyond these a picture is "too_large": more than cameras take, so that a small file cannot be made to fill the memory.
 PICTURE_POINTS = 178_000_000
 PICTURE_BYTES = 400_000_000
+TABLE_BYTES = 2_000_000_000  # of a file; read whole
 
 
 class EventReader:

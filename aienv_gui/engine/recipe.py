@@ -27,8 +27,8 @@ class Settings:
     schedule: str
     batch_size: int
     epochs: int
-    shift: int
     seed: int
+    shift: int = 0  # points by which pictures are moved, at most
     patience: int = 0  # epochs without a better one, after which it ends; 0: all epochs are trained
     minutes: float = 0.0  # of work, after which it ends; 0: as long as it takes
 
@@ -41,8 +41,8 @@ class Recipe:
     """A run's recipe with every default filled in."""
 
     name: str
-    folder: Path
-    skip: tuple[str, ...]
+    task: str
+    data: dict[str, Any]
     preset: str
     architecture: str
     options: dict[str, Any]
@@ -50,6 +50,11 @@ class Recipe:
     device: str
     threads: int | None
     checkpoint_seconds: float
+
+    @property
+    def folder(self) -> Path:
+        """Of the data; or their file, where it is one."""
+        return Path(self.data["folder"])
 
     def with_options(self, options: dict[str, Any]) -> Recipe:
         return replace(self, options=options)
@@ -71,17 +76,16 @@ def read_recipe(run: Path) -> Recipe:
 def _recipe(data: dict[str, Any]) -> Recipe:
     if data.get("version") != protocol.VERSION:
         raise ValueError(f"version is {data.get('version')!r}, this engine knows {protocol.VERSION}")
-    if data.get("task") != "image_classification":
-        raise ValueError(f"task {data.get('task')!r} is not known")
-    preset = preset_of(data.get("preset"))
+    task = str(data.get("task"))
+    preset = preset_of(task, data.get("preset"))
     model = data.get("model") or {}
     threads = data.get("threads")
     if threads is not None and not (_is_int(threads) and threads > 0):
         raise ValueError(f"threads must be a whole number above 0, not {threads!r}")
     return Recipe(
         name=str(data.get("name", "")),
-        folder=Path(data["data"]["folder"]),
-        skip=tuple(data["data"].get("skip") or ()),
+        task=task,
+        data={**data["data"], "folder": str(data["data"]["folder"])},
         preset=preset["id"],
         architecture=str(model.get("architecture") or preset["model"]["architecture"]),
         options=options_of(preset, model),
@@ -92,15 +96,15 @@ def _recipe(data: dict[str, Any]) -> Recipe:
     )
 
 
-def preset_of(identity: str | None) -> dict[str, Any]:
-    """A preset of presets.json, the default one for None. Raises ValueError."""
-    data = protocol.read_json(_PRESETS)
-    wanted = identity or data["default"]
-    for preset in data["presets"]:
-        if preset["id"] == wanted:
-            found: dict[str, Any] = preset
-            return found
-    raise ValueError(f"no preset is called {wanted!r}")
+def preset_of(task: str, identity: str | None) -> dict[str, Any]:
+    """A preset of presets.json for a task; for None its first, which is its default. Raises ValueError."""
+    presets: list[dict[str, Any]] = [p for p in protocol.read_json(_PRESETS)["presets"] if p["task"] == task]
+    if not presets:
+        raise ValueError(f"task {task!r} is not known")
+    for preset in presets:
+        if identity in (None, "", preset["id"]):
+            return preset
+    raise ValueError(f"no preset for {task} is called {identity!r}")
 
 
 def options_of(preset: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +126,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         schedule=data["schedule"],
         batch_size=_whole(data, "batch_size", least=1),
         epochs=_whole(data, "epochs", least=1),
-        shift=_whole(data, "shift", least=0),
+        shift=_whole({"shift": 0, **data}, "shift", least=0),
         seed=_whole(data, "seed", least=0),
         patience=_whole({"patience": 0, **data}, "patience", least=0),
         minutes=_number(data, "minutes", 0.0, least=0.0),

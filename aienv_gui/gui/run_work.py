@@ -9,9 +9,10 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Environment
-from aienv_gui.training import inspection, run_store, samples, supervisor
+from aienv_gui.training import inspection, run_store, samples, supervisor, table_inspection
 from aienv_gui.training.inspection import Inspection
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
+from aienv_gui.training.table_inspection import Asked, TableInspection
 
 
 class LatestLoad:
@@ -82,3 +83,12 @@ def inspect(folder: Path, sample: str, python: Path, seed: int, folders: Folders
     if sample:
         folder = samples.unpack(sample, folders, reporter)
     return inspection.inspect(folder, python, seed, folders, reporter)
+
+
+def inspect_table(
+    path: Path, sample: str, asked: Asked, python: Path, seed: int, folders: Folders, reporter: Reporter
+) -> TableInspection:
+    """Look at a table, or at a sample, which is unpacked first where `sample` names one."""
+    if sample:
+        path = samples.unpack(sample, folders, reporter)
+    return table_inspection.inspect(path, asked, python, seed, folders, reporter)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aienv_gui.core.wording import Text, percent, tr, tr_count
+from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
 from aienv_gui.training import problems
-from aienv_gui.training.records import Run, RunState
+from aienv_gui.training.records import TABLE, Run, RunState
 
 _EPOCHS_FOR_JUDGEMENT = 3
 _CHANCE = 1.5  # times as good as guessing still counts as guessing
@@ -63,7 +63,7 @@ def _not_learning(run: Run) -> Text | None:
         return None  # slow, but it learns
     return tr(
         "After {count} epochs the model is no better than guessing: it does not learn. Try another learning rate or the"
-        " preset “Balanced”, and check that each folder really holds one class.",
+        " preset “Balanced”, and check that the examples are really in their classes.",
         count=len(run.validation),
     )
 
@@ -83,8 +83,8 @@ def _overfitting(run: Run) -> Text | None:
     if recent.size == 0 or float(np.mean(recent)) > _GAP * float(loss[-1]):
         return None
     return tr(
-        "Since epoch {epoch} the model learns the training pictures by heart (overfitting): the validation loss rises. "
-        "The best state is kept as a checkpoint; more pictures or fewer epochs help.",
+        "Since epoch {epoch} the model learns the training examples by heart (overfitting): the validation loss rises. "
+        "The best state is kept as a checkpoint; more examples or fewer epochs help.",
         epoch=best + 1,
     )
 
@@ -93,8 +93,18 @@ def _leaking(run: Run) -> Text | None:
     """Right about (nearly) all that it never saw, from its very first epoch on."""
     accuracy, start = run.validation.accuracy, run.start
     count = sum(start.counts.get("validation", {}).values()) if start is not None else 0
-    if len(accuracy) < 1 or count < _PERFECT_OF or not float(accuracy[0]) >= _PERFECT:
+    if start is None or start.numbers or len(accuracy) < 1:
         return None
+    if count < _PERFECT_OF or not float(accuracy[0]) >= _PERFECT:
+        return None
+    if run.recipe.task == TABLE:
+        return tr(
+            "After its first epoch the model was right about {share} of {count} rows that it had never seen. Where "
+            "that is too good to be true, look for a column that follows from “{target}”, and leave it out.",
+            share=percent(float(accuracy[0]), digits=1),
+            count=count,
+            target=shortened(start.target),
+        )
     return tr(
         "After its first epoch the model was right about {share} of {count} pictures that it had never seen. Where "
         "that is too good to be true, look for what gives their class away, and take it out: copies of a picture, a "
@@ -138,10 +148,10 @@ def _classes_ignored(run: Run) -> Text | None:
     if not ignored:
         return None
     return tr_count(
-        "In the test the model never answers with one of the classes (in brackets: its test pictures): {names}. Give "
-        "that class more pictures, or train longer.",
-        "In the test the model never answers with {count} of the classes (in brackets: their test pictures): {names}. "
-        "Give these classes more pictures, or train longer.",
+        "In the test the model never answers with one of the classes (in brackets: its test examples): {names}. Give "
+        "that class more examples, or train longer.",
+        "In the test the model never answers with {count} of the classes (in brackets: their test examples): {names}. "
+        "Give these classes more examples, or train longer.",
         len(ignored),
         names=problems.names_of(ignored, len(ignored)),
     )

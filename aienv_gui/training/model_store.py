@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
 from aienv_gui.training import run_store
+from aienv_gui.training.records import TABLE
 
 _TRASH = ".trash-"
 _COPY = ".copy-"
@@ -46,6 +48,11 @@ class Model:
     python: Path | None = None  # the interpreter it was trained with, where its run still tells
     card: Mapping[str, Any] = field(default_factory=dict)
     broken: Text | None = None
+
+    @property
+    def numbers(self) -> bool:
+        """Whether it answers with a number, and `accuracy` is the share of the differences that it explains."""
+        return not self.classes and self.broken is None
 
     def __hash__(self) -> int:
         return hash(self.folder)
@@ -179,9 +186,52 @@ print(card["classes"][network(torch.from_numpy(pixels).permute(0, 3, 1, 2)).argm
 """
 
 
+_TABLE_PROGRAM = """\
+import json, runpy
+from safetensors.torch import load_file
+
+folder = {folder!r}
+card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
+source = runpy.run_path(f"{{folder}}/network.py")
+network = source["of_card"](card)
+network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+row = {row}
+output = network(source["encode"](card["input"]["columns"], [row]))[0]
+print({answer})
+"""
+
+
 def sample_call(model: Model) -> str:
-    """A short Python program that names the class of a picture with torch, safetensors and Pillow alone."""
-    return _PROGRAM.format(folder=str(model.folder))
+    """A short Python program that asks the model with torch and safetensors (of pictures, Pillow) alone."""
+    if model.task != TABLE:
+        return _PROGRAM.format(folder=str(model.folder))
+    row = "{\n" + "".join(f"    {column['name']!r}: {_usual(column)!r},\n" for column in _columns(model)) + "}"
+    number = 'float(output[0]) * card["output"]["std"] + card["output"]["mean"]'
+    answer = number if model.numbers else 'card["classes"][output.argmax()]'
+    return _TABLE_PROGRAM.format(folder=str(model.folder), row=row, answer=answer)
+
+
+def usual_values(model: Model) -> list[tuple[Mapping[str, Any], str]]:
+    """The columns that a table's model answers from, as its card has them, each with what is usual in it."""
+    result: list[tuple[Mapping[str, Any], str]] = []
+    for column in _columns(model):
+        usual = _usual(column)
+        if column["kind"] == "date":
+            day = datetime(1970, 1, 1) + timedelta(days=round(float(usual)))
+            usual = day.strftime(str(column["form"]))
+        result.append((column, str(usual)))
+    return result
+
+
+def _columns(model: Model) -> list[Mapping[str, Any]]:
+    return list(model.card.get("input", {}).get("columns", ()))
+
+
+def _usual(column: Mapping[str, Any]) -> float | str:
+    """Of a category the most frequent word, else the mean; of dates in days since 1970."""
+    if column["kind"] == "category":
+        return str(column["values"][0]) if column["values"] else ""
+    return float(f"{float(column['mean']):.4g}") if column["kind"] == "number" else float(round(column["mean"]))
 
 
 def _copy(source: Path, parent: Path, name: str, *, chosen: bool = False) -> Path:

@@ -26,6 +26,7 @@ class Preset:
     """A model and the settings it is trained with."""
 
     id: str
+    task: str
     title: Text
     description: Text
     architecture: str
@@ -33,15 +34,11 @@ class Preset:
     options: Mapping[str, Any]
     settings: Mapping[str, Any]
     measured: Measured | None
-    default: bool
 
 
 def presets() -> tuple[Preset, ...]:
-    """All presets, the default first. Reads a small file of the program itself."""
-    data = read_json(engine_folder() / "presets.json")
-    default = data["default"]
-    found = [_preset(item, default=item["id"] == default) for item in data["presets"]]
-    return tuple(sorted(found, key=lambda preset: not preset.default))
+    """All presets, of each task the default first. Reads a small file of the program itself."""
+    return tuple(map(_preset, read_json(engine_folder() / "presets.json")["presets"]))
 
 
 def words_of(preset: str, architecture: str) -> tuple[Text, Text]:
@@ -50,12 +47,13 @@ def words_of(preset: str, architecture: str) -> tuple[Text, Text]:
     return title, _ARCHITECTURES.get(architecture, verbatim(architecture))
 
 
-def _preset(item: Mapping[str, Any], *, default: bool) -> Preset:
+def _preset(item: Mapping[str, Any]) -> Preset:
     title, description = _WORDS.get(item["id"], (verbatim(item["id"]), verbatim("")))
     architecture = item["model"]["architecture"]
     measured = item.get("measured")
     return Preset(
         id=item["id"],
+        task=item["task"],
         title=title,
         description=description,
         architecture=architecture,
@@ -67,7 +65,6 @@ def _preset(item: Mapping[str, Any], *, default: bool) -> Preset:
         else Measured(
             float(measured["test_accuracy"]), float(measured["seconds"]), measured["machine"], measured["date"]
         ),
-        default=default,
     )
 
 
@@ -80,8 +77,17 @@ _WORDS = {
         tr("The book's network"),
         tr("The convolutional network of the book with the settings of the book, to compare with its pages."),
     ),
+    "table_balanced": (
+        tr("Balanced"),
+        tr("Learns well from most tables. The right choice unless you want something else."),
+    ),
+    "table_book": (
+        tr("The book's network"),
+        tr("Two hidden layers with sigmoid and plain steps, as the book begins with, to compare."),
+    ),
 }
 _ARCHITECTURES = {
+    "dense": tr("Dense network for tables"),
     "compact_convnet": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
     "book_convnet": tr("Convolutions of 32, 64 and 128 channels, 1000 hidden units, SGD"),
 }

@@ -10,6 +10,7 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
 from aienv_gui.core.wording import Text, shortened, size, tr, tr_count, verbatim
 from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
+from aienv_gui.training import table_problems
 
 _NAMED = 5  # broken pictures named in a sentence
 _NAME_MOST = 60  # characters of each
@@ -51,7 +52,7 @@ def rescue_of(values: Mapping[str, Any]) -> Text:
         tries=values.get("tries", "?"),
         most=values.get("most", "?"),
     )
-    return tr("{what} It happened with these pictures: {files}", what=words, files=files) if files else words
+    return tr("{what} It happened with these examples: {files}", what=words, files=files) if files else words
 
 
 def _no_folder(v: Mapping[str, Any]) -> Problem:
@@ -144,9 +145,9 @@ def picture_fault(reason: str) -> Text:
 
 def _data_changed(v: Mapping[str, Any]) -> Problem:
     return Problem(
-        tr("The pictures have changed since this training began."),
-        cause=tr("Files in {path} were added, removed or edited; going on would mix two sets.", path=v["path"]),
-        cure=tr("Put the pictures back as they were, or start a new training with them as they are now."),
+        tr("The data have changed since this training began."),
+        cause=tr("{path} is not as it was then, or something in it; going on would mix two sets.", path=v["path"]),
+        cure=tr("Put the data back as they were, or start a new training with them as they are now."),
     )
 
 
@@ -218,7 +219,7 @@ def _missing_package(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("The environment lacks a package that training needs."),
         cause=tr("“{name}” is not installed in it, or does not load.", name=_name(v)),
-        cure=tr("Choose another environment, or make one with the template for pictures."),
+        cure=tr("Add it on the page of the environment (Packages, Add...), or choose another environment."),
         actions=(Action("open_page", tr("Open Environments"), "environments"),),
     )
 
@@ -288,7 +289,7 @@ def _stale(_v: Mapping[str, Any]) -> Problem:
 
 def _loading(_v: Mapping[str, Any]) -> Problem:
     return Problem(
-        tr("The pictures are still being read."),
+        tr("The data are still being read."),
         cause=tr("There is nothing to save before the first step."),
         cure=tr("Try again as soon as it trains."),
     )
@@ -335,6 +336,7 @@ _DATA = {
     Code.BROKEN_PICTURES: _broken_pictures,
     Code.BROKEN_PICTURE: _broken_picture,
     Code.DATA_CHANGED: _data_changed,
+    **table_problems.PROBLEMS,
 }
 _TRAINING = {
     Code.NOT_A_NUMBER: _nan,
@@ -502,6 +504,7 @@ _WARNINGS = {
     Code.NO_LOCK: _no_lock,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.UNLIKE_TRAINING: _unlike_training,
+    **table_problems.WARNINGS,
 }
 
 

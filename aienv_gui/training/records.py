@@ -20,10 +20,14 @@ _FOR_GOOD = frozenset(
     {
         *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.NO_DEVICE, Code.DATA_CHANGED),
         *(Code.NO_FOLDER, Code.EMPTY_FOLDER, Code.ONE_CLASS, Code.FEW_PICTURES, Code.BROKEN_PICTURES),
+        *(Code.NO_FILE, Code.NOT_A_TABLE, Code.BAD_ROW, Code.RAGGED_ROW, Code.EMPTY_TABLE, Code.FEW_ROWS),
+        *(Code.NO_INPUTS, Code.BAD_TARGET),
     }
 )
 
 Array = npt.NDArray[np.float64]
+PICTURES, TABLE = "image_classification", "tabular"  # tasks
+NUMBER = "number"  # what is predicted, where it is no class
 
 
 def _nothing() -> Array:
@@ -57,14 +61,17 @@ class Recipe:
     """What the user asked for; ``recipe.json`` of a run. `id` and `created` are given by `run_store.create`."""
 
     name: str
-    folder: Path  # of the pictures
+    folder: Path  # of the pictures; of a table its file
     preset: str
     architecture: str
     settings: Mapping[str, Any]  # optimiser, learning_rate, batch_size, epochs, seed and what else the preset has
     options: Mapping[str, Any] = field(default_factory=dict)  # of the architecture
     skip: tuple[str, ...] = ()  # broken pictures the user agreed to leave out
     sample: str = ""  # the sample's id, where it is one
-    task: str = "image_classification"
+    task: str = PICTURES
+    target: str = ""  # the column of a table to predict
+    predicts: str = ""  # what it is taken for: classes or number
+    leave_out: tuple[str, ...] = ()  # columns of a table that are not learnt from
     environment_prefix: Path = Path()
     environment_python: Path = Path()
     environment_name: str = ""
@@ -79,7 +86,7 @@ class Recipe:
             "name": self.name,
             "created": self.created,
             "task": self.task,
-            "data": {"folder": str(self.folder), "sample": self.sample, "skip": list(self.skip)},
+            "data": {"folder": str(self.folder), "sample": self.sample, **self._choices()},
             "preset": self.preset,
             "model": {"architecture": self.architecture, "options": dict(self.options)},
             "settings": dict(self.settings),
@@ -91,6 +98,12 @@ class Recipe:
             "device": self.device,
             "threads": self.threads,
         }
+
+    def _choices(self) -> dict[str, Any]:
+        """What was chosen about the data, as their kind has it."""
+        if self.task == TABLE:
+            return {"target": self.target, "predicts": self.predicts, "leave_out": list(self.leave_out)}
+        return {"skip": list(self.skip)}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Recipe:
@@ -104,6 +117,9 @@ class Recipe:
             folder=Path(data["data"]["folder"]),
             sample=data["data"].get("sample", ""),
             skip=tuple(data["data"].get("skip", ())),
+            target=data["data"].get("target", ""),
+            predicts=data["data"].get("predicts", ""),
+            leave_out=tuple(data["data"].get("leave_out", ())),
             preset=data["preset"],
             architecture=data["model"]["architecture"],
             options=data["model"].get("options", {}),
@@ -206,23 +222,31 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A test picture that was taken for another class."""
+    """A test example that was taken for another class, or whose number is far off."""
 
-    path: str  # relative to the data's folder
+    path: str  # relative to the data's folder; of a table "file:line"
     truth: str
     answer: str
-    probability: float
+    probability: float | None = None  # how sure the model was; of a number it is not told
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the model does on the pictures it never saw. Rows of `confusion` are the truth, columns the answers."""
+    """What the model does on the examples it never saw. Rows of `confusion` are the truth, columns the answers.
+
+    Where a number is predicted there are `pairs` of truth and answer in place of classes, and `accuracy` is the share
+    of the differences between them that is explained.
+    """
 
     loss: float
     accuracy: float
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     mistakes: tuple[Mistake, ...]
+    baselines: Mapping[str, float] = field(default_factory=dict)  # guessing, linear, boosted: what each reaches
+    mean_error: float | None = None  # in the units of the number
+    examples: int = 0
+    pairs: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +262,16 @@ class Start:
     total_steps: int
     parameters: int
     classes: tuple[str, ...]
-    counts: Mapping[str, Mapping[str, int]]  # split -> class -> pictures
+    counts: Mapping[str, Mapping[str, int]]  # split -> class -> examples
     versions: Mapping[str, str]
     pid: int | None = None
+    target: str = ""  # the column of a table that is predicted
+    predicts: str = "classes"
+
+    @property
+    def numbers(self) -> bool:
+        """Whether a number is predicted, and accuracy means the share of the differences that is explained."""
+        return self.predicts == NUMBER
 
 
 @dataclass(frozen=True, slots=True)

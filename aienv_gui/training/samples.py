@@ -15,30 +15,32 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 
 DIGITS = "digits"
+TUMOURS = "breast_cancer"
+_FILES = {TUMOURS: "breast_cancer.csv"}  # of samples that are a table
 _LIMIT_BYTES = 500_000_000
 _LIMIT_FILES = 200_000
 
 
-def sample_folder(sample: str, folders: Folders) -> Path:
-    """Where the pictures of a sample are once it is unpacked; they may not be there yet."""
-    return folders.samples / sample
+def sample_path(sample: str, folders: Folders) -> Path:
+    """Where a sample's folder of pictures, or its table, is once it is unpacked; it may not be there yet."""
+    return folders.samples / sample / _FILES.get(sample, "")
 
 
 def unpack(sample: str, folders: Folders, reporter: Reporter) -> Path:
-    """The folder of a sample's pictures, unpacked from the program's resources where it is not there yet.
+    """A sample's folder of pictures, or its table, unpacked from the program's resources where it is not there yet.
 
     Raises `Problem` for a full disk, a folder without permission, or a damaged archive.
     """
-    target = sample_folder(sample, folders)
-    if target.is_dir():
-        return target
-    return unpack_archive(resource(f"samples/{sample}.zip"), target, reporter)
+    target = folders.samples / sample
+    if not target.is_dir():
+        unpack_archive(resource(f"samples/{sample}.zip"), target, reporter)
+    return sample_path(sample, folders)
 
 
 def unpack_archive(archive: Path, target: Path, reporter: Reporter) -> Path:
     """Unpack a zip file into the new folder `target`; nothing is written outside it. Raises `Problem`."""
     staging = target.with_name(f".{target.name}-{secrets.token_hex(3)}.tmp")
-    reporter.status(tr("Unpacking the sample pictures"))
+    reporter.status(tr("Unpacking the sample"))
     try:
         staging.mkdir(parents=True)
         with zipfile.ZipFile(archive) as file:
@@ -55,9 +57,9 @@ def unpack_archive(archive: Path, target: Path, reporter: Reporter) -> Path:
         staging.rename(target)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise Problem(
-            tr("The sample pictures cannot be unpacked."),
+            tr("The sample cannot be unpacked."),
             cause=tr("{path} is damaged: {reason}", path=archive, reason=str(error)),
-            cure=tr("Install AIEnv again, or train on a folder of your own pictures."),
+            cure=tr("Install AIEnv again, or train on data of your own."),
             code="damaged_sample",
         ) from error
     except OSError as error:

@@ -287,6 +287,8 @@ class Story:
             counts=data.get("counts", {}),
             versions=event.get("versions", {}),
             pid=event.get("pid"),
+            target=str(data.get("target", "")),
+            predicts=str(data.get("predicts", "classes")),
         )
         self._run = replace(
             self._run,
@@ -381,17 +383,7 @@ class Story:
     def _on_evaluated(self, event: Mapping[str, Any]) -> None:
         if event.get("split", "test") != "test":
             return
-        evaluation = Evaluation(
-            loss=_number(event["loss"]),
-            accuracy=_number(event["accuracy"]),
-            classes=tuple(str(name) for name in event["classes"]),
-            confusion=tuple(tuple(int(n) for n in row) for row in event["confusion"]),
-            mistakes=tuple(
-                Mistake(str(m["path"]), str(m["truth"]), str(m["answer"]), float(m["probability"]))
-                for m in event.get("worst", ())
-            ),
-        )
-        self._run = replace(self._run, evaluation=evaluation)
+        self._run = replace(self._run, evaluation=evaluation_of(event))
 
     def _on_model(self, event: Mapping[str, Any]) -> None:
         self._run = replace(self._run, model=self._folder / str(event["folder"]))
@@ -406,6 +398,28 @@ class Story:
             str(event.get("code")), event.get("values", {}), str(event.get("traceback") or "")
         )
         self._run = replace(self._run, seconds_left=None, phase="")
+
+
+def evaluation_of(event: Mapping[str, Any]) -> Evaluation:
+    """An EVALUATED event, or what a model's card keeps of it."""
+    return Evaluation(
+        loss=_number(event["loss"]),
+        accuracy=_number(event["accuracy"]),
+        classes=tuple(str(name) for name in event.get("classes", ())),
+        confusion=tuple(tuple(int(n) for n in row) for row in event.get("confusion", ())),
+        mistakes=tuple(mistake_of(entry) for entry in event.get("worst", ())),
+        baselines={str(one["name"]): float(one["accuracy"]) for one in event.get("baselines", ())},
+        mean_error=event.get("mean_error"),
+        examples=int(event.get("examples", 0)),
+        pairs=tuple((float(truth), float(answer)) for truth, answer in event.get("pairs", ())),
+    )
+
+
+def mistake_of(entry: Mapping[str, Any]) -> Mistake:
+    """One of the worst answers of an evaluation."""
+    sure = entry.get("probability")
+    path, truth, answer = (str(entry[key]) for key in ("path", "truth", "answer"))
+    return Mistake(path, truth, answer, None if sure is None else float(sure))
 
 
 def _means(shares: Sequence[float]) -> list[float]:

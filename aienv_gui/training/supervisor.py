@@ -310,8 +310,11 @@ def errand(
     reporter: Reporter,
     *,
     silence_s: float = 600.0,
+    partly: bool = False,
 ) -> dict[str, Any]:
     """Let the engine do something short in an environment (``inspect``, ``predict``) and return its answer.
+
+    `partly`: also an answer that says what is wrong, with what is known beside that.
 
     Blocks until it is done, cancelled (raises `Cancelled`) or has told no progress for `silence_s`; how long it takes
     in all depends on how much there is to do. Raises `Problem` otherwise.
@@ -337,13 +340,16 @@ def errand(
             cancelled=progress,
         )
         reporter.checkpoint()
-        return _answer(folder / "answer.json", outcome, silent=outcome.cancelled and progress.silent)
+        answer = _answer(folder / "answer.json", outcome, silent=outcome.cancelled and progress.silent)
     except FileNotFoundError as error:
         raise problems.environment_gone(python) from error
     except OSError as error:
         raise problems.engine_silent(str(error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if not answer.get("ok") and not partly:
+        raise problems.problem_of(str(answer.get("code")), answer.get("values", {}), str(answer.get("traceback") or ""))
+    return answer
 
 
 class _Progress:
@@ -386,7 +392,7 @@ def _answer(path: Path, outcome: processes.Outcome, *, silent: bool) -> dict[str
             code="timed_out",
         )
     try:
-        answer = protocol.read_json(path)
+        return protocol.read_json(path)
     except (OSError, ValueError) as error:
         known = recognise(output, Occasion.RUN)
         raise Problem(
@@ -398,6 +404,3 @@ def _answer(path: Path, outcome: processes.Outcome, *, silent: bool) -> dict[str
             details=output,
             code="engine_silent",
         ) from error
-    if not answer.get("ok"):
-        raise problems.problem_of(str(answer.get("code")), answer.get("values", {}), str(answer.get("traceback") or ""))
-    return answer

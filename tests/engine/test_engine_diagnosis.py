@@ -34,7 +34,7 @@ def test_a_class_that_the_trained_model_never_answers_is_named(tmp_path: Path) -
     run = make_run(tmp_path / "run", pictures, settings={"epochs": 6})
     assert train(run) == 0
     done = told(run)
-    assert "never answers with one of the classes (in brackets: its test pictures): framed (3)" in str(advice(done))
+    assert "never answers with one of the classes (in brackets: its test examples): framed (3)" in str(advice(done))
     assert advice(replace(done, evaluation=None)) is None
 
 

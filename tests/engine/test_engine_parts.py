@@ -18,10 +18,11 @@ import torch
 from aienv_gui.engine import attempt, protocol
 from aienv_gui.engine.checkpoint import Store
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
-from aienv_gui.engine.evaluation import Model, evaluate, save_model
 from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.loop import learning_rate
+from aienv_gui.engine.model_folder import Model, save_model
+from aienv_gui.engine.models import dense
 from aienv_gui.engine.models.convolutional import build
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import options_of, preset_of, read_recipe
@@ -49,18 +50,23 @@ def test_seeds_differ_by_purpose_and_fit_a_generator() -> None:
 
 def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
     data = protocol.read_json(Path(protocol.__file__).with_name("presets.json"))
-    assert data["default"] in {preset["id"] for preset in data["presets"]}
+    defaults = {preset["task"]: preset["id"] for preset in reversed(data["presets"])}
+    assert defaults == {"image_classification": "balanced", "tabular": "table_balanced"}
+    assert {task: preset_of(task, None)["id"] for task in defaults} == defaults
     for preset in data["presets"]:
-        recipe = read_recipe(recipe_with(tmp_path, preset=preset["id"]))
+        recipe = read_recipe(recipe_with(tmp_path, task=preset["task"], preset=preset["id"]))
         assert recipe.architecture == preset["model"]["architecture"]
-        assert recipe.settings.as_dict() == {**preset["settings"], "patience": 0, "minutes": 0.0}
+        assert recipe.settings.as_dict() == {"shift": 0, **preset["settings"], "patience": 0, "minutes": 0.0}
         assert 0 < preset["measured"]["test_accuracy"] <= 1
         sizes = {name: value for name, value in recipe.options.items() if value != "auto"}
-        build(recipe.architecture, {"channels": 1, "size": 28, **sizes}, 10)
+        if preset["task"] == "tabular":
+            dense.build(recipe.architecture, sizes, 5, 10)
+        else:
+            build(recipe.architecture, {"channels": 1, "size": 28, **sizes}, 10)
 
 
 def test_the_books_network_is_that_of_the_book() -> None:
-    options = preset_of("book")["model"]["options"]
+    options = preset_of("image_classification", "book")["model"]["options"]
     network = build("book_convnet", options, 10)
     shapes = [tuple(value.shape) for name, value in network.named_parameters() if name.endswith("weight")]
     assert shapes == [(32, 1, 3, 3), (64, 32, 3, 3), (128, 64, 3, 3), (1000, 128 * 8 * 8), (10, 1000)]
@@ -70,8 +76,10 @@ def test_the_books_network_is_that_of_the_book() -> None:
 def test_settings_of_the_recipe_replace_those_of_the_preset(tmp_path: Path) -> None:
     recipe = read_recipe(recipe_with(tmp_path, preset="book", settings={"epochs": 3, "later": 1}, threads=2))
     assert (recipe.settings.epochs, recipe.settings.learning_rate, recipe.threads) == (3, 0.001, 2)
-    assert options_of(preset_of("book"), {"architecture": "compact_convnet", "options": {"size": 28}}) == {"size": 28}
-    assert options_of(preset_of("book"), {"options": {"hidden": 10}})["widths"] == [32, 64, 128]
+    assert options_of(
+        preset_of("image_classification", "book"), {"architecture": "compact_convnet", "options": {"size": 28}}
+    ) == {"size": 28}
+    assert options_of(preset_of("image_classification", "book"), {"options": {"hidden": 10}})["widths"] == [32, 64, 128]
 
 
 @pytest.mark.parametrize(
@@ -153,20 +161,20 @@ def test_judging_gives_way_between_batches_and_leaves_the_network_as_it_was() ->
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train()
     calls = []
-    result = evaluate(network, toy_data(), "test", torch.device("cpu"), 8, lambda: calls.append(1))
+    result = toy_data().judge(network, "test", torch.device("cpu"), 8, lambda: calls.append(1))
     assert len(calls) == 3
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert sum(map(sum, result.confusion)) == 20
-    certainties = [one["probability"] for one in result.worst]
+    assert sum(map(sum, result.more["confusion"])) == 20
+    certainties = [one["probability"] for one in result.more["worst"]]
     assert certainties == sorted(certainties, reverse=True)
-    assert all(one["truth"] != one["answer"] for one in result.worst)
+    assert all(one["truth"] != one["answer"] for one in result.more["worst"])
 
     def give_up() -> None:
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        evaluate(network, toy_data(), "test", torch.device("cpu"), 8, give_up)
+        toy_data().judge(network, "test", torch.device("cpu"), 8, give_up)
     assert network.training
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from aienv_gui.engine import protocol, rescue
 from aienv_gui.engine.protocol import Event
+from aienv_gui.engine.tasks.image_classification import Data
 from tests.engine.engine_runs import events, make_run, start, train, until
 
 # Without normalisation in between it grows beyond all bounds at these rates, and not at lower ones.
@@ -88,4 +89,14 @@ def test_after_the_last_try_it_ends_with_what_it_knows(tmp_path: Path, pictures:
     ("accuracy", "loss", "good"), [(0.9, 50.0, True), (0.25, 1.4, True), (0.25, 3e10, False), (0.3, 1e9, False)]
 )
 def test_what_is_worth_to_go_back_to(accuracy: float, loss: float, good: bool) -> None:
-    assert rescue.is_good(accuracy, loss, 4) is good
+    data = Data(
+        classes=("a", "b", "c", "d"),
+        paths=(),
+        images=torch.empty(0),
+        labels=torch.empty(0),
+        splits={},
+        counts={},
+        fingerprint="",
+        remarks=[],
+    )
+    assert data.is_good(accuracy, loss) is good

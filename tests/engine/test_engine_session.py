@@ -13,10 +13,10 @@ import pytest
 from aienv_gui.engine import loop, protocol
 from aienv_gui.engine.checkpoint import Store
 from aienv_gui.engine.commands import Desk
-from aienv_gui.engine.evaluation import Result
 from aienv_gui.engine.events import Events
 from aienv_gui.engine.protocol import Command, Event
 from aienv_gui.engine.session import Position, Session
+from aienv_gui.engine.tasks.task import Result
 
 
 class Clock:
@@ -54,7 +54,7 @@ def test_a_pause_during_validation_counted_as_validation_in_the_time_left(
         clock.now += 2
         session.pause("c1")
         clock.now += 3
-        return Result("validation", loss=0.5, accuracy=0.5, confusion=[], worst=[])
+        return Result("validation", loss=0.5, accuracy=0.5)
 
     clock.actions = [lambda: protocol.send_command(tmp_path, Command.RESUME)]
     told: list[float] = []

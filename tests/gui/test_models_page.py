@@ -23,7 +23,7 @@ from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.engine import protocol
 from aienv_gui.environments.records import Environment, Maker, Package
-from aienv_gui.gui.pages.model_parts.try_it import TryIt
+from aienv_gui.gui.pages.model_parts.try_picture import TryPicture
 from aienv_gui.gui.pages.models import ModelsPage
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.widgets.picture_drop import PictureDrop
@@ -70,7 +70,7 @@ def page(qtbot: QtBot, session: Session) -> ModelsPage:
     return page
 
 
-def try_picture(qtbot: QtBot, try_it: TryIt, picture: Path) -> None:
+def try_picture(qtbot: QtBot, try_it: TryPicture, picture: Path) -> None:
     try_it.try_picture(picture)
     qtbot.waitUntil(lambda: not try_it.busy, timeout=PATIENCE_MS)
 
@@ -92,7 +92,7 @@ def test_the_result_is_that_of_the_engine(page: ModelsPage, folders: Folders) ->
     lines = page.details.confusion.as_table().splitlines()
     assert lines[0].split("\t")[1:] == sorted(SHAPES)
     assert [[int(cell) for cell in line.split("\t")[1:]] for line in lines[1:]] == confusion
-    assert page.details.headline.text() == f"{card['evaluation']['accuracy'] * 100:.1f} %"
+    assert page.details.headline.text() == f"{card['evaluation']['accuracy'] * 100:.1f} % right"
 
 
 @pytest.mark.slow

@@ -259,11 +259,11 @@ def test_bad_pictures_are_told_inline_and_the_start_says_why_not(
     data = write_pictures(tmp_path / "mended", classes=["a", "b"], each=10)
     (data / "a" / "broken.png").write_bytes(b"nothing")
     new.data.choose_folder(data)
-    qtbot.waitUntil(lambda: new.data.inspection is not None and new.data.missing() is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: new.pictures.inspection is not None and new.data.missing() is not None, timeout=PATIENCE_MS)
     assert not new.data.problem.isVisible()
-    assert new.data.consent.isVisible()
+    assert new.pictures.consent.isVisible()
     assert not new.start_button.isEnabled()
-    new.data.consent.setChecked(True)
+    new.pictures.consent.setChecked(True)
     assert new.start_button.isEnabled()
     assert new.recipe().skip == ("a/broken.png",)
     assert new.place.name.text() == "mended, Balanced"
@@ -323,7 +323,7 @@ def test_an_empty_list_says_what_the_page_is_for(qtbot: QtBot, session: Session)
         ("pause", "ended", "That did not work: The training has ended."),
         ("stop", "stale", "That did not work: The training was started anew meanwhile. Ask again."),
         ("resume", "not_paused", "That did not work: The training is not paused."),
-        ("save", "loading", "That did not work: The pictures are still being read."),
+        ("save", "loading", "That did not work: The data are still being read."),
         ("save", "ended", "The checkpoint was not saved: the training has ended."),
         ("stop", "disk_full", "Not stopped, since the last steps cannot be saved: The disk is full."),
     ],

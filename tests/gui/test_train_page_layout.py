@@ -320,7 +320,7 @@ def test_a_network_that_sees_no_colour_says_so_of_coloured_pictures(qtbot: QtBot
     assert page.new is not None
     (grey,) = page.new.model._grey
     for colour in (False, True):
-        page.new.data.inspection = Inspection(Path("/pictures"), 9, (), (), (), {}, (), colour=colour)
+        page.new.pictures.found = Inspection(Path("/pictures"), 9, (), (), (), {}, (), colour=colour)
         page.new.data.changed.emit()
         assert grey.isVisible() is colour
     assert "grey only" in grey.text()

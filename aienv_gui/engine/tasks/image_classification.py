@@ -1,26 +1,28 @@
-"""Picture classification: pictures as tensors in memory, batches made from them, networks to choose from."""
+"""Picture classification: pictures as tensors in memory, batches made from them, answers to new ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..failures import Failure
+from ..models import convolutional
 from ..protocol import Code
-from ..recipe import Recipe
+from ..recipe import Recipe, Settings
 from . import pictures
+from .classification import Classification, best_answers
+from .task import Batch, Progress
 
-Progress = Callable[[int, int], None]
+networks = convolutional
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Classification):
     """Every picture, decoded once: `images` (n, channels, height, width) of bytes, and which belong to which split."""
 
     classes: tuple[str, ...]
@@ -32,13 +34,58 @@ class Data:
     fingerprint: str
     remarks: list[dict[str, Any]]
 
+    def described(self) -> dict[str, Any]:
+        return {"classes": list(self.classes), "counts": self.counts, "fingerprint": self.fingerprint}
+
+    def network(self, architecture: str, options: dict[str, Any]) -> nn.Module:
+        """With the mean and spread of the training pictures, unless the options say that it is not to normalise."""
+        network = convolutional.build(architecture, options, len(self.classes))
+        normalise = network.get_submodule("normalise")
+        if options.get("normalise", True) and isinstance(normalise, convolutional.Normalise):
+            normalise.set(*mean_and_std(self.images, self.splits["train"]))
+        return network
+
+    def batch(self, chosen: Tensor, settings: Settings, seed: int) -> Batch:
+        images = self.inputs(chosen)
+        if settings.shift:
+            images = shifted(images, settings.shift, seed)
+        return images, self.labels[chosen]
+
+    def inputs(self, chosen: Tensor) -> Tensor:
+        return self.images[chosen]
+
+    def as_input(self, raw: Tensor) -> Tensor:
+        return pixels(raw)
+
+    def names(self, chosen: Tensor) -> tuple[str, ...]:
+        return tuple(self.paths[index] for index in chosen.tolist())
+
+    def card(self, network: nn.Module) -> dict[str, Any]:
+        normalise = network.get_submodule("normalise")
+        channels, height, width = self.images.shape[1:]
+        light, spread = brightness(self.images, self.splits["train"])
+        return {
+            "classes": list(self.classes),
+            "input": {
+                "shape": [channels, height, width],
+                "channels": channels,
+                "height": height,
+                "width": width,
+                "mean": normalise.mean.flatten().tolist(),
+                "std": normalise.std.flatten().tolist(),
+                "range": [0, 1],
+                "brightness": light,
+                "brightness_spread": spread,
+            },
+        }
+
 
 def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
     """Read the pictures of `recipe`; returns them and the network's options, with every "auto" decided.
 
     Raises `Failure` for data that cannot be trained on; a broken picture that was not agreed to be skipped is one.
     """
-    found = pictures.scan(recipe.folder, recipe.skip)
+    found = pictures.scan(recipe.folder, recipe.data.get("skip") or ())
     options = dict(recipe.options)
     if "auto" in (options.get("channels", "auto"), options.get("size", "auto")):
         sample = pictures.survey(replace(found, paths=pictures.sample(found.paths)))
@@ -131,3 +178,48 @@ def shifted(batch: Tensor, most: int, seed: int) -> Tensor:
         rows[:, None, :, None],
         columns[:, None, None, :],
     ]
+
+
+def predict(
+    network: nn.Module, card: dict[str, Any], request: dict[str, Any], progress: Progress
+) -> list[dict[str, Any]]:
+    """The classes of ``request["pictures"]``, prepared exactly as those the network was trained on."""
+    wanted = card["input"]
+    results: list[dict[str, Any]] = []
+    paths = [str(path) for path in request["pictures"]]
+    for number, path in enumerate(paths):
+        progress(number, len(paths))
+        try:
+            _, image = pictures.read_picture(Path(path))
+            values = pictures.array(image, wanted["channels"], wanted["height"], wanted["width"])
+        except pictures.Broken as error:
+            broken = {"path": path, "reason": error.reason, "detail": error.detail}
+            results.append({"path": path, "code": Code.BROKEN_PICTURE, "values": broken})
+            continue
+        batch = torch.from_numpy(values.copy())[None]
+        if request.get("invert"):
+            batch = 255 - batch
+        with torch.no_grad():
+            scores = network(pixels(batch))[0]
+        results.append(
+            {
+                "path": path,
+                "top": best_answers(scores, card["classes"], int(request.get("top", 5))),
+                "warnings": _warnings(float(batch.double().mean()) / 255, wanted),
+            }
+        )
+    progress(len(paths), len(paths))
+    return results
+
+
+def _warnings(brightness: float, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Whether the picture is far brighter or darker than those of the training, as ink on paper is to chalk."""
+    usual, spread = wanted.get("brightness"), wanted.get("brightness_spread")
+    if usual is None or spread is None:
+        return []
+    far = abs(brightness - usual) > max(4 * spread, 0.25)
+    swapped_is_nearer = abs(1 - brightness - usual) < abs(brightness - usual)
+    if not (far and swapped_is_nearer):
+        return []
+    values = {"brightness": round(brightness, 3), "training_brightness": round(usual, 3)}
+    return [{"code": Code.UNLIKE_TRAINING, "values": values}]

@@ -23,8 +23,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..failures import Failure
 from ..protocol import PICTURE_BYTES, PICTURE_POINTS, Code
+from .task import SPLITS, Progress
 
-SPLITS = ("train", "validation", "test")
 _SHARE = 0.1  # of each class for validation, and as much for the test
 MINIMUM = len(SPLITS)  # pictures a class must have: one for each split
 THIN = 10  # pictures below which a class is judged by a single one
@@ -48,7 +48,6 @@ _COLOUR_DIFFERENCE = 16  # between the channels of one point, of 255; less is a 
 _READERS = 4
 
 Array = npt.NDArray[np.uint8]
-Progress = Callable[[int, int], None]
 _Result = TypeVar("_Result")
 
 

@@ -72,7 +72,7 @@ class Measurement(QObject):
 def _recipe(folders: Folders) -> Recipe:
     own = read_environment(Path(sys.prefix), Maker.BUILT_IN)
     book = next(preset for preset in presets() if preset.id == "book")
-    folder = samples.sample_folder(samples.DIGITS, folders)
+    folder = samples.sample_path(samples.DIGITS, folders)
     return Recipe(
         name="benchmark",
         folder=folder,

@@ -28,7 +28,7 @@ def _archive(path: Path, names: dict[str, bytes]) -> Path:
 
 def test_the_digits_are_unpacked_once(folders: Folders) -> None:
     folder = samples.unpack(samples.DIGITS, folders, Silent())
-    assert folder == samples.sample_folder(samples.DIGITS, folders)
+    assert folder == samples.sample_path(samples.DIGITS, folders)
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
     assert classes == [str(digit) for digit in range(10)]
     assert sum(1 for _ in folder.rglob("*.png")) == 5000

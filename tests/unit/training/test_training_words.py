@@ -13,7 +13,7 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Code
-from aienv_gui.training import presets, problems
+from aienv_gui.training import presets, problems, table_problems
 from aienv_gui.training.diagnosis import advice
 from aienv_gui.training.inspection import inspection_of
 from aienv_gui.training.records import Curve, Evaluation, Recipe, Run, RunState, Start
@@ -43,7 +43,7 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
     warnings_only = {
         Code.THIN_CLASS, Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT, Code.SAME_PICTURE,
         Code.CHECKPOINT_FAILED, Code.GPU_UNUSABLE, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
-        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP,
+        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, *table_problems.WARNINGS,
     }  # fmt: skip
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
     for code in set(CODES) - warnings_only - {Code.UNEXPECTED}:
@@ -121,8 +121,8 @@ def test_pictures_outside_of_classes_are_not_called_no_pictures() -> None:
 
 def test_presets_have_words_and_measurements() -> None:
     found = presets.presets()
-    assert found[0].default
-    assert {preset.id for preset in found} == {"balanced", "book"}
+    assert (found[0].id, found[0].task) == ("balanced", "image_classification")
+    assert [preset.id for preset in found] == ["balanced", "book", "table_balanced", "table_book"]
     for preset in found:
         assert str(preset.title) != preset.id
         assert str(preset.architecture_words) != preset.architecture
@@ -231,8 +231,8 @@ def test_a_class_that_is_never_answered_is_named_where_enough_of_it_was_tested()
         return str(advice(replace(run, evaluation=Evaluation(0.5, 0.5, classes, confusion, ()))))
 
     one, two = tested((9, 0, 0), (3, 0, 0), (0, 0, 4)), tested((9, 0, 0), (3, 0, 0), (4, 0, 0))
-    assert "one of the classes (in brackets: its test pictures): b (3). Give that class" in one
-    assert "2 of the classes (in brackets: their test pictures): b (3), c (4). Give these classes" in two
+    assert "one of the classes (in brackets: its test examples): b (3). Give that class" in one
+    assert "2 of the classes (in brackets: their test examples): b (3), c (4). Give these classes" in two
     assert tested((9, 0), (2, 0)) == tested((9, 0), (2, 1)) == tested((8, 1), (3, 0)) == "None"
 
 

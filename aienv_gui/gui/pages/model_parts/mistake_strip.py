@@ -63,7 +63,7 @@ class MistakeStrip(QWidget):
             "“{truth}” was taken for “{answer}” ({sure} sure): {path}",
             truth=mistake.truth,
             answer=mistake.answer,
-            sure=percent(mistake.probability),
+            sure=percent(mistake.probability or 0.0),
             path=mistake.path,
         )
         say(button, "setToolTip", sentence)

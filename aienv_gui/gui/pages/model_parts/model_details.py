@@ -11,9 +11,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
-from aienv_gui.core.wording import Text, percent, shortened, size, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, shortened, size, tr, verbatim
 from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
-from aienv_gui.gui.pages.model_parts.try_it import TryIt
+from aienv_gui.gui.pages.model_parts.try_picture import TryPicture
+from aienv_gui.gui.pages.model_parts.try_row import TryRow
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
@@ -24,10 +25,11 @@ from aienv_gui.gui.widgets.flow import FlowLayout
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say
-from aienv_gui.training import model_store
+from aienv_gui.training import model_store, result_words
 from aienv_gui.training.model_store import Model
 from aienv_gui.training.presets import words_of
-from aienv_gui.training.records import Mistake
+from aienv_gui.training.records import TABLE, Mistake
+from aienv_gui.training.story import evaluation_of, mistake_of
 
 
 class ModelDetails(QWidget):
@@ -45,8 +47,11 @@ class ModelDetails(QWidget):
         self.problem = ProblemView(services, self)
         column.addWidget(self.problem)
         column.addWidget(self._make_result())
-        self.try_it = TryIt(services, self)
+        self.try_it = TryPicture(services, self)
+        self.try_row = TryRow(services, self)
+        self.try_row.hide()
         column.addWidget(self.try_it)
+        column.addWidget(self.try_row)
         column.addWidget(self._make_confusion())
         column.addWidget(self._make_mistakes())
         column.addWidget(self._make_use())
@@ -109,8 +114,10 @@ class ModelDetails(QWidget):
 
     def _make_mistakes(self) -> Card:
         self.mistakes_card = Card(tr("The worst examples"), self)
-        hint = tr("Test pictures it was most certain of, and wrong. Choose one to try it again.")
-        self.mistakes_card.body.addWidget(Label(hint, role="muted", parent=self))
+        self._mistakes_hint = Label(role="muted", parent=self)
+        self.mistakes_card.body.addWidget(self._mistakes_hint)
+        self.mistake_rows = Label(parent=self)
+        self.mistakes_card.body.addWidget(self.mistake_rows)
         self.mistakes = MistakeStrip(self._services, self)
         self.mistakes.chosen.connect(self.try_it.try_picture)
         self.mistakes_card.body.addWidget(self.mistakes)
@@ -118,7 +125,7 @@ class ModelDetails(QWidget):
 
     def _make_use(self) -> Card:
         self.use_card = Card(tr("Use it in your own program"), self)
-        hint = tr("Needs PyTorch, safetensors and Pillow only, not AIEnv.")
+        hint = tr("Needs PyTorch, safetensors and, for pictures, Pillow only, not AIEnv.")
         self.use_card.body.addWidget(Label(hint, role="muted", parent=self))
         self.program = QPlainTextEdit(self)
         self.program.setReadOnly(True)
@@ -146,7 +153,10 @@ class ModelDetails(QWidget):
         self.keep_button.setVisible(not model.kept)
         self.delete_button.setVisible(model.kept)
         whole = model.broken is None
-        for widget in (self.try_it, self.use_card, self.keep_button, self.save_button):
+        rows = model.task == TABLE
+        self.try_it.setVisible(not rows)
+        self.try_row.setVisible(rows)
+        for widget in (self.try_it, self.try_row, self.use_card, self.keep_button, self.save_button):
             widget.setEnabled(whole)
         self._show_facts(model)
         evaluation = model.card.get("evaluation") or {}
@@ -154,12 +164,25 @@ class ModelDetails(QWidget):
         if evaluation.get("confusion"):
             self.confusion.set_matrix(model.classes, evaluation["confusion"])
             self.cell.say(tr("Point at a cell, or move with the arrow keys, to read it."))
-        worst = [_mistake(entry) for entry in evaluation.get("worst", ())]
-        self.mistakes_card.setVisible(bool(worst))
-        self.mistakes.set_mistakes(Path(str(model.card.get("data", {}).get("folder", ""))), worst)
+        self._show_mistakes(model, [mistake_of(entry) for entry in evaluation.get("worst", ())])
         self.program.setPlainText(model_store.sample_call(model) if whole else "")
         if whole:
-            self.try_it.set_model(model)
+            (self.try_row if rows else self.try_it).set_model(model)
+
+    def _show_mistakes(self, model: Model, worst: list[Mistake]) -> None:
+        rows = model.task == TABLE
+        self.mistakes_card.setVisible(bool(worst))
+        self.mistakes.setVisible(not rows)
+        self.mistake_rows.setVisible(rows)
+        if rows:
+            hint = tr("The test rows whose answers were farthest off.")
+            if not model.numbers:
+                hint = tr("Test rows it was most certain of, and wrong.")
+            self._mistakes_hint.say(hint)
+            self.mistake_rows.say(result_words.mistakes_in_rows(worst))
+        else:
+            self._mistakes_hint.say(tr("Test pictures it was most certain of, and wrong. Choose one to try it again."))
+            self.mistakes.set_mistakes(Path(str(model.card.get("data", {}).get("folder", ""))), worst)
 
     def set_copy(self, copy: Model | None) -> None:
         """Tell whether the model is kept already: then its button leads to the copy, instead of making another."""
@@ -183,18 +206,9 @@ class ModelDetails(QWidget):
             self.headline.say(tr("Not tested"))
             self.verdict.say(tr("The training was stopped before the test was through."))
         else:
-            self.headline.say(percent(model.accuracy, digits=1))
-            matrix = (model.card.get("evaluation") or {}).get("confusion") or []
-            count = sum(map(sum, matrix))
-            self.verdict.say(
-                tr_count(
-                    "of {count} test picture it had never seen was recognised.",
-                    "of {count} test pictures it had never seen were recognised.",
-                    count,
-                )
-            )
+            self._show_result(model, model.accuracy)
         card = model.card
-        self._facts["classes"].say(_names(model.classes))
+        self._facts["classes"].say(_names(model.classes) if model.classes else tr("none: it answers with a number"))
         self._facts["network"].say(
             tr(
                 "{architecture}, {parameters} parameters",
@@ -202,14 +216,29 @@ class ModelDetails(QWidget):
                 parameters=f"{int(card.get('parameters', 0)):,}",
             )
         )
-        shape = card.get("input", {})
+        if model.task == TABLE:
+            columns = [str(column["name"]) for column in card.get("input", {}).get("columns", ())]
+            self._facts["input"].say(_names(tuple(columns)))
+        else:
+            self._show_picture_input(card.get("input", {}))
+        self._facts["trained"].say(datetime.fromtimestamp(model.created).strftime("%Y-%m-%d %H:%M"))
+        self._facts["size"].say(size(model.size_bytes))
+
+    def _show_result(self, model: Model, accuracy: float) -> None:
+        evaluation = evaluation_of(model.card.get("evaluation") or {})
+        self.headline.say(result_words.headline(accuracy, numbers=model.numbers))
+        verdict = result_words.meaning(evaluation, str(model.card.get("target", "")))
+        compared = result_words.compared(evaluation.baselines)
+        if compared is not None:
+            verdict = tr("{result}. {comparison}.", result=verdict, comparison=compared)
+        self.verdict.say(verdict)
+
+    def _show_picture_input(self, shape: dict[str, Any]) -> None:
         width, height = shape.get("width", "?"), shape.get("height", "?")
         if shape.get("channels") == 1:
             self._facts["input"].say(tr("{width} × {height} pixels, grey", width=width, height=height))
         else:
             self._facts["input"].say(tr("{width} × {height} pixels, colour", width=width, height=height))
-        self._facts["trained"].say(datetime.fromtimestamp(model.created).strftime("%Y-%m-%d %H:%M"))
-        self._facts["size"].say(size(model.size_bytes))
 
     @Slot(object)
     def _on_cell(self, text: Text) -> None:
@@ -308,7 +337,3 @@ class ModelDetails(QWidget):
 def _names(classes: tuple[str, ...]) -> Text:
     shown = ", ".join(map(shortened, classes[:12]))
     return verbatim(shown if len(classes) <= 12 else f"{shown}… ({len(classes)})")
-
-
-def _mistake(entry: dict[str, Any]) -> Mistake:
-    return Mistake(str(entry["path"]), str(entry["truth"]), str(entry["answer"]), float(entry["probability"]))

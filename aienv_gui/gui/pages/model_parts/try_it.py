@@ -1,59 +1,56 @@
-"""*Try it*: a picture in, the model's answer out, computed in an environment of the user's choice."""
+"""*Try it*: something in, the model's answer out, computed in an environment of the user's choice."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, percent, shortened, tr, verbatim
 from aienv_gui.gui.jobs import Job
-from aienv_gui.gui.pictures import Thumbnail, read_thumbnails
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.widgets.picture_drop import PictureDrop
 from aienv_gui.gui.widgets.probability_bars import ProbabilityBars
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say
 from aienv_gui.training import problems, supervisor
 from aienv_gui.training.model_store import Model
 
-_TOP = 5
-_PICTURE_SIDE = 512
+TOP = 5
 
 
 class TryIt(Card):
-    """Holds one model at a time; a new picture or model drops the answer still under way."""
+    """Holds one model at a time; a new question or model drops the answer still under way.
+
+    A kind of data gives `_make_input` (what stands on the left), `_request` (what is asked), `_show_warnings`, and its
+    words: `prompt` before anything is asked, `trying` of the job.
+    """
+
+    prompt = tr("Choose a picture: the model says what it sees.")
+    trying = tr("Try a picture")
 
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(tr("Try it"), parent)
         self._services = services
         self._model: Model | None = None
         self._job: Job | None = None
-        self._picture_job: Job | None = None
-        self._picture: Path | None = None
         row = QHBoxLayout()
         row.setSpacing(24)
-        self.drop = PictureDrop(services.theme, self)
-        self.drop.chosen.connect(self.try_picture)
-        row.addWidget(self.drop)
+        row.addWidget(self._make_input())
         right = QVBoxLayout()
         right.setSpacing(8)
-        self.answer = Label(tr("Choose a picture: the model says what it sees."), role="section", parent=self)
+        self.answer = Label(self.prompt, role="section", parent=self)
         right.addWidget(self.answer)
         self.bars = ProbabilityBars(services.theme, self)
         right.addWidget(self.bars)
         self.note = Label(role="muted", parent=self)
         self.note.hide()
         right.addWidget(self.note)
-        self.swap = QCheckBox(self)
-        say(self.swap, "setText", tr("Swap dark and light"))
-        self.swap.hide()
-        self.swap.toggled.connect(self._ask)
-        right.addWidget(self.swap)
+        self._below_note = QVBoxLayout()
+        right.addLayout(self._below_note)
         right.addStretch(1)
         where = QHBoxLayout()
         label = Label(tr("Computed in"), role="muted", parent=self)
@@ -71,41 +68,45 @@ class TryIt(Card):
         services.language.changed.connect(self._fill_environments)
         self._fill_environments()
 
+    # What a kind of data gives.
+
+    def _make_input(self) -> QWidget:
+        raise NotImplementedError
+
+    def _request(self) -> dict[str, Any] | None:
+        """What is asked of the model; None where there is nothing yet."""
+        raise NotImplementedError
+
+    def _forget_input(self) -> None:
+        """Another model: what was asked of the one before is gone."""
+
+    def _show_warnings(self, warnings: list[Text]) -> None:
+        raise NotImplementedError
+
+    # What the page asks.
+
     def set_model(self, model: Model) -> None:
         if self._model is not None and self._model.folder == model.folder:
             self._model = model
             return
         self._model = model
         self._drop_jobs()
-        self._picture = None
+        self._forget_input()
         self.problem.clear()
         self.bars.set_answers(())
         self.note.hide()
-        self._forget_swap()
-        self.answer.say(tr("Choose a picture: the model says what it sees."))
+        self.answer.say(self.prompt)
         self._fill_environments()
 
     @property
     def busy(self) -> bool:
         return self._job is not None
 
-    @Slot(object)
-    def try_picture(self, path: Path) -> None:
-        """Show a picture and ask the model about it."""
-        if self._model is None:
-            return
-        self._drop_jobs()
-        self._picture = path
-        self._forget_swap()
-        jobs = self._services.jobs
-        self._picture_job = jobs.start(tr("Read a picture"), read_thumbnails, [path], _PICTURE_SIDE, quiet=True)
-        self._picture_job.partial.connect(self._on_picture)
-        self._ask()
-
     @Slot()
     def _ask(self) -> None:
-        """Ask the model about the picture, as it is or with dark and light swapped."""
-        if self._model is None or self._picture is None:
+        """Ask the model about what is on the left."""
+        request = self._request()
+        if self._model is None or request is None:
             return
         if self._job is not None:
             self._job.cancel()
@@ -119,35 +120,17 @@ class TryIt(Card):
             self.problem.show_problem(no_environment())
             return
         self.answer.say(tr("Looking…"))
-        request = {
-            "model": str(self._model.folder),
-            "pictures": [str(self._picture)],
-            "top": _TOP,
-            "invert": self.swap.isChecked(),
-        }
+        request = {"model": str(self._model.folder), "top": TOP, **request}
         self._job = self._services.jobs.start(
-            tr("Try a picture"), supervisor.errand, python, "predict", request, self._services.folders, quiet=True
+            self.trying, supervisor.errand, python, "predict", request, self._services.folders, quiet=True
         )
         self._job.succeeded.connect(self._on_answer)
         self._job.failed.connect(self._on_failed)
 
-    def _forget_swap(self) -> None:
-        """Each picture is first taken as it is; swapping is offered where the answer comes with a warning."""
-        self.swap.blockSignals(True)
-        self.swap.setChecked(False)
-        self.swap.blockSignals(False)
-        self.swap.hide()
-
     def _drop_jobs(self) -> None:
-        for job in (self._job, self._picture_job):
-            if job is not None and not job.state.final:
-                job.cancel()
-        self._job = self._picture_job = None
-
-    @Slot(object)
-    def _on_picture(self, thumbnail: Thumbnail) -> None:
-        if self.sender() is self._picture_job:
-            self.drop.set_image(thumbnail.image, thumbnail.path.name)
+        if self._job is not None and not self._job.state.final:
+            self._job.cancel()
+        self._job = None
 
     @Slot(object)
     def _on_answer(self, answer: dict[str, object]) -> None:
@@ -160,14 +143,16 @@ class TryIt(Card):
         if "code" in result:
             self._on_problem(problems.problem_of(str(result["code"]), result.get("values", {}), ""))
             return
-        top = [(str(entry["class"]), float(entry["probability"])) for entry in result["top"]]
-        self.bars.set_answers(top)
-        self.answer.say(_sentence(top))
+        if "value" in result:
+            target = str(self._model.card.get("target", "")) if self._model else ""
+            self.answer.say(tr("{name}: {value}", name=shortened(target), value=f"{float(result['value']):.5g}"))
+        else:
+            top = [(str(entry["class"]), float(entry["probability"])) for entry in result["top"]]
+            self.bars.set_answers(top)
+            self.answer.say(_sentence(top))
         warnings = [problems.warning_of(w["code"], w.get("values", {})) for w in result.get("warnings", ())]
         if warnings:
-            self.note.say(warnings[0])
-            self.note.show()
-            self.swap.show()
+            self._show_warnings(warnings)
 
     @Slot(object)
     def _on_failed(self, problem: Problem) -> None:
@@ -176,7 +161,7 @@ class TryIt(Card):
             self._on_problem(problem)
 
     def _on_problem(self, problem: Problem) -> None:
-        self.answer.say(tr("No answer for this picture."))
+        self.answer.say(tr("No answer."))
         self.problem.show_problem(problem)
 
     @Slot()

@@ -30,7 +30,7 @@ class ClassBars(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        say(self, "setAccessibleName", tr("Pictures of each class"))
+        say(self, "setAccessibleName", tr("Examples of each class"))
         theme.changed.connect(self._repaint)
 
     def set_classes(self, classes: Sequence[tuple[str, int]]) -> None:

@@ -46,8 +46,8 @@ class Advanced(QWidget):
         self.optimiser.chosen.connect(self._on_changed)
         rows: tuple[tuple[Text, Text, QWidget], ...] = (
             (tr("Learning rate"), tr("How far each step goes; too large and the loss grows"), self.learning_rate),
-            (tr("Batch size"), tr("Pictures a step; larger needs more memory"), self.batch_size),
-            (tr("Epochs"), tr("How often all pictures are seen"), self.epochs),
+            (tr("Batch size"), tr("Examples a step; larger needs more memory"), self.batch_size),
+            (tr("Epochs"), tr("How often all examples are seen"), self.epochs),
             (tr("Optimiser"), tr("The rule that turns errors into steps"), self.optimiser),
             (tr("Seed"), tr("The same number gives the same split and the same training again"), self.seed),
             (tr("Stop early"), tr("After so many epochs without a better one"), self.patience),
@@ -127,12 +127,15 @@ class ModelSection(Card):
         self._group = QButtonGroup(self)
         row = QHBoxLayout()
         row.setSpacing(12)
-        best = max((p.measured.test_accuracy for p in self._presets if p.measured), default=None)
+        best: dict[str, float] = {}
+        for preset in self._presets:
+            if preset.measured is not None:
+                best[preset.task] = max(best.get(preset.task, 0.0), preset.measured.test_accuracy)
         for preset in self._presets:
             card = ChoiceCard(preset.title, preset.description, parent=self)
             card.add_line(preset.architecture_words)
             if preset.measured is not None:
-                good = preset.measured.test_accuracy == best
+                good = preset.measured.test_accuracy == best[preset.task]
                 card.add_line(_measured(preset), "good" if good else "muted").setToolTip(
                     f"{preset.measured.machine}, {preset.measured.date}"
                 )
@@ -154,6 +157,7 @@ class ModelSection(Card):
         self.body.addWidget(self.advanced)
         self._group.buttonClicked.connect(self._on_card)
         next(iter(self._cards)).setChecked(True)
+        self.set_task(self.preset.task)
         self._on_card(None)
 
     @property
@@ -161,6 +165,13 @@ class ModelSection(Card):
         button = self._group.checkedButton()
         assert isinstance(button, ChoiceCard)
         return self._cards[button]
+
+    def set_task(self, task: str) -> None:
+        """Show the models for a kind of data, and choose the first of them where another kind's was chosen."""
+        for card, preset in self._cards.items():
+            card.setVisible(preset.task == task)
+        if self.preset.task != task:
+            self.choose(next(preset.id for preset in self._presets if preset.task == task))
 
     def choose(self, identity: str) -> None:
         """Choose a preset by its id; its settings replace those shown."""
@@ -201,7 +212,7 @@ def _measured(preset: Preset) -> Text:
     if preset.measured is None:
         return verbatim("")
     return tr(
-        "Measured on the sample digits: {accuracy} right, in {time}",
+        "Measured on the sample: {accuracy} right, in {time}",
         accuracy=percent(preset.measured.test_accuracy, digits=1),
         time=duration(preset.measured.seconds),
     )

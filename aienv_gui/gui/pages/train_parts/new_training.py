@@ -1,24 +1,30 @@
-"""A new training on one page: pictures, model, where, start. Everything has a sound default."""
+"""A new training on one page: the kind of data, the data, model, where, start. Everything has a sound default."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.data_section import DataSection
 from aienv_gui.gui.pages.train_parts.model_section import ModelSection
+from aienv_gui.gui.pages.train_parts.picture_section import PictureSection
 from aienv_gui.gui.pages.train_parts.place_section import PlaceSection
+from aienv_gui.gui.pages.train_parts.table_section import TableSection
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.training import samples
-from aienv_gui.training.records import Recipe
+from aienv_gui.training.records import PICTURES, TABLE, Recipe
+from aienv_gui.training.table_inspection import Asked
+
+_SAMPLES = {samples.DIGITS: tr("Digits"), samples.TUMOURS: tr("Tumours")}
 
 
 class NewTraining(QWidget):
@@ -36,7 +42,11 @@ class NewTraining(QWidget):
         column.setSpacing(16)
         self.problem = ProblemView(services, self)
         self.problem.action.connect(self._on_action)
-        self.data = DataSection(services, self)
+        self.pictures = PictureSection(services, self)
+        self.table = TableSection(services, self)
+        self._sections: dict[str, DataSection] = {PICTURES: self.pictures, TABLE: self.table}
+        self.kinds = self._make_kinds()
+        self.table.hide()
         self.model = ModelSection(self)
         self.place = PlaceSection(services, self)
         self.footer = QWidget(self)  # the page keeps it below what scrolls
@@ -48,7 +58,14 @@ class NewTraining(QWidget):
         self.start_button.clicked.connect(self.start)
         foot.addWidget(self.reason, 1)
         foot.addWidget(self.start_button)
-        for section in (self.data, self.model, self.place):
+        kinds = QHBoxLayout()
+        kinds.setSpacing(12)
+        for card in self.kinds.values():
+            kinds.addWidget(card, 1)
+        column.addLayout(kinds)
+        sections: tuple[DataSection | ModelSection | PlaceSection, ...]
+        sections = (*self._sections.values(), self.model, self.place)
+        for section in sections:
             column.addWidget(section)
             section.changed.connect(self._on_changed)
         column.addWidget(self.problem)
@@ -56,6 +73,37 @@ class NewTraining(QWidget):
         self.place.name.textEdited.connect(self._on_named)
         services.language.changed.connect(self._name)
         self._on_changed()
+
+    def _make_kinds(self) -> dict[str, ChoiceCard]:
+        kinds = {
+            PICTURES: ChoiceCard(tr("Pictures"), tr("Tell what a picture shows"), "picture", self),
+            TABLE: ChoiceCard(tr("Tables"), tr("Predict one column from the others"), "template_tables", self),
+        }
+        self._kind_group = QButtonGroup(self)
+        for card in kinds.values():
+            self._kind_group.addButton(card)
+        kinds[PICTURES].setChecked(True)
+        self._kind_group.buttonClicked.connect(self._on_kind)
+        return kinds
+
+    @property
+    def task(self) -> str:
+        """The kind of data that is chosen."""
+        return next(task for task, card in self.kinds.items() if card.isChecked())
+
+    @property
+    def data(self) -> DataSection:
+        """The data of that kind."""
+        return self._sections[self.task]
+
+    def choose_task(self, task: str) -> None:
+        """Turn to a kind of data: its sample, its models."""
+        self.kinds[task].setChecked(True)
+        for kind, section in self._sections.items():
+            section.setVisible(kind == task)
+        self.model.set_task(task)
+        self._on_changed()
+        self.data.reopen()
 
     def open(self, environment: Path | None = None) -> None:
         """The page was opened: look at the chosen pictures."""
@@ -69,10 +117,14 @@ class NewTraining(QWidget):
         """Ask for what a recipe asked for, to change what did not work."""
         self._own_name = True
         self.place.name.setText(recipe.name)
+        if recipe.task in self._sections:
+            self.choose_task(recipe.task)
         if recipe.sample:
             self.data.choose_sample()
         else:
             self.data.choose_folder(recipe.folder)
+        if recipe.task == TABLE:
+            self.table.ask(Asked(recipe.target, recipe.predicts, recipe.leave_out))
         self.model.choose(recipe.preset)
         self.model.show_settings(recipe.settings)
         self.place.choose(recipe.environment_prefix)
@@ -81,15 +133,20 @@ class NewTraining(QWidget):
     def recipe(self) -> Recipe:
         """What the page asks for now. Only where `missing` is None."""
         environment = self.place.chosen
-        found = self.data.inspection
+        found = self.data.found
         assert environment is not None
         assert found is not None
+        asked = self.table.asked if self.task == TABLE else Asked()
         preset = self.model.preset
         return Recipe(
             name=self.place.name.text().strip(),
             folder=found.folder,
+            task=self.task,
             sample=self.data.sample,
-            skip=self.data.skip,
+            skip=self.pictures.skip if self.task == PICTURES else (),
+            target=asked.target,
+            predicts=asked.predicts,
+            leave_out=asked.leave_out,
             preset=preset.id,
             architecture=preset.architecture,
             options=preset.options,
@@ -141,7 +198,7 @@ class NewTraining(QWidget):
     def _on_changed(self) -> None:
         chosen = self.place.chosen
         self.data.set_python(chosen.python if chosen else None)
-        found = self.data.inspection
+        found = self.pictures.inspection
         self.model.set_colour(found is not None and found.colour)
         self._name()
         missing = self.missing()
@@ -149,6 +206,10 @@ class NewTraining(QWidget):
         says = missing or tr("Trains in the background; the window can be closed meanwhile.")
         self.reason.say(says)
         self.start_button.hint(says)
+
+    @Slot(object)
+    def _on_kind(self, card: object) -> None:
+        self.choose_task(next(task for task, kind in self.kinds.items() if kind is card))
 
     @Slot()
     def _on_named(self) -> None:
@@ -159,10 +220,10 @@ class NewTraining(QWidget):
         """Name the training after its data and model, unless the user named it."""
         if self._own_name:
             return
-        what = tr("Digits") if self.data.sample == samples.DIGITS else None
+        what = _SAMPLES.get(self.data.sample)
         if what is None and self.data.folder is None:
             return
-        data: object = what if what is not None else self.data.folder.name if self.data.folder else ""
+        data: object = what if what is not None else self.data.folder.stem if self.data.folder else ""
         name = str(tr("{data}, {model}", data=data, model=self.model.preset.title))
         if name != self.place.name.text():
             self.place.name.setText(name)

@@ -102,6 +102,8 @@ class RunPlots(QWidget):
             plot.set_markers([(c.seconds, _checkpoint_words(c.step, c.reason)) for c in run.checkpoints])
         self.loss.set_summary(_loss_words(run))
         self.accuracy.set_summary(_accuracy_words(run))
+        numbers = run.start is not None and run.start.numbers
+        self.accuracy.set_title(tr("Share of the differences explained") if numbers else tr("Accuracy"))
         self._show_load(run.load)
 
     def _show_load(self, load: LoadCurve) -> None:
@@ -149,6 +151,12 @@ def _loss_words(run: Run) -> Text:
 def _accuracy_words(run: Run) -> Text:
     if not len(run.validation):
         return tr("No validation yet")
+    if run.start is not None and run.start.numbers:
+        return tr(
+            "Of the differences in the validation {now} is explained, best {best}",
+            now=percent(float(run.validation.accuracy[-1]), digits=1),
+            best=percent(run.best_accuracy or 0.0, digits=1),
+        )
     return tr(
         "Validation accuracy {now}, best {best}",
         now=percent(float(run.validation.accuracy[-1]), digits=1),

@@ -5,14 +5,16 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from aienv_gui.core.wording import percent, tr, tr_count
+from aienv_gui.core.wording import tr
 from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
+from aienv_gui.gui.plots.truth_plot import TruthPlot
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.training.records import Evaluation, Run
+from aienv_gui.training import result_words
+from aienv_gui.training.records import TABLE, Evaluation, Run
 
 
 class RunResult(Card):
@@ -31,23 +33,29 @@ class RunResult(Card):
         left.setSpacing(4)
         self.accuracy = Label(role="number", parent=self)
         self.accuracy.setWordWrap(False)
-        self._meaning = Label(parent=self)
+        self.meaning = Label(parent=self)
+        self.compared = Label(role="muted", parent=self)
         self._loss = Label(role="caption", parent=self)
-        self._worst_title = Label(tr("The surest mistakes"), role="strong", parent=self)
+        self._worst_title = Label(role="strong", parent=self)
         self._worst = MistakeStrip(services, self)
-        for widget in (self.accuracy, self._meaning, self._loss):
+        self.worst_rows = Label(role="caption", parent=self)
+        for widget in (self.accuracy, self.meaning, self.compared, self._loss):
             left.addWidget(widget)
         left.addSpacing(8)
         left.addWidget(self._worst_title)
         left.addWidget(self._worst)
+        left.addWidget(self.worst_rows)
         left.addStretch(1)
         row.addLayout(left, 1)
         right = QVBoxLayout()
         right.setSpacing(4)
-        right.addWidget(Label(tr("Confusion matrix"), role="strong", parent=self))
+        self._right_title = Label(role="strong", parent=self)
+        right.addWidget(self._right_title)
         self.matrix = ConfusionMatrix(services.theme, self)
         self.matrix.follow(services.language)
         right.addWidget(self.matrix)
+        self.truth = TruthPlot(services.theme, self)
+        right.addWidget(self.truth)
         self._cell = Label(
             tr("Rows are the truth, columns the answers; point at a cell to read it."), role="caption", parent=self
         )
@@ -65,21 +73,36 @@ class RunResult(Card):
         if result is None or result is self._shown:
             return
         self._shown = result
-        total = sum(map(sum, result.confusion))
-        right = sum(row[index] for index, row in enumerate(result.confusion))
-        self.accuracy.say(tr("{percent} right", percent=percent(result.accuracy, digits=1)))
-        self._meaning.say(
-            tr_count(
-                "{right} of one test picture, which the training never saw",
-                "{right} of {count} test pictures, which the training never saw",
-                total,
-                right=right,
-            )
-        )
+        numbers = result.mean_error is not None
+        self.accuracy.say(result_words.headline(result.accuracy, numbers=numbers))
+        meaning = result_words.meaning(result, run.start.target if run.start else "")
+        self.meaning.say(meaning)
+        compared = result_words.compared(result.baselines)
+        self.compared.setVisible(compared is not None)
+        if compared is not None:
+            self.compared.say(compared)
         self._loss.say(tr("Test loss {loss}", loss=f"{result.loss:.4f}"))
-        self.matrix.set_matrix(result.classes, result.confusion)
+        self._right_title.say(tr("Truth and answer") if numbers else tr("Confusion matrix"))
+        self.truth.setVisible(numbers)
+        self.matrix.setVisible(not numbers)
+        self._cell.setVisible(not numbers)
+        if numbers:
+            self.truth.set_pairs(result.pairs, meaning)
+        else:
+            self.matrix.set_matrix(result.classes, result.confusion)
+        self._show_mistakes(run, result)
+
+    def _show_mistakes(self, run: Run, result: Evaluation) -> None:
+        rows = run.recipe.task == TABLE
+        numbers = result.mean_error is not None
         self._worst_title.setVisible(bool(result.mistakes))
-        self._worst.set_mistakes(run.recipe.folder, result.mistakes)
+        self._worst_title.say(tr("The answers farthest off") if numbers else tr("The surest mistakes"))
+        self._worst.setVisible(not rows)
+        self.worst_rows.setVisible(rows)
+        if rows:
+            self.worst_rows.say(result_words.mistakes_in_rows(result.mistakes))
+        else:
+            self._worst.set_mistakes(run.recipe.folder, result.mistakes)
 
     @Slot()
     def _on_use(self) -> None:

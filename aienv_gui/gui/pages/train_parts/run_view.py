@@ -348,9 +348,15 @@ def _facts(run: Run) -> Text:
             facts.append(tr("Epoch {epoch} of {epochs}", epoch=max(1, run.epoch), epochs=run.epochs))
         facts.append(tr("step {step} of {total}", step=f"{run.step:,}", total=f"{run.total_steps:,}"))
     if run.state is RunState.TRAINING and run.examples_per_second:
-        facts.append(tr("{count} pictures a second", count=f"{run.examples_per_second:,.0f}"))
+        facts.append(tr("{count} examples a second", count=f"{run.examples_per_second:,.0f}"))
     if run.best_accuracy is not None:
-        facts.append(tr("best validation accuracy {accuracy}", accuracy=percent(run.best_accuracy, digits=1)))
+        best = percent(run.best_accuracy, digits=1)
+        numbers = run.start is not None and run.start.numbers
+        facts.append(
+            tr("at best {share} explained in the validation", share=best)
+            if numbers
+            else tr("best validation accuracy {accuracy}", accuracy=best)
+        )
     if run.start is not None:
         on_cpu = run.start.device in ("", "cpu")
         facts.append(tr("on the CPU") if on_cpu else tr("on {device}", device=run.start.device_name))
@@ -377,7 +383,7 @@ def _settings(run: Run) -> Text:
         tr("batch size {value}", value=settings.get("batch_size", "?")),
         tr_count("one epoch", "{count} epochs", int(settings.get("epochs", 0))),
         tr("seed {value}", value=settings.get("seed", 0)),
-        tr("pictures from {folder}", folder=recipe.folder),
+        tr("data from {folder}", folder=recipe.folder),
     ]
     if patience := int(settings.get("patience", 0)):
         facts.append(

@@ -1,0 +1,86 @@
+"""What all kinds of work have in common whose answer is a number: loss, share explained, judgement."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .task import Batch, Result
+
+_WORST = 12
+_PAIRS = 500  # points of the plot of truth and answer
+
+
+class Regression(ABC):
+    """Examples with a number each: `truth` (n,). The networks answer in spreads from the mean of the training's."""
+
+    truth: Tensor
+    mean: float
+    spread: float
+    splits: dict[str, Tensor]
+
+    @abstractmethod
+    def inputs(self, chosen: Tensor) -> Tensor:
+        """The examples `chosen` as they lie in memory."""
+
+    @abstractmethod
+    def names(self, chosen: Tensor) -> tuple[str, ...]:
+        """What the user calls these examples."""
+
+    def scaled(self, chosen: Tensor) -> Tensor:
+        """The truth as the networks answer it."""
+        return ((self.truth[chosen] - self.mean) / self.spread).to(torch.float32)
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean squared error in squared spreads, and the share of the variance that is explained (0 to 1)."""
+        inputs, truth = batch
+        loss = functional.mse_loss(network(inputs).squeeze(1), truth)
+        return loss, (1 - loss.detach()).clamp(min=0)
+
+    def is_good(self, _accuracy: float, loss: float) -> bool:
+        """Whether it was at least not growing wild: always the mean would be a loss of 1."""
+        return loss < 2
+
+    def judge(
+        self, network: nn.Module, split: str, device: torch.device, size: int, between: Callable[[], None]
+    ) -> Result:
+        """With the mean distance from the truth, pairs of truth and answer, and the answers farthest off."""
+        indices = self.splits[split]
+        parts: list[Tensor] = []
+        was_training = network.training
+        network.eval()
+        try:
+            with torch.no_grad():
+                for part in indices.split(size):
+                    between()
+                    parts.append(network(self.inputs(part).to(device)).squeeze(1).cpu())
+        finally:
+            network.train(was_training)
+        scaled = torch.cat(parts).to(torch.float64)
+        answers, truth = scaled * self.spread + self.mean, self.truth[indices]
+        off = (answers - truth).abs()
+        variance = float((truth - truth.mean()).square().mean())
+        explained = 1 - float(off.square().mean()) / variance if variance > 0 else 0.0
+        return Result(
+            split=split,
+            loss=float((off / self.spread).square().mean()),
+            accuracy=max(explained, 0.0),
+            more={
+                "mean_error": float(off.mean()),
+                "examples": len(indices),
+                "pairs": torch.stack([truth, answers], dim=1)[:: max(1, -(-len(indices) // _PAIRS))].tolist(),
+                "worst": self._worst(indices, truth, answers, off),
+            },
+        )
+
+    def _worst(self, indices: Tensor, truth: Tensor, answers: Tensor, off: Tensor) -> list[dict[str, Any]]:
+        farthest = off.argsort(descending=True, stable=True)[:_WORST]
+        return [
+            {"path": name, "truth": f"{float(truth[place]):.6g}", "answer": f"{float(answers[place]):.6g}"}
+            for place, name in zip(farthest.tolist(), self.names(indices[farthest]), strict=True)
+        ]

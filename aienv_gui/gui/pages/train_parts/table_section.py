@@ -1,0 +1,233 @@
+"""A table to learn from: the sample or a file of the user's own; which column is predicted, from which others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from PySide6.QtCore import QSignalBlocker, Qt, Slot
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.gui import run_work
+from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
+from aienv_gui.gui.pages.train_parts.data_section import DataSection, Words, lines, split_words, with_retry
+from aienv_gui.gui.services import Services
+from aienv_gui.gui.widgets.choice import Choice
+from aienv_gui.gui.widgets.file_dialog import ask_for_file
+from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.words import say
+from aienv_gui.training import samples
+from aienv_gui.training.table_inspection import Asked, TableColumn, TableInspection
+
+_ROWS_SHOWN = 6
+_EXAMPLES = 3  # cells of a column beside its name
+_WORDS = Words(
+    title=tr("Table"),
+    sample=(
+        tr("Tumours"),
+        tr("A sample of 569 tumours of the breast: are they benign or malignant? Ready to use"),
+    ),
+    own=(
+        tr("A table of my own"),
+        tr("CSV, Excel or Parquet: a row for each example, a column for each thing known about it"),
+    ),
+    choose=tr("Choose file..."),
+    nothing_chosen=tr("No file chosen"),
+    look=tr("Look at the table"),
+    looking=tr("Looking at the table"),
+    looked_at=tr("The table is being looked at."),
+    choose_first=tr("Choose a file with a table."),
+    unusable=tr("This table cannot be trained on."),
+)
+
+
+class TableSection(DataSection):
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+        self._choice = Asked()
+        super().__init__(services, _WORDS, samples.TUMOURS, parent)
+        services.language.changed.connect(self._on_language)
+
+    def _make_found(self) -> QWidget:
+        found = QWidget(self)
+        column = QVBoxLayout(found)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(12)
+        self._summary = Label(role="strong", parent=found)
+        column.addWidget(self._summary)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.target = QComboBox(found)
+        self.target.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.target.setMaximumWidth(320)
+        say(self.target, "setAccessibleName", tr("The column to predict"))
+        self.target.activated.connect(self._on_asked)
+        self.predicts = Choice(
+            tr("What it is taken for"),
+            (("classes", tr("as one of several classes")), ("number", tr("as a number"))),
+            found,
+        )
+        self.predicts.chosen.connect(self._on_asked)
+        label = Label(tr("Predict"), parent=found)
+        label.setBuddy(self.target)
+        label.setWordWrap(False)
+        row.addWidget(label)
+        row.addWidget(self.target)
+        row.addWidget(self.predicts)
+        row.addStretch(1)
+        column.addLayout(row)
+        self._split = Label(role="muted", parent=found)
+        self._bars = ClassBars(self._services.theme, found)
+        self._from = Label(tr("From these columns; those without a tick are left out:"), parent=found)
+        self.columns = QListWidget(found)
+        self.columns.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.columns.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        say(self.columns, "setAccessibleName", tr("Columns to learn from"))
+        self._from.setBuddy(self.columns)
+        self.columns.itemChanged.connect(self._on_ticked)
+        self._warnings = Label(role="warn", parent=found)
+        for widget in (self._split, self._bars, self._from, self.columns, self._warnings):
+            column.addWidget(widget)
+        return found
+
+    # What the page asks.
+
+    @property
+    def inspection(self) -> TableInspection | None:
+        return cast("TableInspection | None", self.found)
+
+    @property
+    def asked(self) -> Asked:
+        """What the user chose, the rest as it was guessed: so that it stays when the table grows."""
+        found = self.inspection
+        if found is None:
+            return self._choice
+        return Asked(found.target, found.predicts, self._choice.leave_out)
+
+    def choose_sample(self) -> None:
+        self._choice = Asked()
+        super().choose_sample()
+
+    def choose_folder(self, folder: Path) -> None:
+        if folder != self.folder or self.sample:
+            self._choice = Asked()
+        super().choose_folder(folder)
+
+    def ask(self, asked: Asked) -> None:
+        """Ask for a column, as a recipe did."""
+        self._choice = asked
+        self.check()
+
+    def missing(self) -> Text | None:
+        found = super().missing()
+        if found is None and self.inspection is not None and self.inspection.problem is not None:
+            return self._words.unusable
+        return found
+
+    # The look at it.
+
+    def _wanted(self) -> object:
+        return self._choice
+
+    def _look(self, path: Path, python: Path) -> Job:
+        folders = self._services.folders
+        return self._services.jobs.start(
+            self._words.look, run_work.inspect_table, path, self.sample, self._choice, python, 0, folders, quiet=True
+        )
+
+    def _ask(self) -> None:
+        patterns = "*.csv *.tsv *.txt *.data *.xlsx *.xlsm *.parquet *.pq"
+        ask_for_file(self, tr("Choose the file with the table"), self._on_folder, kind=tr("Tables"), patterns=patterns)
+
+    def _show(self, found: TableInspection) -> None:
+        if found.problem is not None:
+            self.problem.show_problem(with_retry(found.problem))
+        columns = tr_count("one column", "{count} columns", len(found.columns))
+        self._summary.say(tr_count("One row, {columns}", "{count:,} rows, {columns}", found.rows, columns=columns))
+        self._show_target(found)
+        self._show_columns(found)
+        self._split.setVisible(bool(found.split))
+        if found.split:
+            self._split.say(split_words(dict(found.split)))
+        self._bars.setVisible(bool(found.classes))
+        self._bars.set_classes(found.classes)
+        self._warnings.setVisible(bool(found.warnings))
+        if found.warnings:
+            self._warnings.say(lines(found.warnings))
+        self._found.show()
+
+    def _show_target(self, found: TableInspection) -> None:
+        wanted = found.target or self._choice.target
+        self.target.clear()
+        for column in found.columns:
+            if column.predictable or column.name == wanted:
+                self.target.addItem(column.name)
+        self.target.setCurrentIndex(self.target.findText(wanted))
+        self.predicts.choose(found.predicts or self._choice.predicts or "classes")
+        kind = next((column.kind for column in found.columns if column.name == wanted), "")
+        self.predicts.setEnabled(kind == "number")  # words are never numbers
+
+    def _show_columns(self, found: TableInspection) -> None:
+        blocked = QSignalBlocker(self.columns)
+        self.columns.clear()
+        for number, column in enumerate(found.columns):
+            if column.name == (found.target or self._choice.target):
+                continue
+            item = QListWidgetItem(str(_column_words(column, [row[number] for row in found.preview])))
+            item.setData(Qt.ItemDataRole.UserRole, column.name)
+            flags = item.flags() & ~Qt.ItemFlag.ItemIsSelectable
+            item.setFlags(flags if column.learnable else flags & ~Qt.ItemFlag.ItemIsEnabled)
+            ticked = column.learnable and column.name not in self._choice.leave_out
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            self.columns.addItem(item)
+        blocked.unblock()
+        shown = min(self.columns.count(), _ROWS_SHOWN)
+        height = max(self.columns.sizeHintForRow(0), self.fontMetrics().height() + 4)
+        self.columns.setFixedHeight(shown * height + 2 * self.columns.frameWidth() + 4)
+
+    # Events.
+
+    @Slot()
+    def _on_asked(self) -> None:
+        target = self.target.currentText()
+        same = self.inspection is not None and target == self.inspection.target
+        predicts = str(self.predicts.currentData()) if same else ""
+        leave_out = tuple(name for name in self._choice.leave_out if name != target)
+        self._choice = Asked(target, predicts, leave_out)
+        self.check(keep=True)
+
+    @Slot(QListWidgetItem)
+    def _on_ticked(self, _item: QListWidgetItem) -> None:
+        items = [self.columns.item(row) for row in range(self.columns.count())]
+        leave_out = tuple(
+            str(item.data(Qt.ItemDataRole.UserRole))
+            for item in items
+            if item.flags() & Qt.ItemFlag.ItemIsEnabled and item.checkState() is Qt.CheckState.Unchecked
+        )
+        self._choice = Asked(self.target.currentText(), str(self.predicts.currentData()), leave_out)
+        self.check(keep=True)
+
+    @Slot()
+    def _on_language(self) -> None:
+        if self.inspection is not None:
+            self._show_columns(self.inspection)
+
+
+def _column_words(column: TableColumn, cells: list[str]) -> Text:
+    """Name, kind, the first cells, and how many are missing."""
+    examples = ", ".join(cell[:24] for cell in cells[:_EXAMPLES] if cell)
+    words = tr("{name}: {kind}, such as {examples}", name=column.name, kind=column.words, examples=examples)
+    if not examples:
+        words = tr("{name}: {kind}", name=column.name, kind=column.words)
+    if column.missing:
+        return tr_count("{words}; one is missing", "{words}; {count:,} are missing", column.missing, words=words)
+    return words

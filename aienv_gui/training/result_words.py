@@ -1,0 +1,78 @@
+"""What came out of a test, in words: how good, compared with what, and where it was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
+from aienv_gui.training.records import Evaluation, Mistake
+
+_LISTED = 6
+
+
+def headline(accuracy: float, *, numbers: bool) -> Text:
+    """The result in one figure."""
+    share = percent(accuracy, digits=1)
+    return tr("{percent} explained", percent=share) if numbers else tr("{percent} right", percent=share)
+
+
+def meaning(result: Evaluation, target: str) -> Text:
+    """What the figure is a share of."""
+    if result.mean_error is not None:
+        return tr_count(
+            "of the differences of “{target}” in one test row, which the training never saw; on average the answer is "
+            "off by {error}",
+            "of the differences of “{target}” between {count} test rows, which the training never saw; on average the "
+            "answer is off by {error}",
+            result.examples,
+            target=shortened(target),
+            error=f"{result.mean_error:.4g}",
+        )
+    total = sum(map(sum, result.confusion))
+    right = sum(row[index] for index, row in enumerate(result.confusion))
+    return tr_count(
+        "{right} of one test example, which the training never saw",
+        "{right} of {count} test examples, which the training never saw",
+        total,
+        right=right,
+    )
+
+
+def compared(baselines: Mapping[str, float]) -> Text | None:
+    """What simple methods reach on the same examples; None where none was tried."""
+    parts = [
+        tr("{method} {share}", method=words, share=percent(baselines[name], digits=1))
+        for name, words in _METHODS.items()
+        if name in baselines
+    ]
+    if not parts:
+        return None
+    names = {f"part{index}": part for index, part in enumerate(parts)}
+    return tr("For comparison: {methods}", methods=Text(", ".join(f"{{{name}}}" for name in names), names))
+
+
+def mistakes_in_rows(mistakes: Sequence[Mistake]) -> Text:
+    """The worst answers of a table, a line each."""
+    named = {f"line{index}": _mistake(mistake) for index, mistake in enumerate(mistakes[:_LISTED])}
+    return Text("\n".join(f"{{{name}}}" for name in named), named)
+
+
+def _mistake(mistake: Mistake) -> Text:
+    truth, answer = shortened(mistake.truth), shortened(mistake.answer)
+    line = mistake.path.rpartition(":")[2]
+    if mistake.probability is None:
+        return tr("Line {line}: {truth}, and the answer was {answer}", line=line, truth=truth, answer=answer)
+    return tr(
+        "Line {line}: “{truth}” was taken for “{answer}” ({sure} sure)",
+        line=line,
+        truth=truth,
+        answer=answer,
+        sure=percent(mistake.probability),
+    )
+
+
+_METHODS = {
+    "guessing": tr("always the most frequent class"),
+    "linear": tr("a linear model"),
+    "boosted": tr("gradient boosting"),
+}
