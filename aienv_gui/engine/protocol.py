@@ -20,16 +20,18 @@ reported beyond s is superseded.
 
 A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder`` must be there)::
 
-    version, id, name, created (seconds since the epoch), task: "image_classification" | "tabular"
+    version, id, name, created (seconds since the epoch), task: "image_classification" | "tabular" |
+                 "text_classification"
     data         {folder (of a table: its file), sample: a sample's id or "";
                  of pictures skip: [names relative to the folder, with /, agreed to be skipped];
                  of a table target: the column to predict ("": guessed), predicts: "classes" | "number" | "" (guessed),
-                 leave_out: [columns]}
+                 leave_out: [columns];
+                 of texts (a folder, or a table) text, target: the columns of a table ("": guessed)}
     preset       an id of presets.json
     model        {architecture, options{}}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate, batch_size, epochs, seed, momentum, weight_decay,
-                 schedule: "constant" | "one_cycle", shift (pixels), ...}: the preset's, with the user's changes; what a
-                 preset has beyond these travels along untouched
+                 schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words), ...}: the
+                 preset's, with the user's changes; what a preset has beyond these travels along untouched
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
@@ -57,9 +59,13 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
                   predicts: "classes" | "number", inputs[] (columns learnt from), classes[{name, rows}], split{},
                   fingerprint, warnings[]}; kind: number | category | date, and not learnt from: text | constant |
                   identity | empty
+             of texts {task: "text_classification", folder, seed, text?, target?}
+             ->  {texts, columns[] (of a table), text, target, classes[{name, texts}], examples[{text, class}], split{},
+                  fingerprint, warnings[]}
     predict  {model, pictures[absolute paths], top, invert? (swap dark and light first), device?}
              ->  {results[{path, top[{class, probability}], warnings[{code, values}]} or {path, code, values}], seconds}
              with a table's model {model, rows[{column: text}], top}  ->  {results[{top[]... or value, warnings[]}]...}
+             with a model for texts {model, texts[], top}  ->  {results[{top[], warnings[]}], seconds}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
 folder.
@@ -75,7 +81,7 @@ weights without AIEnv: `build`, `of_card`) and card.json::
 
 Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
 beside it makes a network's input from values; target: the column; where a number is predicted no classes, and
-output{mean, std}: the network answers in these.
+output{mean, std}: the network answers in these. Of texts input{vocabulary[], length}.
 """
 
 from __future__ import annotations
@@ -194,6 +200,9 @@ class Code:
     BAD_TARGET = "bad_target"  # (path, name, reason: missing | constant | empty | no_numbers | one_class (value) |
     #                            too_many (count, most)) this column cannot be predicted
 
+    # Texts
+    NO_TEXTS = "no_texts"  # (path) no text file in any class folder, no column with texts
+
     # Warnings about the data
     THIN_CLASS = "thin_class"  # (classes{name: pictures}, minimum) works, but judged by very few pictures
     UNBALANCED = "unbalanced"  # (smallest, smallest_pictures, largest, largest_pictures)
@@ -206,6 +215,7 @@ class Code:
     NO_TRUTH = "no_truth"  # (count, name) rows without a value to predict, left out
     COLUMNS_LEFT_OUT = "columns_left_out"  # (columns{name: kind}) nothing can be learnt from them
     NO_HEADER = "no_header"  # () the first line is data, the columns got names
+    LONG_TEXTS = "long_texts"  # (count, words) longer than so many words: only their beginning is read
     SAME_ROW = "same_row"  # (count) rows that are equal to another one
     THIN_ROWS = "thin_rows"  # (classes{name: rows}, minimum)
     UNBALANCED_ROWS = "unbalanced_rows"  # (smallest, few, largest, many)
@@ -220,6 +230,7 @@ class Code:
     UNLIKE_TRAINING = "unlike_training"  # (brightness, training_brightness; 0 to 1) perhaps dark and light are swapped
     UNKNOWN_VALUE = "unknown_value"  # (name, value) of a category, not seen in training
     NO_NUMBER = "no_number"  # (name, value) counts as missing
+    UNKNOWN_WORDS = "unknown_words"  # (count, of) of a text's words were in no text of the training
     OUT_OF_RANGE = "out_of_range"  # (name, value, least, most) of all that was trained on
 
 

@@ -29,6 +29,7 @@ class Settings:
     epochs: int
     seed: int
     shift: int = 0  # points by which pictures are moved, at most
+    hide: float = 0.0  # share of a text's words that are not shown, others in each epoch
     patience: int = 0  # epochs without a better one, after which it ends; 0: all epochs are trained
     minutes: float = 0.0  # of work, after which it ends; 0: as long as it takes
 
@@ -127,6 +128,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         batch_size=_whole(data, "batch_size", least=1),
         epochs=_whole(data, "epochs", least=1),
         shift=_whole({"shift": 0, **data}, "shift", least=0),
+        hide=min(_number(data, "hide", 0.0, least=0.0), 0.9),
         seed=_whole(data, "seed", least=0),
         patience=_whole({"patience": 0, **data}, "patience", least=0),
         minutes=_number(data, "minutes", 0.0, least=0.0),

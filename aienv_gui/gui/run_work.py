@@ -9,10 +9,11 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Environment
-from aienv_gui.training import inspection, run_store, samples, supervisor, table_inspection
+from aienv_gui.training import inspection, run_store, samples, supervisor, table_inspection, text_inspection
 from aienv_gui.training.inspection import Inspection
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
 from aienv_gui.training.table_inspection import Asked, TableInspection
+from aienv_gui.training.text_inspection import AskedTexts, TextInspection
 
 
 class LatestLoad:
@@ -92,3 +93,12 @@ def inspect_table(
     if sample:
         path = samples.unpack(sample, folders, reporter)
     return table_inspection.inspect(path, asked, python, seed, folders, reporter)
+
+
+def inspect_texts(
+    path: Path, sample: str, asked: AskedTexts, python: Path, seed: int, folders: Folders, reporter: Reporter
+) -> TextInspection:
+    """Look at texts, or at a sample, which is unpacked first where `sample` names one."""
+    if sample:
+        path = samples.unpack(sample, folders, reporter)
+    return text_inspection.inspect(path, asked, python, seed, folders, reporter)

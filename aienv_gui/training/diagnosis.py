@@ -9,7 +9,7 @@ import numpy as np
 
 from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
 from aienv_gui.training import problems
-from aienv_gui.training.records import TABLE, Run, RunState
+from aienv_gui.training.records import TABLE, TEXTS, Run, RunState
 
 _EPOCHS_FOR_JUDGEMENT = 3
 _CHANCE = 1.5  # times as good as guessing still counts as guessing
@@ -97,6 +97,13 @@ def _leaking(run: Run) -> Text | None:
         return None
     if count < _PERFECT_OF or not float(accuracy[0]) >= _PERFECT:
         return None
+    if run.recipe.task == TEXTS:
+        return tr(
+            "After its first epoch the model was right about {share} of {count} texts that it had never seen. Where "
+            "that is too good to be true, look for words that give their class away, such as its own name.",
+            share=percent(float(accuracy[0]), digits=1),
+            count=count,
+        )
     if run.recipe.task == TABLE:
         return tr(
             "After its first epoch the model was right about {share} of {count} rows that it had never seen. Where "

@@ -63,8 +63,6 @@ def inspection_of(folder: Path, answer: Mapping[str, Any]) -> Inspection:
             for item in answer.get("examples", ())
         ),
         split={name: sum(counts.values()) for name, counts in answer.get("split", {}).items()},
-        warnings=tuple(
-            problems.warning_of(str(item["code"]), item.get("values", {})) for item in answer.get("warnings", ())
-        ),
+        warnings=problems.warnings_of(answer),
         colour=answer.get("input", {}).get("channels") == 3,
     )

@@ -22,7 +22,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
 from aienv_gui.training import run_store
-from aienv_gui.training.records import TABLE
+from aienv_gui.training.records import TABLE, TEXTS
 
 _TRASH = ".trash-"
 _COPY = ".copy-"
@@ -201,8 +201,25 @@ print({answer})
 """
 
 
+_TEXT_PROGRAM = """\
+# python use.py "SOME TEXT"
+import json, runpy, sys
+from safetensors.torch import load_file
+
+folder = {folder!r}
+card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
+source = runpy.run_path(f"{{folder}}/network.py")
+network = source["of_card"](card)
+network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+words = source["encode"](card["input"], sys.argv[1:2]).long()
+print(card["classes"][network(words).argmax()])
+"""
+
+
 def sample_call(model: Model) -> str:
     """A short Python program that asks the model with torch and safetensors (of pictures, Pillow) alone."""
+    if model.task == TEXTS:
+        return _TEXT_PROGRAM.format(folder=str(model.folder))
     if model.task != TABLE:
         return _PROGRAM.format(folder=str(model.folder))
     row = "{\n" + "".join(f"    {column['name']!r}: {_usual(column)!r},\n" for column in _columns(model)) + "}"

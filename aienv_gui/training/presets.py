@@ -77,6 +77,18 @@ _WORDS = {
         tr("The book's network"),
         tr("The convolutional network of the book with the settings of the book, to compare with its pages."),
     ),
+    "text_balanced": (
+        tr("Balanced"),
+        tr("Learns in seconds which words speak for what. The right choice unless you want something else."),
+    ),
+    "text_recurrent": (
+        tr("Recurrent"),
+        tr("Reads word by word and minds their order; often better where “not good” matters, and slower."),
+    ),
+    "text_attention": (
+        tr("Self-attention"),
+        tr("Every word looks at every other, as in the large language models; wants many texts."),
+    ),
     "table_balanced": (
         tr("Balanced"),
         tr("Learns well from most tables. The right choice unless you want something else."),
@@ -87,6 +99,9 @@ _WORDS = {
     ),
 }
 _ARCHITECTURES = {
+    "bag": tr("A bag of words and pairs of words"),
+    "recurrent": tr("Recurrent network (GRU) that reads from both ends"),
+    "attention": tr("Self-attention (Transformer encoder)"),
     "dense": tr("Dense network for tables"),
     "compact_convnet": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
     "book_convnet": tr("Convolutions of 32, 64 and 128 channels, 1000 hidden units, SGD"),

@@ -40,6 +40,11 @@ def warning_of(code: str, values: Mapping[str, Any]) -> Text:
     return tr("{title} {cure}", title=problem.title, cure=problem.cure) if problem.cure else problem.title
 
 
+def warnings_of(answer: Mapping[str, Any]) -> tuple[Text, ...]:
+    """The warnings of an errand's answer, each in a sentence."""
+    return tuple(warning_of(str(item["code"]), item.get("values", {})) for item in answer.get("warnings", ()))
+
+
 def rescue_of(values: Mapping[str, Any]) -> Text:
     """A RESCUED event in words."""
     files = ", ".join(str(file) for file in values.get("files", ()))

@@ -21,12 +21,12 @@ _FOR_GOOD = frozenset(
         *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.NO_DEVICE, Code.DATA_CHANGED),
         *(Code.NO_FOLDER, Code.EMPTY_FOLDER, Code.ONE_CLASS, Code.FEW_PICTURES, Code.BROKEN_PICTURES),
         *(Code.NO_FILE, Code.NOT_A_TABLE, Code.BAD_ROW, Code.RAGGED_ROW, Code.EMPTY_TABLE, Code.FEW_ROWS),
-        *(Code.NO_INPUTS, Code.BAD_TARGET),
+        *(Code.NO_INPUTS, Code.BAD_TARGET, Code.NO_TEXTS),
     }
 )
 
 Array = npt.NDArray[np.float64]
-PICTURES, TABLE = "image_classification", "tabular"  # tasks
+PICTURES, TABLE, TEXTS = "image_classification", "tabular", "text_classification"  # tasks
 NUMBER = "number"  # what is predicted, where it is no class
 
 
@@ -69,6 +69,7 @@ class Recipe:
     skip: tuple[str, ...] = ()  # broken pictures the user agreed to leave out
     sample: str = ""  # the sample's id, where it is one
     task: str = PICTURES
+    text: str = ""  # the column of a table that holds texts
     target: str = ""  # the column of a table to predict
     predicts: str = ""  # what it is taken for: classes or number
     leave_out: tuple[str, ...] = ()  # columns of a table that are not learnt from
@@ -103,6 +104,8 @@ class Recipe:
         """What was chosen about the data, as their kind has it."""
         if self.task == TABLE:
             return {"target": self.target, "predicts": self.predicts, "leave_out": list(self.leave_out)}
+        if self.task == TEXTS:
+            return {"text": self.text, "target": self.target}
         return {"skip": list(self.skip)}
 
     @staticmethod
@@ -117,6 +120,7 @@ class Recipe:
             folder=Path(data["data"]["folder"]),
             sample=data["data"].get("sample", ""),
             skip=tuple(data["data"].get("skip", ())),
+            text=data["data"].get("text", ""),
             target=data["data"].get("target", ""),
             predicts=data["data"].get("predicts", ""),
             leave_out=tuple(data["data"].get("leave_out", ())),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
+from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count, verbatim
 from aienv_gui.training.records import Evaluation, Mistake
 
 _LISTED = 6
@@ -52,23 +52,29 @@ def compared(baselines: Mapping[str, float]) -> Text | None:
 
 
 def mistakes_in_rows(mistakes: Sequence[Mistake]) -> Text:
-    """The worst answers of a table, a line each."""
+    """The worst answers on rows or texts, a line each."""
     named = {f"line{index}": _mistake(mistake) for index, mistake in enumerate(mistakes[:_LISTED])}
     return Text("\n".join(f"{{{name}}}" for name in named), named)
 
 
 def _mistake(mistake: Mistake) -> Text:
     truth, answer = shortened(mistake.truth), shortened(mistake.answer)
-    line = mistake.path.rpartition(":")[2]
+    line = _place(mistake.path)
     if mistake.probability is None:
-        return tr("Line {line}: {truth}, and the answer was {answer}", line=line, truth=truth, answer=answer)
+        return tr("{place}: {truth}, and the answer was {answer}", place=line, truth=truth, answer=answer)
     return tr(
-        "Line {line}: “{truth}” was taken for “{answer}” ({sure} sure)",
-        line=line,
+        "{place}: “{truth}” was taken for “{answer}” ({sure} sure)",
+        place=line,
         truth=truth,
         answer=answer,
         sure=percent(mistake.probability),
     )
+
+
+def _place(path: str) -> Text:
+    """Where an example stands: a line of a table, or a file."""
+    line = path.rpartition(":")[2]
+    return tr("Line {line}", line=line) if line.isdecimal() else verbatim(path)
 
 
 _METHODS = {

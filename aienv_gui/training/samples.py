@@ -16,7 +16,9 @@ from aienv_gui.core.wording import tr
 
 DIGITS = "digits"
 TUMOURS = "breast_cancer"
-_FILES = {TUMOURS: "breast_cancer.csv"}  # of samples that are a table
+DEFINITIONS = "definitions"
+REVIEWS = "reviews_zh"
+_FILES = {name: f"{name}.csv" for name in (TUMOURS, DEFINITIONS, REVIEWS)}  # of samples that are a table
 _LIMIT_BYTES = 500_000_000
 _LIMIT_FILES = 200_000
 

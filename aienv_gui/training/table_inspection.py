@@ -110,8 +110,6 @@ def inspection_of(path: Path, answer: Mapping[str, Any]) -> TableInspection:
         predicts=str(answer.get("predicts", "")),
         classes=tuple((str(item["name"]), int(item["rows"])) for item in answer.get("classes", ())),
         split={name: sum(counts.values()) for name, counts in answer.get("split", {}).items()},
-        warnings=tuple(
-            problems.warning_of(str(item["code"]), item.get("values", {})) for item in answer.get("warnings", ())
-        ),
+        warnings=problems.warnings_of(answer),
         problem=problem,
     )

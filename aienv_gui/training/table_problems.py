@@ -1,4 +1,4 @@
-"""The engine's codes about tables put into words: what happened, why, and what to do."""
+"""The engine's codes about tables and texts put into words: what happened, why, and what to do."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def _empty_table(v: Mapping[str, Any]) -> Problem:
 
 def _few_rows(v: Mapping[str, Any]) -> Problem:
     return Problem(
-        tr("There are too few rows."),
+        tr("There are too few examples."),
         cause=tr_count(
-            "Only one different row can be used.",
-            "Only {count} different rows can be used.",
+            "Only one different example can be used.",
+            "Only {count} different examples can be used.",
             int(v.get("count", 0)),
         ),
         cure=tr(
-            "At least {minimum} rows with a value in the column to predict are needed; hundreds are better.",
+            "At least {minimum} examples with their right answer are needed; hundreds are better.",
             minimum=v.get("minimum", 20),
         ),
     )
@@ -129,7 +129,7 @@ def _no_numbers(v: Mapping[str, Any]) -> Text:
 
 def _one_class(v: Mapping[str, Any]) -> Text:
     return tr(
-        "In “{name}” only “{value}” is there often enough (three rows): there is nothing to tell apart.",
+        "In “{name}” only “{value}” is there often enough (three times): there is nothing to tell apart.",
         name=_name(v),
         value=_name(v, "value"),
     )
@@ -147,8 +147,8 @@ def _too_many(v: Mapping[str, Any]) -> Text:
 def _rare_classes(v: Mapping[str, Any]) -> Text:
     classes = v.get("classes", {})
     return tr_count(
-        "One class has fewer than {minimum} rows and is left out: {names}.",
-        "{count} classes have fewer than {minimum} rows and are left out: {names}.",
+        "One class has fewer than {minimum} examples and is left out: {names}.",
+        "{count} classes have fewer than {minimum} examples and are left out: {names}.",
         len(classes),
         minimum=v.get("minimum", 3),
         names=_listed([f"{shortened(name)} ({n})" for name, n in classes.items()]),
@@ -176,9 +176,10 @@ def _no_header(_v: Mapping[str, Any]) -> Text:
 
 def _same_row(v: Mapping[str, Any]) -> Text:
     return tr_count(
-        "One row is an exact copy of another; copies are kept together, so that none is tested that was trained on.",
-        "{count} rows are exact copies of others; copies are kept together, so that none is tested that was trained "
+        "One example is an exact copy of another; copies are kept together, so that none is tested that was trained "
         "on.",
+        "{count} examples are exact copies of others; copies are kept together, so that none is tested that was "
+        "trained on.",
         int(v.get("count", 0)),
     )
 
@@ -186,8 +187,8 @@ def _same_row(v: Mapping[str, Any]) -> Text:
 def _thin_rows(v: Mapping[str, Any]) -> Text:
     classes = v.get("classes", {})
     return tr_count(
-        "One class is judged by very few rows: {names}.",
-        "{count} classes are judged by very few rows: {names}.",
+        "One class is judged by very few examples: {names}.",
+        "{count} classes are judged by very few examples: {names}.",
         len(classes),
         names=_listed([f"{shortened(name)} ({n})" for name, n in classes.items()]),
     )
@@ -195,12 +196,37 @@ def _thin_rows(v: Mapping[str, Any]) -> Text:
 
 def _unbalanced_rows(v: Mapping[str, Any]) -> Text:
     return tr(
-        "The classes are of very different size: {smallest} has {few} rows, {largest} has {many}. The model may prefer "
-        "the large ones.",
+        "The classes are of very different size: {smallest} has {few} examples, {largest} has {many}. The model may "
+        "prefer the large ones.",
         smallest=_name(v, "smallest"),
         few=v.get("few", "?"),
         largest=_name(v, "largest"),
         many=v.get("many", "?"),
+    )
+
+
+def _no_texts(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("There are no texts here."),
+        cause=tr("{path} has no folders with .txt files in them, and no column with texts.", path=v["path"]),
+        cure=tr("Choose a folder with a folder for each class, or a table with a column of texts and one of classes."),
+    )
+
+
+def _long_texts(v: Mapping[str, Any]) -> Text:
+    return tr_count(
+        "One text is longer than {words} words: only its beginning is read.",
+        "{count} texts are longer than {words} words: only their beginning is read.",
+        int(v.get("count", 0)),
+        words=v.get("words", "?"),
+    )
+
+
+def _unknown_words(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "{count} of its {of} words were in no text of the training: the answer may be worth little.",
+        count=v.get("count", "?"),
+        of=v.get("of", "?"),
     )
 
 
@@ -284,6 +310,7 @@ PROBLEMS = {
     Code.FEW_ROWS: _few_rows,
     Code.NO_INPUTS: _no_inputs,
     Code.BAD_TARGET: _bad_target,
+    Code.NO_TEXTS: _no_texts,
 }
 WARNINGS = {
     Code.RARE_CLASSES: _rare_classes,
@@ -296,4 +323,6 @@ WARNINGS = {
     Code.UNKNOWN_VALUE: _unknown_value,
     Code.NO_NUMBER: _no_number,
     Code.OUT_OF_RANGE: _out_of_range,
+    Code.LONG_TEXTS: _long_texts,
+    Code.UNKNOWN_WORDS: _unknown_words,
 }

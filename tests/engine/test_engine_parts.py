@@ -22,7 +22,7 @@ from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.loop import learning_rate
 from aienv_gui.engine.model_folder import Model, save_model
-from aienv_gui.engine.models import dense
+from aienv_gui.engine.models import dense, text
 from aienv_gui.engine.models.convolutional import build
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import options_of, preset_of, read_recipe
@@ -51,16 +51,28 @@ def test_seeds_differ_by_purpose_and_fit_a_generator() -> None:
 def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
     data = protocol.read_json(Path(protocol.__file__).with_name("presets.json"))
     defaults = {preset["task"]: preset["id"] for preset in reversed(data["presets"])}
-    assert defaults == {"image_classification": "balanced", "tabular": "table_balanced"}
+    assert defaults == {
+        "image_classification": "balanced",
+        "tabular": "table_balanced",
+        "text_classification": "text_balanced",
+    }
     assert {task: preset_of(task, None)["id"] for task in defaults} == defaults
     for preset in data["presets"]:
         recipe = read_recipe(recipe_with(tmp_path, task=preset["task"], preset=preset["id"]))
         assert recipe.architecture == preset["model"]["architecture"]
-        assert recipe.settings.as_dict() == {"shift": 0, **preset["settings"], "patience": 0, "minutes": 0.0}
+        assert recipe.settings.as_dict() == {
+            "shift": 0,
+            "hide": 0.0,
+            **preset["settings"],
+            "patience": 0,
+            "minutes": 0.0,
+        }
         assert 0 < preset["measured"]["test_accuracy"] <= 1
         sizes = {name: value for name, value in recipe.options.items() if value != "auto"}
         if preset["task"] == "tabular":
             dense.build(recipe.architecture, sizes, 5, 10)
+        elif preset["task"] == "text_classification":
+            text.build(recipe.architecture, sizes, 50, 20, 10)
         else:
             build(recipe.architecture, {"channels": 1, "size": 28, **sizes}, 10)
 

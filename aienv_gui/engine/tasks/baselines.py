@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -28,6 +28,29 @@ def classifiers(
     return _scores(methods, features, labels, splits, between)
 
 
+def text_classifier(
+    texts: Sequence[str], labels: Tensor, splits: dict[str, Tensor], between: Callable[[], None]
+) -> list[Baseline]:
+    """A linear model of which words (and, for writing without spaces, neighbours) a text has."""
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+    except ImportError:
+        return []
+    training = _some(splits["train"])
+    between()
+    words = r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+"
+    method = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), token_pattern=words),
+        LogisticRegression(max_iter=300, C=10.0),
+    )
+    method.fit([texts[place] for place in training.tolist()], labels[training].numpy())
+    test = splits["test"]
+    score = method.score([texts[place] for place in test.tolist()], labels[test].numpy())
+    return [{"name": "linear", "accuracy": float(score)}]
+
+
 def regressors(
     features: Tensor, truth: Tensor, splits: dict[str, Tensor], between: Callable[[], None]
 ) -> list[Baseline]:
@@ -41,11 +64,15 @@ def regressors(
     return _scores(methods, features, truth, splits, between)
 
 
+def _some(training: Tensor) -> Tensor:
+    """Spread evenly over them."""
+    return training[:: max(1, -(-len(training) // _ROWS))]
+
+
 def _scores(
     methods: dict[str, Any], features: Tensor, truth: Tensor, splits: dict[str, Tensor], between: Callable[[], None]
 ) -> list[Baseline]:
-    training = splits["train"]
-    training = training[:: max(1, -(-len(training) // _ROWS))]
+    training = _some(splits["train"])
     test = splits["test"]
     result: list[Baseline] = []
     for name, method in methods.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -11,29 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .examples import Examples
 from .task import Baseline, Batch, Result
 
 _WORST = 12
 
 
-class Classification(ABC):
+class Classification(Examples):
     """Examples with a class each. `labels` (n,) are numbers of `classes`."""
 
     classes: tuple[str, ...]
     labels: Tensor
-    splits: dict[str, Tensor]
-
-    @abstractmethod
-    def inputs(self, chosen: Tensor) -> Tensor:
-        """The examples `chosen` as they lie in memory."""
-
-    @abstractmethod
-    def names(self, chosen: Tensor) -> tuple[str, ...]:
-        """What the user calls these examples."""
-
-    def as_input(self, raw: Tensor) -> Tensor:
-        """What lay in memory, on the device now, as the networks take it."""
-        return raw
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean cross-entropy, and the share that is right."""
@@ -52,27 +39,14 @@ class Classification(ABC):
     ) -> Result:
         """With the confusion matrix (`confusion[truth][answer]` counts examples) and the surest mistakes."""
         indices = self.splits[split]
-        losses: list[Tensor] = []
-        chances: list[Tensor] = []
-        was_training = network.training
-        network.eval()
-        try:
-            with torch.no_grad():
-                for part in indices.split(size):
-                    between()
-                    scores = network(self.as_input(self.inputs(part).to(device)))
-                    labels = self.labels[part].to(device)
-                    losses.append(functional.cross_entropy(scores, labels, reduction="sum").cpu())
-                    chances.append(scores.softmax(dim=1).cpu())
-        finally:
-            network.train(was_training)
-        certainty, answers = torch.cat(chances).max(dim=1)
+        scores = self.outputs(network, split, device, size, between)
+        certainty, answers = scores.softmax(dim=1).max(dim=1)
         truth = self.labels[indices]
         classes = len(self.classes)
         confusion = torch.bincount(truth * classes + answers, minlength=classes * classes).reshape(classes, classes)
         return Result(
             split=split,
-            loss=float(torch.stack(losses).sum()) / len(indices),
+            loss=float(functional.cross_entropy(scores, truth)),
             accuracy=float((answers == truth).double().mean()),
             more={
                 "classes": list(self.classes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -10,27 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .examples import Examples
 from .task import Batch, Result
 
 _WORST = 12
 _PAIRS = 500  # points of the plot of truth and answer
 
 
-class Regression(ABC):
+class Regression(Examples):
     """Examples with a number each: `truth` (n,). The networks answer in spreads from the mean of the training's."""
 
     truth: Tensor
     mean: float
     spread: float
-    splits: dict[str, Tensor]
-
-    @abstractmethod
-    def inputs(self, chosen: Tensor) -> Tensor:
-        """The examples `chosen` as they lie in memory."""
-
-    @abstractmethod
-    def names(self, chosen: Tensor) -> tuple[str, ...]:
-        """What the user calls these examples."""
 
     def scaled(self, chosen: Tensor) -> Tensor:
         """The truth as the networks answer it."""
@@ -38,8 +29,8 @@ class Regression(ABC):
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean squared error in squared spreads, and the share of the variance that is explained (0 to 1)."""
-        inputs, truth = batch
-        loss = functional.mse_loss(network(inputs).squeeze(1), truth)
+        raw, truth = batch
+        loss = functional.mse_loss(network(self.as_input(raw)).squeeze(1), truth)
         return loss, (1 - loss.detach()).clamp(min=0)
 
     def is_good(self, _accuracy: float, loss: float) -> bool:
@@ -51,17 +42,7 @@ class Regression(ABC):
     ) -> Result:
         """With the mean distance from the truth, pairs of truth and answer, and the answers farthest off."""
         indices = self.splits[split]
-        parts: list[Tensor] = []
-        was_training = network.training
-        network.eval()
-        try:
-            with torch.no_grad():
-                for part in indices.split(size):
-                    between()
-                    parts.append(network(self.inputs(part).to(device)).squeeze(1).cpu())
-        finally:
-            network.train(was_training)
-        scaled = torch.cat(parts).to(torch.float64)
+        scaled = self.outputs(network, split, device, size, between).squeeze(1).to(torch.float64)
         answers, truth = scaled * self.spread + self.mean, self.truth[indices]
         off = (answers - truth).abs()
         variance = float((truth - truth.mean()).square().mean())

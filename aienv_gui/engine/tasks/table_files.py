@@ -1,4 +1,4 @@
-"""Files with a table: CSV and its relatives, Excel, Parquet; read whole, every cell as text or missing.
+"""Files with a table: CSV and its relatives, JSON lines, Excel, Parquet; read whole, each cell as text or missing.
 
 Standard library only for text files; Excel needs openpyxl, Parquet pyarrow (ModuleNotFoundError where it is not there).
 """
@@ -9,6 +9,7 @@ import codecs
 import csv
 import datetime
 import io
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _SNIFFED = 50  # rows that decide the delimiter
 _FIELD = 10_000_000  # characters of one cell, at most
 _EXCEL = frozenset({".xlsx", ".xlsm"})
 _PARQUET = frozenset({".parquet", ".pq"})
+_JSON_LINES = frozenset({".jsonl", ".ndjson"})
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -58,9 +60,11 @@ def read_table(path: Path) -> Table:
             return _table(path, _excel(path))
         if ending in _PARQUET:
             return _table(path, _parquet(path), headless=False)
-        text = _text(path, path.read_bytes())
+        text = decode(path, path.read_bytes())
     except OSError as error:
         raise Failure(Code.UNREADABLE_FILE, path=str(path), reason=error.strerror or str(error)) from error
+    if ending in _JSON_LINES:
+        return _table(path, _json_lines(path, text), headless=False)
     delimiter = _delimiter(text)
     return _table(path, _split(path, text, delimiter), decimal_comma=delimiter != ",")
 
@@ -83,8 +87,8 @@ def number_of(cell: str, *, decimal_comma: bool = False) -> float | None:
     return value if abs(value) < 1e300 else None
 
 
-def _text(path: Path, content: bytes) -> str:
-    """The file decoded: by its mark, as UTF-8, or as Chinese Windows writes."""
+def decode(path: Path, content: bytes) -> str:
+    """A file's text: by its mark, as UTF-8, or as Chinese or Western Windows writes. Raises `Failure` for no text."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
     elif content.startswith(_OLD_EXCEL):
@@ -127,6 +131,26 @@ def _split(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[st
             begins = reader.line_num + 1
     except csv.Error as error:
         raise Failure(Code.BAD_ROW, path=str(path), line=reader.line_num, reason=str(error)) from error
+
+
+def _json_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """An object a line; its names are the columns."""
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for line, content in enumerate(text.splitlines(), start=1):
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content)
+        except ValueError as error:
+            raise Failure(Code.BAD_ROW, path=str(path), line=line, reason=str(error)) from error
+        if not isinstance(row, dict):
+            raise Failure(Code.BAD_ROW, path=str(path), line=line, reason="{...} expected")
+        rows.append((line, row))
+    names = list(dict.fromkeys(name for _, row in rows for name in row))
+    if names:
+        yield 0, names
+    for line, row in rows:
+        yield line, [_cell(row.get(name)) for name in names]
 
 
 def _excel(path: Path) -> Iterator[tuple[int, list[str]]]:

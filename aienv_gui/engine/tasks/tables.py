@@ -16,23 +16,23 @@ from typing import Any
 
 from ..failures import Failure
 from ..protocol import Code
+from . import splits
 from .table_files import Table, number_of, read_table
-from .task import SPLITS, Progress
+from .task import Progress
 
 NUMBER, CATEGORY, DATE = "number", "category", "date"
 TEXT, CONSTANT, IDENTITY, EMPTY = "text", "constant", "identity", "empty"  # nothing is learnt from these
 _LEARNT_FROM = frozenset({NUMBER, CATEGORY, DATE})
 CLASSES = "classes"  # what is predicted, beside NUMBER
 
-_SHARE = 0.15  # of the rows for validation, and as much for the test
-_MINIMUM = 3  # rows of a class: one for each split
+MINIMUM = 3  # rows of a class: one for each split
 _THIN = 20  # rows of a class below which it is judged by very few
 _FEWEST = 20  # rows altogether
 _BALANCE = 10
-_MOST_CLASSES = 200
+MOST_CLASSES = 200
 _NUMBERS_AS_CLASSES = 10  # so many different whole numbers are taken for classes
 _CATEGORIES = 50  # values of a column that are told apart; the rarer ones are one
-_NAMED_TARGET = ("target", "label", "labels", "class", "y", "species", "outcome", "目标", "标签", "类别", "分类")
+NAMED_TARGET = ("target", "label", "labels", "class", "y", "species", "outcome", "目标", "标签", "类别", "分类")
 _NAMED_IDENTITY = ("id", "index", "no", "no.", "nr", "number", "key", "uuid", "编号", "序号", "column 1", "unnamed: 0")
 _DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y")
 _MORE_DATES = ("%d/%m/%Y", "%Y%m%d", "%Y年%m月%d日")
@@ -150,13 +150,13 @@ def decide(table: Table, columns: tuple[Column, ...], data: dict[str, Any]) -> Q
     else:
         truth = list(cells)
         counts = Counter(cells[row] for row in rows)
-        rare = {name: count for name, count in counts.items() if count < _MINIMUM}
-        if len(counts) - len(rare) > _MOST_CLASSES or sum(rare.values()) > len(rows) / 2:
-            values = {"name": target.name, "count": len(counts), "most": _MOST_CLASSES}
+        rare = {name: count for name, count in counts.items() if count < MINIMUM}
+        if len(counts) - len(rare) > MOST_CLASSES or sum(rare.values()) > len(rows) / 2:
+            values = {"name": target.name, "count": len(counts), "most": MOST_CLASSES}
             raise Failure(Code.BAD_TARGET, path=str(table.path), reason="too_many", **values)
         rows = [row for row in rows if cells[row] not in rare]
         if rare:
-            remarks.append({"code": Code.RARE_CLASSES, "values": {"classes": rare, "minimum": _MINIMUM}})
+            remarks.append({"code": Code.RARE_CLASSES, "values": {"classes": rare, "minimum": MINIMUM}})
     if target.missing:
         remarks.append({"code": Code.NO_TRUTH, "values": {"count": target.missing, "name": target.name}})
     inputs = tuple(
@@ -185,7 +185,7 @@ def _target(table: Table, columns: tuple[Column, ...], name: str, left_out: set[
             raise Failure(Code.BAD_TARGET, path=str(table.path), name=name, reason="missing")
         return named[name]
     usable = [c for c in columns if c.kind in (NUMBER, CATEGORY) and c.name not in left_out] or list(columns)
-    return next((c for c in usable if c.name.lower() in _NAMED_TARGET), usable[-1])
+    return next((c for c in usable if c.name.lower() in NAMED_TARGET), usable[-1])
 
 
 def _predicts(table: Table, target: Column, wanted: str) -> str:
@@ -224,28 +224,11 @@ def row_keys(question: Question) -> list[bytes]:
 
 
 def split(question: Question, keys: Sequence[bytes], seed: int) -> dict[str, list[int]]:
-    """Places in `question.rows` for each split, class by class, decided by the seed and the rows' cells alone.
-
-    Equal rows are never torn apart: what is tested was not seen in training.
-    """
-    groups: dict[Value, dict[bytes, list[int]]] = {}
-    for place, (key, truth) in enumerate(zip(keys, question.truth, strict=True)):
-        groups.setdefault(truth if question.predicts == CLASSES else None, {}).setdefault(key, []).append(place)
-    result: dict[str, list[int]] = {name: [] for name in SPLITS}
-    for members in groups.values():
-        drawn = sorted(members, key=lambda key: hashlib.sha256(f"{seed}\n".encode() + key).digest())
-        apart = max(1, round(sum(map(len, members.values())) * _SHARE))
-        for name in ("test", "validation"):
-            taken = 0
-            while taken < apart and len(drawn) > 1:
-                places = members[drawn.pop(0)]
-                result[name] += places
-                taken += len(places)
-        for key in drawn:
-            result["train"] += members[key]
-    if not all(result.values()):
+    """Places in `question.rows` for each split. Raises `Failure` where one would be empty."""
+    parts = splits.by_content(keys, question.truth if question.predicts == CLASSES else [None] * len(keys), seed)
+    if not all(parts.values()):
         raise Failure(Code.FEW_ROWS, path=str(question.table.path), count=len(set(keys)), minimum=_FEWEST)
-    return {name: sorted(places) for name, places in result.items()}
+    return parts
 
 
 def split_counts(question: Question, parts: dict[str, list[int]]) -> dict[str, dict[str, int]]:
@@ -265,11 +248,15 @@ def fingerprint(question: Question, keys: Sequence[bytes]) -> str:
 
 def remarks(question: Question, keys: Sequence[bytes]) -> list[dict[str, Any]]:
     """What is odd about the table without stopping a training: codes and values."""
-    result = list(question.remarks)
+    return [*question.remarks, *remarks_on_classes(keys, question.counts)]
+
+
+def remarks_on_classes(keys: Sequence[bytes], counts: dict[str, int]) -> list[dict[str, Any]]:
+    """What is odd about how often examples and classes are there."""
+    result: list[dict[str, Any]] = []
     same = len(keys) - len(set(keys))
     if same:
         result.append({"code": Code.SAME_ROW, "values": {"count": same}})
-    counts = question.counts
     thin = {name: count for name, count in counts.items() if count < _THIN}
     if thin:
         result.append({"code": Code.THIN_ROWS, "values": {"classes": thin, "minimum": _THIN}})

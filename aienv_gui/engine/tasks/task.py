@@ -25,8 +25,12 @@ Progress = Callable[[int, int], None]
 Batch = tuple["Tensor", "Tensor"]
 Baseline = dict[str, Any]  # name: guessing | linear | boosted; accuracy
 
-_READERS = {"image_classification": "pictures", "tabular": "tables"}
-_LEARNERS = {"image_classification": "image_classification", "tabular": "tabular"}
+_READERS = {"image_classification": "pictures", "tabular": "tables", "text_classification": "texts"}
+_LEARNERS = {
+    "image_classification": "image_classification",
+    "tabular": "tabular",
+    "text_classification": "text_classification",
+}
 DEFAULT = "image_classification"  # of errands that name none
 
 

@@ -122,7 +122,10 @@ def test_pictures_outside_of_classes_are_not_called_no_pictures() -> None:
 def test_presets_have_words_and_measurements() -> None:
     found = presets.presets()
     assert (found[0].id, found[0].task) == ("balanced", "image_classification")
-    assert [preset.id for preset in found] == ["balanced", "book", "table_balanced", "table_book"]
+    assert [preset.id for preset in found] == [
+        *("balanced", "book", "table_balanced", "table_book"),
+        *("text_balanced", "text_recurrent", "text_attention"),
+    ]
     for preset in found:
         assert str(preset.title) != preset.id
         assert str(preset.architecture_words) != preset.architecture

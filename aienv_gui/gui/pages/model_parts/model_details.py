@@ -13,8 +13,10 @@ from PySide6.QtWidgets import QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, shortened, size, tr, verbatim
 from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
+from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.pages.model_parts.try_picture import TryPicture
 from aienv_gui.gui.pages.model_parts.try_row import TryRow
+from aienv_gui.gui.pages.model_parts.try_text import TryText
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
@@ -28,7 +30,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training import model_store, result_words
 from aienv_gui.training.model_store import Model
 from aienv_gui.training.presets import words_of
-from aienv_gui.training.records import TABLE, Mistake
+from aienv_gui.training.records import PICTURES, TABLE, TEXTS, Mistake
 from aienv_gui.training.story import evaluation_of, mistake_of
 
 
@@ -49,9 +51,11 @@ class ModelDetails(QWidget):
         column.addWidget(self._make_result())
         self.try_it = TryPicture(services, self)
         self.try_row = TryRow(services, self)
-        self.try_row.hide()
-        column.addWidget(self.try_it)
-        column.addWidget(self.try_row)
+        self.try_text = TryText(services, self)
+        self._tries: dict[str, TryIt] = {PICTURES: self.try_it, TABLE: self.try_row, TEXTS: self.try_text}
+        for one in self._tries.values():
+            one.setVisible(one is self.try_it)
+            column.addWidget(one)
         column.addWidget(self._make_confusion())
         column.addWidget(self._make_mistakes())
         column.addWidget(self._make_use())
@@ -153,10 +157,10 @@ class ModelDetails(QWidget):
         self.keep_button.setVisible(not model.kept)
         self.delete_button.setVisible(model.kept)
         whole = model.broken is None
-        rows = model.task == TABLE
-        self.try_it.setVisible(not rows)
-        self.try_row.setVisible(rows)
-        for widget in (self.try_it, self.try_row, self.use_card, self.keep_button, self.save_button):
+        trying = self._tries.get(model.task, self.try_it)
+        for one in self._tries.values():
+            one.setVisible(one is trying)
+        for widget in (trying, self.use_card, self.keep_button, self.save_button):
             widget.setEnabled(whole)
         self._show_facts(model)
         evaluation = model.card.get("evaluation") or {}
@@ -167,17 +171,17 @@ class ModelDetails(QWidget):
         self._show_mistakes(model, [mistake_of(entry) for entry in evaluation.get("worst", ())])
         self.program.setPlainText(model_store.sample_call(model) if whole else "")
         if whole:
-            (self.try_row if rows else self.try_it).set_model(model)
+            trying.set_model(model)
 
     def _show_mistakes(self, model: Model, worst: list[Mistake]) -> None:
-        rows = model.task == TABLE
+        rows = model.task != PICTURES
         self.mistakes_card.setVisible(bool(worst))
         self.mistakes.setVisible(not rows)
         self.mistake_rows.setVisible(rows)
         if rows:
             hint = tr("The test rows whose answers were farthest off.")
             if not model.numbers:
-                hint = tr("Test rows it was most certain of, and wrong.")
+                hint = tr("Test examples it was most certain of, and wrong.")
             self._mistakes_hint.say(hint)
             self.mistake_rows.say(result_words.mistakes_in_rows(worst))
         else:
@@ -219,6 +223,9 @@ class ModelDetails(QWidget):
         if model.task == TABLE:
             columns = [str(column["name"]) for column in card.get("input", {}).get("columns", ())]
             self._facts["input"].say(_names(tuple(columns)))
+        elif model.task == TEXTS:
+            known, length = len(card.get("input", {}).get("vocabulary", ())), card.get("input", {}).get("length", "?")
+            self._facts["input"].say(tr("{count:,} known words; {length} words of a text", count=known, length=length))
         else:
             self._show_picture_input(card.get("input", {}))
         self._facts["trained"].say(datetime.fromtimestamp(model.created).strftime("%Y-%m-%d %H:%M"))

@@ -27,7 +27,7 @@ class Words:
     """What one kind of data is called."""
 
     title: Text
-    sample: tuple[Text, Text]  # the card's title and sentence
+    samples: tuple[tuple[str, Text, Text], ...]  # the id, and the title and sentence of its card
     own: tuple[Text, Text]
     choose: Text  # the button
     nothing_chosen: Text
@@ -46,25 +46,25 @@ class DataSection(Card):
 
     changed = Signal()
 
-    def __init__(self, services: Services, words: Words, sample: str, parent: QWidget | None = None) -> None:
+    def __init__(self, services: Services, words: Words, parent: QWidget | None = None) -> None:
         super().__init__(words.title, parent)
-        self._services, self._words, self._own_sample = services, words, sample
+        self._services, self._words = services, words
         self._python: Path | None = None
         self._job: Job | None = None
         self._asked: object = None  # what the last look was for
         self.found: Any = None  # what was found, once it is
         self.folder: Path | None = None  # of the user's own; a table's file
-        self.sample = sample
+        self.sample = words.samples[0][0]
 
         choices = QHBoxLayout()
         choices.setSpacing(12)
-        self.sample_card = ChoiceCard(*words.sample, parent=self)
+        self.sample_cards = {name: ChoiceCard(title, sentence, parent=self) for name, title, sentence in words.samples}
         self.folder_card = ChoiceCard(*words.own, parent=self)
         self._group = QButtonGroup(self)
-        for card in (self.sample_card, self.folder_card):
+        for card in (*self.sample_cards.values(), self.folder_card):
             self._group.addButton(card)
             choices.addWidget(card, 1)
-        self.sample_card.setChecked(True)
+        self.sample_cards[self.sample].setChecked(True)
         self._group.buttonClicked.connect(self._on_card)
         self.body.addLayout(choices)
 
@@ -76,6 +76,7 @@ class DataSection(Card):
         self._choose.clicked.connect(self._on_choose)
         place.addWidget(self._path, 1)
         place.addWidget(self._choose)
+        self._place_row = place
         self._place.hide()
         self.body.addWidget(self._place)
 
@@ -133,9 +134,10 @@ class DataSection(Card):
         if self.found is None:
             self.check()
 
-    def choose_sample(self) -> None:
-        self.sample_card.setChecked(True)
-        self.sample = self._own_sample
+    def choose_sample(self, sample: str = "") -> None:
+        """Take a sample, the first where none is named, and look at it."""
+        self.sample = sample if sample in self.sample_cards else next(iter(self.sample_cards))
+        self.sample_cards[self.sample].setChecked(True)
         self._place.hide()
         self.check()
 
@@ -191,8 +193,9 @@ class DataSection(Card):
 
     @Slot(object)
     def _on_card(self, card: object) -> None:
-        if card is self.sample_card:
-            self.choose_sample()
+        sample = next((name for name, one in self.sample_cards.items() if one is card), "")
+        if sample:
+            self.choose_sample(sample)
         elif self.folder is None:
             self.sample = ""
             self._place.show()

@@ -15,16 +15,23 @@ from aienv_gui.gui.pages.train_parts.model_section import ModelSection
 from aienv_gui.gui.pages.train_parts.picture_section import PictureSection
 from aienv_gui.gui.pages.train_parts.place_section import PlaceSection
 from aienv_gui.gui.pages.train_parts.table_section import TableSection
+from aienv_gui.gui.pages.train_parts.text_section import TextSection
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.training import samples
-from aienv_gui.training.records import PICTURES, TABLE, Recipe
+from aienv_gui.training.records import PICTURES, TABLE, TEXTS, Recipe
 from aienv_gui.training.table_inspection import Asked
+from aienv_gui.training.text_inspection import AskedTexts
 
-_SAMPLES = {samples.DIGITS: tr("Digits"), samples.TUMOURS: tr("Tumours")}
+_SAMPLES = {
+    samples.DIGITS: tr("Digits"),
+    samples.TUMOURS: tr("Tumours"),
+    samples.DEFINITIONS: tr("Definitions"),
+    samples.REVIEWS: tr("Reviews"),
+}
 
 
 class NewTraining(QWidget):
@@ -44,9 +51,11 @@ class NewTraining(QWidget):
         self.problem.action.connect(self._on_action)
         self.pictures = PictureSection(services, self)
         self.table = TableSection(services, self)
-        self._sections: dict[str, DataSection] = {PICTURES: self.pictures, TABLE: self.table}
+        self.texts = TextSection(services, self)
+        self._sections: dict[str, DataSection] = {PICTURES: self.pictures, TABLE: self.table, TEXTS: self.texts}
         self.kinds = self._make_kinds()
         self.table.hide()
+        self.texts.hide()
         self.model = ModelSection(self)
         self.place = PlaceSection(services, self)
         self.footer = QWidget(self)  # the page keeps it below what scrolls
@@ -78,6 +87,7 @@ class NewTraining(QWidget):
         kinds = {
             PICTURES: ChoiceCard(tr("Pictures"), tr("Tell what a picture shows"), "picture", self),
             TABLE: ChoiceCard(tr("Tables"), tr("Predict one column from the others"), "template_tables", self),
+            TEXTS: ChoiceCard(tr("Texts"), tr("Tell a text's topic or mood"), "template_language", self),
         }
         self._kind_group = QButtonGroup(self)
         for card in kinds.values():
@@ -120,11 +130,13 @@ class NewTraining(QWidget):
         if recipe.task in self._sections:
             self.choose_task(recipe.task)
         if recipe.sample:
-            self.data.choose_sample()
+            self.data.choose_sample(recipe.sample)
         else:
             self.data.choose_folder(recipe.folder)
         if recipe.task == TABLE:
             self.table.ask(Asked(recipe.target, recipe.predicts, recipe.leave_out))
+        if recipe.task == TEXTS:
+            self.texts.ask(AskedTexts(recipe.text, recipe.target))
         self.model.choose(recipe.preset)
         self.model.show_settings(recipe.settings)
         self.place.choose(recipe.environment_prefix)
@@ -137,6 +149,7 @@ class NewTraining(QWidget):
         assert environment is not None
         assert found is not None
         asked = self.table.asked if self.task == TABLE else Asked()
+        texts = self.texts.asked if self.task == TEXTS else AskedTexts()
         preset = self.model.preset
         return Recipe(
             name=self.place.name.text().strip(),
@@ -144,7 +157,8 @@ class NewTraining(QWidget):
             task=self.task,
             sample=self.data.sample,
             skip=self.pictures.skip if self.task == PICTURES else (),
-            target=asked.target,
+            text=texts.text,
+            target=asked.target or texts.target,
             predicts=asked.predicts,
             leave_out=asked.leave_out,
             preset=preset.id,

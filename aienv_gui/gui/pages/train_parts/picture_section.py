@@ -24,7 +24,7 @@ from aienv_gui.training.inspection import Inspection
 _BROKEN_SHOWN = 6
 _WORDS = Words(
     title=tr("Pictures"),
-    sample=(tr("Handwritten digits"), tr("A sample of 5,000 scanned digits (MNIST), ready to use")),
+    samples=((samples.DIGITS, tr("Handwritten digits"), tr("A sample of 5,000 scanned digits (MNIST), ready to use")),),
     own=(
         tr("A folder of my own pictures"),
         tr("Inside it one folder for each class, for example “cat” and “dog”"),
@@ -41,7 +41,7 @@ _WORDS = Words(
 
 class PictureSection(DataSection):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
-        super().__init__(services, _WORDS, samples.DIGITS, parent)
+        super().__init__(services, _WORDS, parent)
 
     def _make_found(self) -> QWidget:
         found = QWidget(self)

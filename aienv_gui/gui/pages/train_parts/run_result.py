@@ -14,7 +14,7 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.training import result_words
-from aienv_gui.training.records import TABLE, Evaluation, Run
+from aienv_gui.training.records import PICTURES, Evaluation, Run
 
 
 class RunResult(Card):
@@ -93,7 +93,7 @@ class RunResult(Card):
         self._show_mistakes(run, result)
 
     def _show_mistakes(self, run: Run, result: Evaluation) -> None:
-        rows = run.recipe.task == TABLE
+        rows = run.recipe.task != PICTURES
         numbers = result.mean_error is not None
         self._worst_title.setVisible(bool(result.mistakes))
         self._worst_title.say(tr("The answers farthest off") if numbers else tr("The surest mistakes"))

@@ -33,9 +33,12 @@ _ROWS_SHOWN = 6
 _EXAMPLES = 3  # cells of a column beside its name
 _WORDS = Words(
     title=tr("Table"),
-    sample=(
-        tr("Tumours"),
-        tr("A sample of 569 tumours of the breast: are they benign or malignant? Ready to use"),
+    samples=(
+        (
+            samples.TUMOURS,
+            tr("Tumours"),
+            tr("A sample of 569 tumours of the breast: are they benign or malignant? Ready to use"),
+        ),
     ),
     own=(
         tr("A table of my own"),
@@ -54,7 +57,7 @@ _WORDS = Words(
 class TableSection(DataSection):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         self._choice = Asked()
-        super().__init__(services, _WORDS, samples.TUMOURS, parent)
+        super().__init__(services, _WORDS, parent)
         services.language.changed.connect(self._on_language)
 
     def _make_found(self) -> QWidget:
@@ -113,9 +116,9 @@ class TableSection(DataSection):
             return self._choice
         return Asked(found.target, found.predicts, self._choice.leave_out)
 
-    def choose_sample(self) -> None:
+    def choose_sample(self, sample: str = "") -> None:
         self._choice = Asked()
-        super().choose_sample()
+        super().choose_sample(sample)
 
     def choose_folder(self, folder: Path) -> None:
         if folder != self.folder or self.sample:

@@ -1,0 +1,92 @@
+"""Texts in the real window with the real engine: looked at, trained, and the model tried."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from aienv_gui.__main__ import Session
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Silent
+from aienv_gui.training import model_store
+from aienv_gui.training.records import TEXTS
+from tests.fakes.tables import write_table
+from tests.fakes.texts import sentences, write_folder
+from tests.gui.training_pages import PATIENCE_MS, new_training, open_training_session, the_model, trained
+
+
+@pytest.fixture
+def session(qtbot: QtBot, folders: Folders) -> Iterator[Session]:
+    yield from open_training_session(qtbot, folders)
+
+
+@pytest.mark.slow
+def test_both_samples_can_be_trained_on(qtbot: QtBot, session: Session) -> None:
+    _, new = new_training(session)
+    new.kinds[TEXTS].click()
+    qtbot.waitUntil(lambda: new.missing() is None, timeout=PATIENCE_MS)
+    assert new.recipe().sample == "definitions"
+    assert new.texts.inspection is not None
+    assert len(new.texts.inspection.classes) == 6
+    new.texts.sample_cards["reviews_zh"].click()
+    qtbot.waitUntil(lambda: new.missing() is None, timeout=PATIENCE_MS)
+    assert (new.recipe().sample, new.recipe().text, new.recipe().target) == ("reviews_zh", "评论", "评价")
+    assert new.place.name.text() == "Reviews, Balanced"
+
+
+@pytest.mark.slow
+def test_columns_that_do_not_do_are_said_and_others_can_be_chosen(
+    qtbot: QtBot, session: Session, tmp_path: Path
+) -> None:
+    rows = [{"text": text, "mood": name, "number": f"n{n}"} for n, (text, name) in enumerate(sentences(60))]
+    _, new = new_training(session)
+    new.choose_task(TEXTS)
+    new.texts.choose_folder(write_table(tmp_path / "said.csv", rows))
+    qtbot.waitUntil(lambda: new.missing() is None, timeout=PATIENCE_MS)
+    assert new.texts.target.currentText() == "mood"
+    new.texts.target.setCurrentText("number")
+    new.texts.target.activated.emit(2)
+    qtbot.waitUntil(new.texts.problem.isVisible, timeout=PATIENCE_MS)
+    assert "different values" in str(new.texts.problem.problem)
+    assert not new.start_button.isEnabled()
+    new.texts.target.setCurrentText("mood")
+    new.texts.target.activated.emit(1)
+    qtbot.waitUntil(lambda: new.missing() is None, timeout=PATIENCE_MS)
+    assert not new.texts.problem.isVisible()
+
+
+@pytest.mark.slow
+def test_from_texts_to_a_class(qtbot: QtBot, session: Session, tmp_path: Path, folders: Folders) -> None:
+    page, new = new_training(session)
+    new.choose_task(TEXTS)
+    new.texts.choose_folder(write_folder(tmp_path / "weather", sentences(160)))
+    view = trained(qtbot, page, new)
+    assert "right" in view.result.accuracy.text()
+    assert "a linear model" in view.result.compared.text()
+
+    details = the_model(qtbot, session, view).details
+    assert details.try_text.isVisible()
+    assert not details.try_it.isVisible()
+    details.try_text.text.setPlainText("So sunny and warm and lovely")
+    qtbot.mouseClick(details.try_text.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(details.try_text.bars.answers), timeout=PATIENCE_MS)
+    assert details.try_text.bars.answers[0][0] == "good"
+    details.try_text.text.setPlainText("dark, cold, awful")
+    qtbot.mouseClick(details.try_text.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(
+        lambda: bool(details.try_text.bars.answers) and details.try_text.bars.answers[0][0] == "bad",
+        timeout=PATIENCE_MS,
+    )
+
+    (model,) = model_store.models(folders, Silent())
+    program = tmp_path / "use.py"
+    program.write_text(model_store.sample_call(model), encoding="utf-8")
+    command = [sys.executable, "-I", str(program), "cold and dreary"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+    assert said.stdout.strip() == "bad"
