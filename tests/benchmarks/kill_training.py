@@ -139,9 +139,26 @@ def _writes_the_model(attempt: Attempt) -> bool:
     return attempt.phase == "saving"
 
 
-# How each moment is recognised; a part of the time that it usually lasts is waited before the kill.
-_MIDWAY: Final = {"training": _trains, "validating": _judges, "checkpoint": _writes}
-_EVER: Final = {"starting": _at_once, "loading": _loads, "testing": _tests, "saving": _writes_the_model}
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: some time after it is `reached`, up to `share` of what it usually lasts."""
+
+    reached: Callable[[Attempt], bool]
+    weight: int  # how often it is chosen
+    midway: bool = False  # there are many on the way
+    share: float = 1.0
+
+
+_MOMENTS: Final[Mapping[str, Moment]] = {
+    "starting": Moment(_at_once, 1),
+    "loading": Moment(_loads, 1),
+    "training": Moment(_trains, 3, midway=True),
+    "validating": Moment(_judges, 2, midway=True),
+    # Most of the time goes by before and after the file is written, and it is seen only then.
+    "checkpoint": Moment(_writes, 4, midway=True, share=0.1),
+    "testing": Moment(_tests, 1),
+    "saving": Moment(_writes_the_model, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -204,14 +221,17 @@ class Round:
     def kill(self, usual: Mapping[str, float], total: int) -> bool:
         """One attempt and its end; returns whether there is something to go on with."""
         owed = self.owed()
-        moments = {**_EVER, **(_MIDWAY if owed < total else {})}
-        name = self.chance.choice(sorted(moments))
+        names = [name for name, moment in _MOMENTS.items() if owed < total or not moment.midway]
+        (name,) = self.chance.choices(names, [_MOMENTS[name].weight for name in names])
+        moment = _MOMENTS[name]
         # Not always the first such moment, but one in the half of the way that comes next.
-        goal = self.chance.randint(owed, (owed + total) // 2) if name in _MIDWAY else 0
-        wait = self.chance.uniform(0, usual[name])
+        goal = self.chance.randint(owed, (owed + total) // 2) if moment.midway else 0
+        wait = self.chance.uniform(0, usual[name] * moment.share)
         attempt = Attempt(self.run)
-        if attempt.until(lambda seen: seen.step >= goal) and attempt.until(moments[name]):
+        if attempt.until(lambda seen: seen.step >= goal) and attempt.until(moment.reached):
             time.sleep(wait)
+        elif attempt.process.poll() is None:
+            self.faults.append(f"did not come to {name} in {_PATIENCE_S:.0f} s")
         code = attempt.kill()
         self._judge(attempt, code, owed)
         if code >= 0:
@@ -281,10 +301,7 @@ class Killing:
     def one_round(self, number: int) -> harness.Run:
         chance = random.Random(f"{self._seed} {self._name} {number}")
         began = time.monotonic()
-        one = Round(self._make(f"round {number}"), chance)
-        for _ in range(chance.randint(1, _MOST_KILLS)):
-            if not one.kill(self._usual, self._total):
-                break
+        one = self._killed(number, chance)
         one.finish()
         differing = self._differing(one.run)
         if one.faults or differing:
@@ -301,6 +318,17 @@ class Killing:
             "exact": not differing,
             "seconds": round(time.monotonic() - began, 1),
         }
+
+    def _killed(self, number: int, chance: random.Random) -> Round:
+        """A run that was killed at least once: where the engine was quicker than the first kill, another is made."""
+        while True:
+            one = Round(self._make(f"round {number}"), chance)
+            for _ in range(chance.randint(1, _MOST_KILLS)):
+                if not one.kill(self._usual, self._total):
+                    break
+            if one.kills or one.faults:
+                return one
+            shutil.rmtree(one.run)
 
     def _make(self, name: str) -> Path:
         return engine_runs.make_run(self._root / name, self._data, checkpoint_seconds=0.1, **self._task.recipe)
