@@ -103,7 +103,8 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def bench(arguments: Sequence[str]) -> int:
-    names = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py") if path.stem != "harness")
+    modules = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py") if path.stem != "harness")
+    names = [module.replace("_", "-") for module in modules]
     if not arguments or arguments[0] not in names:
         raise Stop(f"Name a benchmark: {', '.join(names)}. For example: dev.py bench {names[0]} --json figures.json")
     provide_for_run(screen=False)
@@ -113,7 +114,8 @@ def bench(arguments: Sequence[str]) -> int:
         "runpy.run_module('tests.benchmarks.' + name, run_name='__main__')"
     )
     with virtual_screen() as screen:
-        return _call([python, "-P", "-c", program, ROOT, *arguments], screen)
+        module = arguments[0].replace("-", "_")
+        return _call([python, "-P", "-c", program, ROOT, module, *arguments[1:]], screen)
 
 
 def lock(arguments: Sequence[str]) -> int:
