@@ -98,6 +98,9 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     )
     asked_to_pause = doorkeeper.leave()
     _announce(work, events, attempt, position, entry)
+    differences = _differences(saved, device) if saved else {}
+    if differences:
+        events.emit(Event.WARNING, code=Code.NOT_AS_BEFORE, values={"differences": differences})
     outcome, command, evaluation = "completed", None, None
     try:
         if asked_to_pause:
@@ -105,8 +108,8 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         _rescued_epochs(work, session)
         events.emit(Event.PHASE, name="testing")
         network, step = _best(work, session)
-        evaluation = _judge(work, network, "test", session.attend)
-        evaluation = evaluation.beside(baselines=data.baselines(session.attend))
+        judged = _judge(work, network, "test", session.attend)
+        evaluation = judged.beside(baselines=data.baselines(session.attend))
         events.emit(Event.EVALUATED, step=step, **evaluation.as_dict())
         events.emit(Event.PHASE, name="saving")
         model = _model(work, network, evaluation, step, "completed")
@@ -309,7 +312,16 @@ def _state(work: Work, position: Position) -> dict[str, Any]:
         "options": work.recipe.options,
         "threads": work.threads,
         "fingerprint": work.data.fingerprint,
+        "versions": versions(),
+        "device": device_name(work.device),
     }
+
+
+def _differences(saved: dict[str, Any], device: torch.device) -> dict[str, list[str]]:
+    """What is not as it was when `saved` was: the same numbers to the last digit are not to be expected then."""
+    now = {**versions(), "device": device_name(device)}
+    before = {**saved.get("versions", {}), "device": saved.get("device")}  # older engines do not tell
+    return {name: [before[name], value] for name, value in now.items() if before.get(name) not in (None, value)}
 
 
 def _last_good(store: Store, events: Events) -> tuple[Entry | None, dict[str, Any] | None]:

@@ -21,12 +21,12 @@ reported beyond s is superseded.
 A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder`` must be there)::
 
     version, id, name, created (seconds since the epoch), task: "image_classification" | "tabular" |
-                 "text_classification"
+                 "text_classification" | "language_model"
     data         {folder (of a table: its file), sample: a sample's id or "";
                  of pictures skip: [names relative to the folder, with /, agreed to be skipped];
                  of a table target: the column to predict ("": guessed), predicts: "classes" | "number" | "" (guessed),
                  leave_out: [columns];
-                 of texts (a folder, or a table) text, target: the columns of a table ("": guessed)}
+                 of texts (a folder, a file, or a table) text, target: the columns of a table ("": guessed)}
     preset       an id of presets.json
     model        {architecture, options{}}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate, batch_size, epochs, seed, momentum, weight_decay,
@@ -62,10 +62,14 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
              of texts {task: "text_classification", folder, seed, text?, target?}
              ->  {texts, columns[] (of a table), text, target, classes[{name, texts}], examples[{text, class}], split{},
                   fingerprint, warnings[]}
+             of a text to go on writing {task: "language_model", folder, seed, text?}
+             ->  {characters, different, files, columns[] (of a table), text, beginning, split{}, fingerprint,
+                  warnings[]}
     predict  {model, pictures[absolute paths], top, invert? (swap dark and light first), device?}
              ->  {results[{path, top[{class, probability}], warnings[{code, values}]} or {path, code, values}], seconds}
              with a table's model {model, rows[{column: text}], top}  ->  {results[{top[]... or value, warnings[]}]...}
              with a model for texts {model, texts[], top}  ->  {results[{top[], warnings[]}], seconds}
+             with a language model {model, beginning, length, temperature, seed}  ->  {results[{text, warnings[]}]...}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
 folder.
@@ -81,7 +85,8 @@ weights without AIEnv: `build`, `of_card`) and card.json::
 
 Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
 beside it makes a network's input from values; target: the column; where a number is predicted no classes, and
-output{mean, std}: the network answers in these. Of texts input{vocabulary[], length}.
+output{mean, std}: the network answers in these. Of texts input{vocabulary[], length}; of a language model
+input{vocabulary[] (characters), context}.
 """
 
 from __future__ import annotations
@@ -145,7 +150,8 @@ class Event:
     #                          (what simple methods reach; not after a stop); of classes: classes[], confusion[][]
     #                          (rows: truth), worst[{path, truth, answer, probability}]: wrong answers, the most certain
     #                          first; paths relative to the data's folder, of a table "file:line"; of numbers:
-    #                          mean_error, examples, pairs[[truth, answer]], worst[{path, truth, answer}]. Accuracy is
+    #                          mean_error, examples, pairs[[truth, answer]], worst[{path, truth, answer}]; of a
+    #                          language model examples (characters), perplexity. Of numbers accuracy is
     #                          there, and in all other events, the share of the variance that is explained (0 to 1)
     MODEL = "model"  # folder, bytes, parameters
     FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written
@@ -201,6 +207,7 @@ class Code:
     #                            too_many (count, most)) this column cannot be predicted
 
     # Texts
+    SHORT_TEXT = "short_text"  # (path, count, minimum) characters
     NO_TEXTS = "no_texts"  # (path) no text file in any class folder, no column with texts
 
     # Warnings about the data
@@ -224,6 +231,8 @@ class Code:
     CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
     GPU_UNUSABLE = "gpu_unusable"  # (device, reason) training goes on, on the processor
     NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
+    NOT_AS_BEFORE = "not_as_before"  # (differences{name: [before, now]}) of python, torch, numpy or the device: the
+    #                                  training goes on, but not to the last digit as if it had not been interrupted
     ENOUGH_EPOCHS = "enough_epochs"  # (epoch, best_epoch, patience) ended early: it got no better any more
     TIME_IS_UP = "time_is_up"  # (minutes, epoch) ended early: it was to take no longer
     NOT_EVALUATED = "not_evaluated"  # () stopped before the test was through

@@ -13,7 +13,7 @@ from aienv_gui.training import inspection, run_store, samples, supervisor, table
 from aienv_gui.training.inspection import Inspection
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
 from aienv_gui.training.table_inspection import Asked, TableInspection
-from aienv_gui.training.text_inspection import AskedTexts, TextInspection
+from aienv_gui.training.text_inspection import AskedTexts, TextInspection, WritingInspection
 
 
 class LatestLoad:
@@ -102,3 +102,12 @@ def inspect_texts(
     if sample:
         path = samples.unpack(sample, folders, reporter)
     return text_inspection.inspect(path, asked, python, seed, folders, reporter)
+
+
+def inspect_writing(
+    path: Path, sample: str, python: Path, seed: int, folders: Folders, reporter: Reporter
+) -> WritingInspection:
+    """Look at a text to go on writing, or at a sample, which is unpacked first where `sample` names one."""
+    if sample:
+        path = samples.unpack(sample, folders, reporter)
+    return text_inspection.inspect_writing(path, python, seed, folders, reporter)

@@ -93,7 +93,7 @@ def _leaking(run: Run) -> Text | None:
     """Right about (nearly) all that it never saw, from its very first epoch on."""
     accuracy, start = run.validation.accuracy, run.start
     count = sum(start.counts.get("validation", {}).values()) if start is not None else 0
-    if start is None or start.numbers or len(accuracy) < 1:
+    if start is None or not start.classes or len(accuracy) < 1:
         return None
     if count < _PERFECT_OF or not float(accuracy[0]) >= _PERFECT:
         return None

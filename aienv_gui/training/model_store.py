@@ -22,7 +22,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
 from aienv_gui.training import run_store
-from aienv_gui.training.records import TABLE, TEXTS
+from aienv_gui.training.records import TABLE, TEXTS, WRITING
 
 _TRASH = ".trash-"
 _COPY = ".copy-"
@@ -52,7 +52,7 @@ class Model:
     @property
     def numbers(self) -> bool:
         """Whether it answers with a number, and `accuracy` is the share of the differences that it explains."""
-        return not self.classes and self.broken is None
+        return "output" in self.card
 
     def __hash__(self) -> int:
         return hash(self.folder)
@@ -216,12 +216,25 @@ print(card["classes"][network(words).argmax()])
 """
 
 
+_WRITING_PROGRAM = """\
+# python use.py "A BEGINNING"
+import json, runpy, sys
+from safetensors.torch import load_file
+
+folder = {folder!r}
+card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
+source = runpy.run_path(f"{{folder}}/network.py")
+network = source["of_card"](card)
+network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+print(sys.argv[1] + source["generate"](network, card["input"], sys.argv[1], 300))
+"""
+_PROGRAMS = {TEXTS: _TEXT_PROGRAM, WRITING: _WRITING_PROGRAM}
+
+
 def sample_call(model: Model) -> str:
     """A short Python program that asks the model with torch and safetensors (of pictures, Pillow) alone."""
-    if model.task == TEXTS:
-        return _TEXT_PROGRAM.format(folder=str(model.folder))
     if model.task != TABLE:
-        return _PROGRAM.format(folder=str(model.folder))
+        return _PROGRAMS.get(model.task, _PROGRAM).format(folder=str(model.folder))
     row = "{\n" + "".join(f"    {column['name']!r}: {_usual(column)!r},\n" for column in _columns(model)) + "}"
     number = 'float(output[0]) * card["output"]["std"] + card["output"]["mean"]'
     answer = number if model.numbers else 'card["classes"][output.argmax()]'

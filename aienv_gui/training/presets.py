@@ -77,6 +77,10 @@ _WORDS = {
         tr("The book's network"),
         tr("The convolutional network of the book with the settings of the book, to compare with its pages."),
     ),
+    "gpt_small": (
+        tr("Small GPT"),
+        tr("The network of the large language models, small enough for this computer."),
+    ),
     "text_balanced": (
         tr("Balanced"),
         tr("Learns in seconds which words speak for what. The right choice unless you want something else."),
@@ -99,6 +103,7 @@ _WORDS = {
     ),
 }
 _ARCHITECTURES = {
+    "gpt": tr("A small GPT (causal Transformer)"),
     "bag": tr("A bag of words and pairs of words"),
     "recurrent": tr("Recurrent network (GRU) that reads from both ends"),
     "attention": tr("Self-attention (Transformer encoder)"),

@@ -440,6 +440,15 @@ def _no_lock(v: Mapping[str, Any]) -> Text:
     )
 
 
+def _not_as_before(v: Mapping[str, Any]) -> Text:
+    changes = [f"{name} {before} → {now}" for name, (before, now) in v.get("differences", {}).items()]
+    return tr(
+        "It goes on with other versions or on another device than before ({changes}): the result is as good, but not "
+        "the same to the last digit as without the interruption.",
+        changes=", ".join(changes),
+    )
+
+
 def _not_evaluated(_v: Mapping[str, Any]) -> Text:
     return tr("It was stopped before the test was through: there is no test result.")
 
@@ -507,6 +516,7 @@ _WARNINGS = {
     Code.CHECKPOINT_FAILED: _checkpoint_failed,
     Code.GPU_UNUSABLE: _gpu_unusable,
     Code.NO_LOCK: _no_lock,
+    Code.NOT_AS_BEFORE: _not_as_before,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.UNLIKE_TRAINING: _unlike_training,
     **table_problems.WARNINGS,

@@ -21,12 +21,13 @@ _FOR_GOOD = frozenset(
         *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.NO_DEVICE, Code.DATA_CHANGED),
         *(Code.NO_FOLDER, Code.EMPTY_FOLDER, Code.ONE_CLASS, Code.FEW_PICTURES, Code.BROKEN_PICTURES),
         *(Code.NO_FILE, Code.NOT_A_TABLE, Code.BAD_ROW, Code.RAGGED_ROW, Code.EMPTY_TABLE, Code.FEW_ROWS),
-        *(Code.NO_INPUTS, Code.BAD_TARGET, Code.NO_TEXTS),
+        *(Code.NO_INPUTS, Code.BAD_TARGET, Code.NO_TEXTS, Code.SHORT_TEXT),
     }
 )
 
 Array = npt.NDArray[np.float64]
-PICTURES, TABLE, TEXTS = "image_classification", "tabular", "text_classification"  # tasks
+# Tasks.
+PICTURES, TABLE, TEXTS, WRITING = "image_classification", "tabular", "text_classification", "language_model"
 NUMBER = "number"  # what is predicted, where it is no class
 
 
@@ -249,6 +250,7 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     baselines: Mapping[str, float] = field(default_factory=dict)  # guessing, linear, boosted: what each reaches
     mean_error: float | None = None  # in the units of the number
+    perplexity: float | None = None  # of a language model: among how many characters it is undecided
     examples: int = 0
     pairs: tuple[tuple[float, float], ...] = ()
 

@@ -28,6 +28,14 @@ def meaning(result: Evaluation, target: str) -> Text:
             target=shortened(target),
             error=f"{result.mean_error:.4g}",
         )
+    if result.perplexity is not None:
+        return tr_count(
+            "of the next characters in one that the training never saw",
+            "of {count:,} characters that it had never seen, each from those before it; on average it wavers between "
+            "{perplexity} characters (perplexity)",
+            result.examples,
+            perplexity=f"{result.perplexity:.1f}",
+        )
     total = sum(map(sum, result.confusion))
     right = sum(row[index] for index, row in enumerate(result.confusion))
     return tr_count(
@@ -78,7 +86,8 @@ def _place(path: str) -> Text:
 
 
 _METHODS = {
-    "guessing": tr("always the most frequent class"),
+    "guessing": tr("always the most frequent answer"),
+    "pairs": tr("what most often follows the last character"),
     "linear": tr("a linear model"),
     "boosted": tr("gradient boosting"),
 }

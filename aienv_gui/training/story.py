@@ -410,6 +410,7 @@ def evaluation_of(event: Mapping[str, Any]) -> Evaluation:
         mistakes=tuple(mistake_of(entry) for entry in event.get("worst", ())),
         baselines={str(one["name"]): float(one["accuracy"]) for one in event.get("baselines", ())},
         mean_error=event.get("mean_error"),
+        perplexity=event.get("perplexity"),
         examples=int(event.get("examples", 0)),
         pairs=tuple((float(truth), float(answer)) for truth, answer in event.get("pairs", ())),
     )

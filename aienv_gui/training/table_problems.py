@@ -213,6 +213,22 @@ def _no_texts(v: Mapping[str, Any]) -> Problem:
     )
 
 
+def _short_text(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("There is too little text."),
+        cause=tr_count(
+            "{path} has one character.",
+            "{path} has {count:,} characters.",
+            int(v.get("count", 0)),
+            path=v["path"],
+        ),
+        cure=tr(
+            "At least {minimum} characters are needed, a million are better: add more texts of the same kind.",
+            minimum=v.get("minimum", "?"),
+        ),
+    )
+
+
 def _long_texts(v: Mapping[str, Any]) -> Text:
     return tr_count(
         "One text is longer than {words} words: only its beginning is read.",
@@ -311,6 +327,7 @@ PROBLEMS = {
     Code.NO_INPUTS: _no_inputs,
     Code.BAD_TARGET: _bad_target,
     Code.NO_TEXTS: _no_texts,
+    Code.SHORT_TEXT: _short_text,
 }
 WARNINGS = {
     Code.RARE_CLASSES: _rare_classes,

@@ -12,7 +12,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.training import problems, supervisor
-from aienv_gui.training.records import TEXTS
+from aienv_gui.training.records import TEXTS, WRITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,18 @@ class TextInspection:
     split: Mapping[str, int] | None = None
     warnings: tuple[Text, ...] = ()
     problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WritingInspection:
+    """What training would find in a text to go on writing."""
+
+    folder: Path  # or the file
+    characters: int
+    different: int
+    files: int
+    beginning: str
+    split: Mapping[str, int]  # train, validation, test -> characters
 
 
 def inspect(
@@ -66,4 +78,19 @@ def inspection_of(path: Path, answer: Mapping[str, Any]) -> TextInspection:
         examples=tuple((str(item["text"]), str(item["class"])) for item in answer["examples"]),
         split={name: sum(counts.values()) for name, counts in answer["split"].items()},
         warnings=problems.warnings_of(answer),
+    )
+
+
+def inspect_writing(path: Path, python: Path, seed: int, folders: Folders, reporter: Reporter) -> WritingInspection:
+    """Look at a text to go on writing. Blocks; raises `Problem` where it cannot be learnt from."""
+    reporter.status(tr("Looking at the text"))
+    request = {"task": WRITING, "folder": str(path), "seed": seed}
+    answer = supervisor.errand(python, "inspect", request, folders, reporter)
+    return WritingInspection(
+        folder=path,
+        characters=int(answer["characters"]),
+        different=int(answer["different"]),
+        files=int(answer["files"]),
+        beginning=str(answer["beginning"]),
+        split={name: sum(counts.values()) for name, counts in answer["split"].items()},
     )

@@ -35,6 +35,8 @@ from aienv_gui.engine.protocol import Event
 from tests.benchmarks import harness
 from tests.engine import engine_runs
 from tests.fakes.pictures import write_pictures
+from tests.fakes.tables import rows, write_table
+from tests.fakes.texts import sentences, write_folder
 
 Tensors = Mapping[str, tuple[str, bytes]]
 
@@ -53,8 +55,32 @@ class Task:
     recipe: Mapping[str, Any]
 
 
+def _write_rows(folder: Path) -> Path:
+    return write_table(folder / "fruit.csv", rows(240))
+
+
+def _write_texts(folder: Path) -> Path:
+    return write_folder(folder, sentences(240))
+
+
+def _write_book(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    path = folder / "weather.txt"
+    path.write_text("\n".join(text for text, _ in sentences(300)), encoding="utf-8")
+    return path
+
+
+def _recipe(task: str, architecture: str, epochs: int, **options: Any) -> dict[str, Any]:
+    settings = {"epochs": epochs, "batch_size": 8, "shift": 0, "hide": 0.1 if task == "text_classification" else 0.0}
+    return {"task": task, "model": {"architecture": architecture, "options": options}, "settings": settings}
+
+
+# Each a second or two: some hundred steps.
 TASKS: Final[Mapping[str, Task]] = {
-    "pictures": Task(write_pictures, {"settings": {"epochs": 40}}),  # 320 steps: a second or two
+    "pictures": Task(write_pictures, {"settings": {"epochs": 40}}),
+    "tables": Task(_write_rows, _recipe("tabular", "dense", 25, widths=[16], dropout=0.1)),
+    "texts": Task(_write_texts, _recipe("text_classification", "recurrent", 15, width=8, hidden=8)),
+    "writing": Task(_write_book, _recipe("language_model", "gpt", 6, context=16, width=16, heads=2, layers=1)),
 }
 
 

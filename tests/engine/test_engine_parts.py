@@ -22,7 +22,7 @@ from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.loop import learning_rate
 from aienv_gui.engine.model_folder import Model, save_model
-from aienv_gui.engine.models import dense, text
+from aienv_gui.engine.models import causal, dense, text
 from aienv_gui.engine.models.convolutional import build
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import options_of, preset_of, read_recipe
@@ -55,6 +55,7 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
         "image_classification": "balanced",
         "tabular": "table_balanced",
         "text_classification": "text_balanced",
+        "language_model": "gpt_small",
     }
     assert {task: preset_of(task, None)["id"] for task in defaults} == defaults
     for preset in data["presets"]:
@@ -73,6 +74,8 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
             dense.build(recipe.architecture, sizes, 5, 10)
         elif preset["task"] == "text_classification":
             text.build(recipe.architecture, sizes, 50, 20, 10)
+        elif preset["task"] == "language_model":
+            causal.build(recipe.architecture, sizes, 50, 20)
         else:
             build(recipe.architecture, {"channels": 1, "size": 28, **sizes}, 10)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import signal
@@ -190,3 +191,34 @@ if sys.platform != "win32":  # where no process can be asked to end
         assert process.wait(20) == 0
         assert events(run, Event.CHECKPOINT)[-1]["reason"] == "stop"
         assert events(run)[-1]["outcome"] == "stopped"
+
+
+def test_going_on_with_other_versions_says_what_differs(tmp_path: Path, pictures: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, settings=LONG, checkpoint_seconds=0.0)
+    process = start(run)
+    until(run, lambda found: any(event["event"] == Event.CHECKPOINT for event in found), process)
+    process.kill()
+    process.wait()
+    index = protocol.read_json(run / protocol.CHECKPOINTS / protocol.INDEX)
+    entry = index["checkpoints"][-1]
+    path = run / protocol.CHECKPOINTS / entry["file"]
+    state = torch.load(path, weights_only=True)
+    state["versions"]["torch"] = "1.0"
+    torch.save(state, path)
+    entry.update(bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    protocol.write_json(run / protocol.CHECKPOINTS / protocol.INDEX, index)
+    assert train(run) == 0
+    warning = events(run, Event.WARNING)[-1]
+    assert warning["code"] == "not_as_before"
+    assert warning["values"]["differences"] == {"torch": ["1.0", torch.__version__]}
+
+
+def test_going_on_with_the_same_versions_says_nothing(undisturbed: Path, tmp_path: Path, pictures: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, settings=LONG)
+    process = start(run)
+    until(run, partial(reached, run, 1, 20), process)
+    protocol.send_command(run, Command.STOP)
+    process.wait()
+    assert train(run) == 0
+    assert "not_as_before" not in {event["code"] for event in events(run, Event.WARNING)}
+    assert curve(run) == curve(undisturbed)

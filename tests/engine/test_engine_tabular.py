@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import runpy
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 from aienv_gui.engine import protocol
 from aienv_gui.engine.model_folder import load_model
 from aienv_gui.engine.models import dense
-from aienv_gui.engine.protocol import Event
+from aienv_gui.engine.protocol import Command, Event
 from tests.engine.engine_runs import curve, errand, events, make_run, start, train, until
 from tests.fakes.tables import rows, write_table
 
@@ -185,3 +186,39 @@ def test_dense_networks_take_any_batch_in_training(activation: str, widths: list
 def test_what_cannot_be_built_is_named(architecture: str, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"architecture|activation"):
         dense.build(architecture, options, 3, 2)
+
+
+# Put in the place of the comparison in the run's own copy of the engine.
+_COMPARISON = """
+
+def _classifiers(*_arguments):
+    import time
+
+    {what}
+"""
+
+
+@pytest.mark.slow
+def test_a_stop_is_heard_while_simple_methods_are_tried(tmp_path: Path, table: Path) -> None:
+    run = make(tmp_path / "run", table, settings={"epochs": 1})
+    with open(run / "engine" / "tasks" / "baselines.py", "a", encoding="utf-8") as module:
+        module.write(_COMPARISON.format(what="time.sleep(600)"))
+    process = start(run)
+    until(run, lambda found: any(event.get("name") == "testing" for event in found), process)
+    asked = time.monotonic()
+    protocol.send_command(run, Command.STOP)
+    assert process.wait(60) == 0
+    assert time.monotonic() - asked < 10  # seconds rather than minutes, on a machine that is busy
+    assert events(run, Event.FINISHED)[-1]["outcome"] == "stopped"
+    assert load_model(run / "model")
+
+
+@pytest.mark.slow
+def test_a_comparison_that_fails_costs_nothing_else(tmp_path: Path, table: Path) -> None:
+    run = make(tmp_path / "run", table, settings={"epochs": 1})
+    with open(run / "engine" / "tasks" / "baselines.py", "a", encoding="utf-8") as module:
+        module.write(_COMPARISON.format(what="raise ZeroDivisionError"))
+    assert train(run) == 0
+    found = events(run, Event.EVALUATED)[-1]
+    assert [baseline["name"] for baseline in found["baselines"]] == ["guessing"]
+    assert "ZeroDivisionError" in (run / protocol.LOG).read_text(encoding="utf-8")

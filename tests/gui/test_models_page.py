@@ -22,7 +22,7 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.storage import Folders
 from aienv_gui.engine import protocol
-from aienv_gui.environments.records import Environment, Maker, Package
+from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.pages.model_parts.try_picture import TryPicture
 from aienv_gui.gui.pages.models import ModelsPage
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
@@ -31,17 +31,9 @@ from aienv_gui.training.records import Mistake
 from tests.engine import engine_runs
 from tests.fakes.pictures import SHAPES, draw, write_pictures
 from tests.fakes.session import open_session
+from tests.gui.training_pages import OWN
 
 PATIENCE_MS = 60_000
-
-OWN = Environment(
-    prefix=Path(sys.prefix),
-    python=Path(sys.executable),
-    name="built in",
-    maker=Maker.BUILT_IN,
-    python_version="3",
-    packages=tuple(Package(name, "1") for name in ("torch", "numpy", "pillow", "safetensors")),
-)
 
 
 @pytest.fixture(scope="module")

@@ -117,7 +117,7 @@ def test_from_a_table_to_a_class(qtbot: QtBot, session: Session, table: Path) ->
     new.model.advanced.epochs.setValue(15)
     view = trained(qtbot, page, new)
     assert "right" in view.result.accuracy.text()
-    assert "always the most frequent class" in view.result.compared.text()
+    assert "always the most frequent answer" in view.result.compared.text()
     assert view.result.matrix.isVisible()
     assert not view.result.truth.isVisible()
 

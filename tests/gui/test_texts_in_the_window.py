@@ -15,7 +15,7 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.training import model_store
-from aienv_gui.training.records import TEXTS
+from aienv_gui.training.records import TEXTS, WRITING
 from tests.fakes.tables import write_table
 from tests.fakes.texts import sentences, write_folder
 from tests.gui.training_pages import PATIENCE_MS, new_training, open_training_session, the_model, trained
@@ -90,3 +90,38 @@ def test_from_texts_to_a_class(qtbot: QtBot, session: Session, tmp_path: Path, f
     command = [sys.executable, "-I", str(program), "cold and dreary"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
     assert said.stdout.strip() == "bad"
+
+
+@pytest.mark.slow
+def test_a_model_learns_to_write(qtbot: QtBot, session: Session, tmp_path: Path, folders: Folders) -> None:
+    path = tmp_path / "weather.txt"
+    path.write_text("\n".join(text for text, _ in sentences(300)), encoding="utf-8")
+    page, new = new_training(session)
+    new.kinds[WRITING].click()
+    new.writing.choose_folder(path)
+    qtbot.waitUntil(lambda: new.writing.found is not None, timeout=PATIENCE_MS)
+    assert new.writing.inspection is not None
+    assert new.writing.inspection.characters == len(path.read_text(encoding="utf-8"))
+    new.model.advanced.epochs.setValue(1)
+    view = trained(qtbot, page, new)
+    assert "right" in view.result.accuracy.text()
+    assert "perplexity" in view.result.meaning.text()
+    assert "what most often follows the last character" in view.result.compared.text()
+    assert not view.result.matrix.isVisible()
+
+    details = the_model(qtbot, session, view).details
+    assert details.try_writing.isVisible()
+    details.try_writing.text.setPlainText("the day ")
+    qtbot.mouseClick(details.try_writing.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(details.try_writing.written.isVisible, timeout=PATIENCE_MS)
+    written = details.try_writing.written.toPlainText()
+    assert written.startswith("the day ")
+    assert len(written) == 308
+
+    (model,) = model_store.models(folders, Silent())
+    program = tmp_path / "use.py"
+    program.write_text(model_store.sample_call(model), encoding="utf-8")
+    command = [sys.executable, "-I", str(program), "the "]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+    assert said.stdout.startswith("the ")
+    assert len(said.stdout) >= 300

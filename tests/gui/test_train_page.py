@@ -17,7 +17,7 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import JobState
 from aienv_gui.engine.protocol import PROCESS
-from aienv_gui.environments.records import Environment, Maker, Package
+from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.gui.pages.train_parts.run_controls import RunControls
 from aienv_gui.gui.pages.train_parts.run_view import RunView
@@ -26,17 +26,9 @@ from aienv_gui.training import run_store, supervisor
 from aienv_gui.training.records import RunState
 from tests.fakes.pictures import write_pictures
 from tests.fakes.session import open_session
+from tests.gui.training_pages import OWN
 
 PATIENCE_MS = 90_000
-
-OWN = Environment(
-    prefix=Path(sys.prefix),
-    python=Path(sys.executable),
-    name="built in",
-    maker=Maker.BUILT_IN,
-    python_version="3",
-    packages=tuple(Package(name, "1") for name in ("torch", "numpy", "pillow", "safetensors")),
-)
 
 
 @pytest.fixture(scope="module")

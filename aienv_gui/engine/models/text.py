@@ -84,7 +84,9 @@ class AttentionNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not loo
         if width % heads:
             raise ValueError(f"a width of {width} cannot be shared by {heads} heads")
         self.embedding = nn.Embedding(words, width, padding_idx=NOTHING)
-        self.position = nn.Parameter(torch.zeros(length, width))
+        self.position = nn.Parameter(0.02 * torch.randn(length, width))
+        with torch.no_grad():
+            self.embedding.weight.mul_(0.02)  # else what a word is would drown where it stands
         self.dropout = nn.Dropout(dropout)
         layer = nn.TransformerEncoderLayer(
             width, heads, 2 * width, dropout, activation="gelu", batch_first=True, norm_first=True

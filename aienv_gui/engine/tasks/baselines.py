@@ -1,7 +1,12 @@
-"""What simple methods reach on the same rows, for honesty: scikit-learn's, where the environment has it."""
+"""What simple methods reach on the same examples, for honesty: scikit-learn's, where the environment has it.
+
+Importing it and fitting take seconds in which nothing can be asked: they go on in a thread, so that a stop is heard.
+"""
 
 from __future__ import annotations
 
+import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,13 +14,18 @@ from torch import Tensor
 
 from .task import Baseline
 
-_ROWS = 10_000  # to fit on, at most: beyond, a method would keep a stop waiting
+_ROWS = 10_000  # to fit on, at most: more would say little else
+_LOOK = 0.05  # seconds between two looks whether to give up
 
 
 def classifiers(
     features: Tensor, labels: Tensor, splits: dict[str, Tensor], between: Callable[[], None]
 ) -> list[Baseline]:
     """A linear and a gradient-boosted model: the share of test rows that each has right."""
+    return _attended(lambda: _classifiers(features, labels, splits), between)
+
+
+def _classifiers(features: Tensor, labels: Tensor, splits: dict[str, Tensor]) -> list[Baseline]:
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
         from sklearn.linear_model import LogisticRegression
@@ -25,13 +35,17 @@ def classifiers(
         "linear": LogisticRegression(max_iter=300),
         "boosted": HistGradientBoostingClassifier(random_state=0),
     }
-    return _scores(methods, features, labels, splits, between)
+    return _scores(methods, features, labels, splits)
 
 
 def text_classifier(
     texts: Sequence[str], labels: Tensor, splits: dict[str, Tensor], between: Callable[[], None]
 ) -> list[Baseline]:
     """A linear model of which words (and, for writing without spaces, neighbours) a text has."""
+    return _attended(lambda: _text_classifier(texts, labels, splits), between)
+
+
+def _text_classifier(texts: Sequence[str], labels: Tensor, splits: dict[str, Tensor]) -> list[Baseline]:
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
@@ -39,7 +53,6 @@ def text_classifier(
     except ImportError:
         return []
     training = _some(splits["train"])
-    between()
     words = r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+"
     method = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), token_pattern=words),
@@ -55,13 +68,38 @@ def regressors(
     features: Tensor, truth: Tensor, splits: dict[str, Tensor], between: Callable[[], None]
 ) -> list[Baseline]:
     """A linear and a gradient-boosted model: the share of the test rows' variance that each explains."""
+    return _attended(lambda: _regressors(features, truth, splits), between)
+
+
+def _regressors(features: Tensor, truth: Tensor, splits: dict[str, Tensor]) -> list[Baseline]:
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor
         from sklearn.linear_model import Ridge
     except ImportError:
         return []
     methods = {"linear": Ridge(), "boosted": HistGradientBoostingRegressor(random_state=0)}
-    return _scores(methods, features, truth, splits, between)
+    return _scores(methods, features, truth, splits)
+
+
+def _attended(work: Callable[[], list[Baseline]], between: Callable[[], None]) -> list[Baseline]:
+    """Do the work in a thread; what `between` raises meanwhile gives it up.
+
+    A comparison that fails is left out: the training has done its own work, and is not to be lost for it.
+    """
+    done: list[Baseline] = []
+
+    def run() -> None:
+        try:
+            done.extend(work())
+        except Exception:
+            traceback.print_exc()  # into the run's log
+
+    thread = threading.Thread(target=run, name="baselines", daemon=True)  # given up, it ends with the process
+    thread.start()
+    while thread.is_alive():
+        between()
+        thread.join(_LOOK)
+    return done
 
 
 def _some(training: Tensor) -> Tensor:
@@ -69,14 +107,11 @@ def _some(training: Tensor) -> Tensor:
     return training[:: max(1, -(-len(training) // _ROWS))]
 
 
-def _scores(
-    methods: dict[str, Any], features: Tensor, truth: Tensor, splits: dict[str, Tensor], between: Callable[[], None]
-) -> list[Baseline]:
+def _scores(methods: dict[str, Any], features: Tensor, truth: Tensor, splits: dict[str, Tensor]) -> list[Baseline]:
     training = _some(splits["train"])
     test = splits["test"]
     result: list[Baseline] = []
     for name, method in methods.items():
-        between()
         method.fit(features[training].numpy(), truth[training].numpy())
         score = float(method.score(features[test].numpy(), truth[test].numpy()))
         result.append({"name": name, "accuracy": max(score, 0.0)})

@@ -7,11 +7,13 @@ from collections.abc import Hashable, Sequence
 
 from .task import SPLITS
 
-_SHARE = 0.15  # of each class for validation, and as much for the test
+_SHARE = 0.15
 
 
-def by_content(keys: Sequence[bytes], classes: Sequence[Hashable], seed: int) -> dict[str, list[int]]:
-    """Places of examples for each split, class by class.
+def by_content(
+    keys: Sequence[bytes], classes: Sequence[Hashable], seed: int, *, share: float = _SHARE
+) -> dict[str, list[int]]:
+    """Places of examples for each split, class by class; `share` of each for validation, and as much for the test.
 
     `keys` tell what each holds: equal ones are never torn apart, so that what is tested was not seen in training. A
     new example moves few others. Every class is trained with; a split may be empty where there is too little.
@@ -22,7 +24,7 @@ def by_content(keys: Sequence[bytes], classes: Sequence[Hashable], seed: int) ->
     result: dict[str, list[int]] = {name: [] for name in SPLITS}
     for members in groups.values():
         drawn = sorted(members, key=lambda key: hashlib.sha256(f"{seed}\n".encode() + key).digest())
-        apart = max(1, round(sum(map(len, members.values())) * _SHARE))
+        apart = max(1, round(sum(map(len, members.values())) * share))
         for name in ("test", "validation"):
             taken = 0
             while taken < apart and len(drawn) > 1:

@@ -25,11 +25,17 @@ Progress = Callable[[int, int], None]
 Batch = tuple["Tensor", "Tensor"]
 Baseline = dict[str, Any]  # name: guessing | linear | boosted; accuracy
 
-_READERS = {"image_classification": "pictures", "tabular": "tables", "text_classification": "texts"}
+_READERS = {
+    "image_classification": "pictures",
+    "tabular": "tables",
+    "text_classification": "texts",
+    "language_model": "running_text",
+}
 _LEARNERS = {
     "image_classification": "image_classification",
     "tabular": "tabular",
     "text_classification": "text_classification",
+    "language_model": "language_model",
 }
 DEFAULT = "image_classification"  # of errands that name none
 

@@ -93,7 +93,7 @@ def _folder(path: Path, progress: Progress) -> Corpus:
 
 def _table(table: Table, data: dict[str, Any]) -> Corpus:
     """The columns asked for; without such, those that look like texts and like their classes."""
-    text = _text_column(table, str(data.get("text") or ""))
+    text = text_column(table, str(data.get("text") or ""))
     target = _target(table, text, str(data.get("target") or ""))
     pairs = [
         (cell, name, f"{table.path.name}:{line}")
@@ -117,7 +117,8 @@ def _cells(table: Table, name: str) -> Sequence[str]:
     return table.columns[table.names.index(name)]
 
 
-def _text_column(table: Table, wanted: str) -> str:
+def text_column(table: Table, wanted: str) -> str:
+    """The column asked for; without such, one that is called like texts; else the one with most in it."""
     if wanted:
         if wanted not in table.names:
             raise Failure(Code.BAD_TARGET, path=str(table.path), name=wanted, reason="missing")

@@ -43,7 +43,7 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
     warnings_only = {
         Code.THIN_CLASS, Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT, Code.SAME_PICTURE,
         Code.CHECKPOINT_FAILED, Code.GPU_UNUSABLE, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
-        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, *table_problems.WARNINGS,
+        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, *table_problems.WARNINGS,
     }  # fmt: skip
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
     for code in set(CODES) - warnings_only - {Code.UNEXPECTED}:
@@ -124,7 +124,7 @@ def test_presets_have_words_and_measurements() -> None:
     assert (found[0].id, found[0].task) == ("balanced", "image_classification")
     assert [preset.id for preset in found] == [
         *("balanced", "book", "table_balanced", "table_book"),
-        *("text_balanced", "text_recurrent", "text_attention"),
+        *("text_balanced", "text_recurrent", "text_attention", "gpt_small"),
     ]
     for preset in found:
         assert str(preset.title) != preset.id

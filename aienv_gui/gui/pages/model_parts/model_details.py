@@ -17,6 +17,7 @@ from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.pages.model_parts.try_picture import TryPicture
 from aienv_gui.gui.pages.model_parts.try_row import TryRow
 from aienv_gui.gui.pages.model_parts.try_text import TryText
+from aienv_gui.gui.pages.model_parts.try_writing import TryWriting
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
@@ -30,7 +31,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training import model_store, result_words
 from aienv_gui.training.model_store import Model
 from aienv_gui.training.presets import words_of
-from aienv_gui.training.records import PICTURES, TABLE, TEXTS, Mistake
+from aienv_gui.training.records import PICTURES, TABLE, TEXTS, WRITING, Mistake
 from aienv_gui.training.story import evaluation_of, mistake_of
 
 
@@ -52,7 +53,13 @@ class ModelDetails(QWidget):
         self.try_it = TryPicture(services, self)
         self.try_row = TryRow(services, self)
         self.try_text = TryText(services, self)
-        self._tries: dict[str, TryIt] = {PICTURES: self.try_it, TABLE: self.try_row, TEXTS: self.try_text}
+        self.try_writing = TryWriting(services, self)
+        self._tries: dict[str, TryIt] = {
+            PICTURES: self.try_it,
+            TABLE: self.try_row,
+            TEXTS: self.try_text,
+            WRITING: self.try_writing,
+        }
         for one in self._tries.values():
             one.setVisible(one is self.try_it)
             column.addWidget(one)
@@ -212,7 +219,8 @@ class ModelDetails(QWidget):
         else:
             self._show_result(model, model.accuracy)
         card = model.card
-        self._facts["classes"].say(_names(model.classes) if model.classes else tr("none: it answers with a number"))
+        answer = tr("none: it writes text") if model.task == WRITING else tr("none: it answers with a number")
+        self._facts["classes"].say(_names(model.classes) if model.classes else answer)
         self._facts["network"].say(
             tr(
                 "{architecture}, {parameters} parameters",
@@ -226,6 +234,10 @@ class ModelDetails(QWidget):
         elif model.task == TEXTS:
             known, length = len(card.get("input", {}).get("vocabulary", ())), card.get("input", {}).get("length", "?")
             self._facts["input"].say(tr("{count:,} known words; {length} words of a text", count=known, length=length))
+        elif model.task == WRITING:
+            known, context = len(card.get("input", {}).get("vocabulary", ())), card.get("input", {}).get("context", "?")
+            words = tr("{count:,} known characters; it looks back at {context}", count=known, context=context)
+            self._facts["input"].say(words)
         else:
             self._show_picture_input(card.get("input", {}))
         self._facts["trained"].say(datetime.fromtimestamp(model.created).strftime("%Y-%m-%d %H:%M"))

@@ -83,6 +83,15 @@ class TryIt(Card):
     def _show_warnings(self, warnings: list[Text]) -> None:
         raise NotImplementedError
 
+    def _show_result(self, result: dict[str, Any]) -> Text:
+        """Show an answer; returns it in a sentence."""
+        if "value" in result:
+            target = str(self._model.card.get("target", "")) if self._model else ""
+            return tr("{name}: {value}", name=shortened(target), value=f"{float(result['value']):.5g}")
+        top = [(str(entry["class"]), float(entry["probability"])) for entry in result["top"]]
+        self.bars.set_answers(top)
+        return _sentence(top)
+
     # What the page asks.
 
     def set_model(self, model: Model) -> None:
@@ -143,13 +152,7 @@ class TryIt(Card):
         if "code" in result:
             self._on_problem(problems.problem_of(str(result["code"]), result.get("values", {}), ""))
             return
-        if "value" in result:
-            target = str(self._model.card.get("target", "")) if self._model else ""
-            self.answer.say(tr("{name}: {value}", name=shortened(target), value=f"{float(result['value']):.5g}"))
-        else:
-            top = [(str(entry["class"]), float(entry["probability"])) for entry in result["top"]]
-            self.bars.set_answers(top)
-            self.answer.say(_sentence(top))
+        self.answer.say(self._show_result(result))
         warnings = [problems.warning_of(w["code"], w.get("values", {})) for w in result.get("warnings", ())]
         if warnings:
             self._show_warnings(warnings)

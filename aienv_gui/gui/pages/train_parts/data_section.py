@@ -269,6 +269,40 @@ class DataSection(Card):
         self.problem.clear()
 
 
+class AskedSection(DataSection):
+    """Data of which more is to be chosen than where they lie: `choice`, whose empty value leaves all to be guessed.
+
+    What is found has a `problem` where that choice does not do.
+    """
+
+    def __init__(self, services: Services, words: Words, nothing: Any, parent: QWidget | None = None) -> None:
+        self._nothing = self.choice = nothing
+        super().__init__(services, words, parent)
+
+    def choose_sample(self, sample: str = "") -> None:
+        self.choice = self._nothing
+        super().choose_sample(sample)
+
+    def choose_folder(self, folder: Path) -> None:
+        if folder != self.folder or self.sample:
+            self.choice = self._nothing
+        super().choose_folder(folder)
+
+    def ask(self, choice: Any) -> None:
+        """Ask for what a recipe asked for."""
+        self.choice = choice
+        self.check()
+
+    def missing(self) -> Text | None:
+        found = super().missing()
+        if found is None and self.found is not None and self.found.problem is not None:
+            return self._words.unusable
+        return found
+
+    def _wanted(self) -> object:
+        return self.choice
+
+
 def lines(texts: tuple[Text, ...] | list[Text]) -> Text:
     """Several texts below each other, still translatable."""
     names = {f"line{index}": text for index, text in enumerate(texts)}

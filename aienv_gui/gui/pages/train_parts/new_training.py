@@ -16,13 +16,14 @@ from aienv_gui.gui.pages.train_parts.picture_section import PictureSection
 from aienv_gui.gui.pages.train_parts.place_section import PlaceSection
 from aienv_gui.gui.pages.train_parts.table_section import TableSection
 from aienv_gui.gui.pages.train_parts.text_section import TextSection
+from aienv_gui.gui.pages.train_parts.writing_section import WritingSection
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.training import samples
-from aienv_gui.training.records import PICTURES, TABLE, TEXTS, Recipe
+from aienv_gui.training.records import PICTURES, TABLE, TEXTS, WRITING, Recipe
 from aienv_gui.training.table_inspection import Asked
 from aienv_gui.training.text_inspection import AskedTexts
 
@@ -52,10 +53,16 @@ class NewTraining(QWidget):
         self.pictures = PictureSection(services, self)
         self.table = TableSection(services, self)
         self.texts = TextSection(services, self)
-        self._sections: dict[str, DataSection] = {PICTURES: self.pictures, TABLE: self.table, TEXTS: self.texts}
+        self.writing = WritingSection(services, self)
+        self._sections: dict[str, DataSection] = {
+            PICTURES: self.pictures,
+            TABLE: self.table,
+            TEXTS: self.texts,
+            WRITING: self.writing,
+        }
         self.kinds = self._make_kinds()
-        self.table.hide()
-        self.texts.hide()
+        for later in (self.table, self.texts, self.writing):
+            later.hide()
         self.model = ModelSection(self)
         self.place = PlaceSection(services, self)
         self.footer = QWidget(self)  # the page keeps it below what scrolls
@@ -88,6 +95,7 @@ class NewTraining(QWidget):
             PICTURES: ChoiceCard(tr("Pictures"), tr("Tell what a picture shows"), "picture", self),
             TABLE: ChoiceCard(tr("Tables"), tr("Predict one column from the others"), "template_tables", self),
             TEXTS: ChoiceCard(tr("Texts"), tr("Tell a text's topic or mood"), "template_language", self),
+            WRITING: ChoiceCard(tr("Writing"), tr("Learn to go on writing, as the large ones do"), "activity", self),
         }
         self._kind_group = QButtonGroup(self)
         for card in kinds.values():

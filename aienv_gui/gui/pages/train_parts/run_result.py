@@ -73,7 +73,7 @@ class RunResult(Card):
         if result is None or result is self._shown:
             return
         self._shown = result
-        numbers = result.mean_error is not None
+        numbers, classes = result.mean_error is not None, bool(result.confusion)
         self.accuracy.say(result_words.headline(result.accuracy, numbers=numbers))
         meaning = result_words.meaning(result, run.start.target if run.start else "")
         self.meaning.say(meaning)
@@ -82,13 +82,14 @@ class RunResult(Card):
         if compared is not None:
             self.compared.say(compared)
         self._loss.say(tr("Test loss {loss}", loss=f"{result.loss:.4f}"))
+        self._right_title.setVisible(numbers or classes)
         self._right_title.say(tr("Truth and answer") if numbers else tr("Confusion matrix"))
         self.truth.setVisible(numbers)
-        self.matrix.setVisible(not numbers)
-        self._cell.setVisible(not numbers)
+        self.matrix.setVisible(classes)
+        self._cell.setVisible(classes)
         if numbers:
             self.truth.set_pairs(result.pairs, meaning)
-        else:
+        elif classes:
             self.matrix.set_matrix(result.classes, result.confusion)
         self._show_mistakes(run, result)
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from aienv_gui.core.wording import duration, percent, tr
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.words import say
-from aienv_gui.training.records import PICTURES, TABLE, TEXTS, RunState, RunSummary
+from aienv_gui.training.records import PICTURES, TABLE, TEXTS, WRITING, RunState, RunSummary
 from aienv_gui.training.supervisor import STATES
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -44,7 +44,12 @@ _ICONS: Final = {  # badge state -> icon, colour
     "bad": ("error", "bad"),
     "warn": ("warning", "warn"),
 }
-TASKS: Final = {PICTURES: tr("Pictures in classes"), TABLE: tr("Table"), TEXTS: tr("Texts in classes")}
+TASKS: Final = {
+    PICTURES: tr("Pictures in classes"),
+    TABLE: tr("Table"),
+    TEXTS: tr("Texts in classes"),
+    WRITING: tr("Writing"),
+}
 _COLUMNS: Final = (tr("Name"), tr("Task"), tr("State"), tr("Best accuracy"), tr("Started"), tr("Duration"))
 _TASK, _DURATION = 1, 5
 _DURATION_FROM: Final = 700  # points of the whole table: below, its column would leave the names too little

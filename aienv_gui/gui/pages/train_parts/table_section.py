@@ -20,7 +20,7 @@ from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
-from aienv_gui.gui.pages.train_parts.data_section import DataSection, Words, lines, split_words, with_retry
+from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, split_words, with_retry
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.choice import Choice
 from aienv_gui.gui.widgets.file_dialog import ask_for_file
@@ -54,10 +54,9 @@ _WORDS = Words(
 )
 
 
-class TableSection(DataSection):
+class TableSection(AskedSection):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
-        self._choice = Asked()
-        super().__init__(services, _WORDS, parent)
+        super().__init__(services, _WORDS, Asked(), parent)
         services.language.changed.connect(self._on_language)
 
     def _make_found(self) -> QWidget:
@@ -111,40 +110,15 @@ class TableSection(DataSection):
     @property
     def asked(self) -> Asked:
         """What the user chose, the rest as it was guessed: so that it stays when the table grows."""
-        found = self.inspection
-        if found is None:
-            return self._choice
-        return Asked(found.target, found.predicts, self._choice.leave_out)
-
-    def choose_sample(self, sample: str = "") -> None:
-        self._choice = Asked()
-        super().choose_sample(sample)
-
-    def choose_folder(self, folder: Path) -> None:
-        if folder != self.folder or self.sample:
-            self._choice = Asked()
-        super().choose_folder(folder)
-
-    def ask(self, asked: Asked) -> None:
-        """Ask for a column, as a recipe did."""
-        self._choice = asked
-        self.check()
-
-    def missing(self) -> Text | None:
-        found = super().missing()
-        if found is None and self.inspection is not None and self.inspection.problem is not None:
-            return self._words.unusable
-        return found
+        found, chosen = self.inspection, cast("Asked", self.choice)
+        return chosen if found is None else Asked(found.target, found.predicts, chosen.leave_out)
 
     # The look at it.
-
-    def _wanted(self) -> object:
-        return self._choice
 
     def _look(self, path: Path, python: Path) -> Job:
         folders = self._services.folders
         return self._services.jobs.start(
-            self._words.look, run_work.inspect_table, path, self.sample, self._choice, python, 0, folders, quiet=True
+            self._words.look, run_work.inspect_table, path, self.sample, self.choice, python, 0, folders, quiet=True
         )
 
     def _ask(self) -> None:
@@ -169,13 +143,13 @@ class TableSection(DataSection):
         self._found.show()
 
     def _show_target(self, found: TableInspection) -> None:
-        wanted = found.target or self._choice.target
+        wanted = found.target or self.choice.target
         self.target.clear()
         for column in found.columns:
             if column.predictable or column.name == wanted:
                 self.target.addItem(column.name)
         self.target.setCurrentIndex(self.target.findText(wanted))
-        self.predicts.choose(found.predicts or self._choice.predicts or "classes")
+        self.predicts.choose(found.predicts or self.choice.predicts or "classes")
         kind = next((column.kind for column in found.columns if column.name == wanted), "")
         self.predicts.setEnabled(kind == "number")  # words are never numbers
 
@@ -183,13 +157,13 @@ class TableSection(DataSection):
         blocked = QSignalBlocker(self.columns)
         self.columns.clear()
         for number, column in enumerate(found.columns):
-            if column.name == (found.target or self._choice.target):
+            if column.name == (found.target or self.choice.target):
                 continue
             item = QListWidgetItem(str(_column_words(column, [row[number] for row in found.preview])))
             item.setData(Qt.ItemDataRole.UserRole, column.name)
             flags = item.flags() & ~Qt.ItemFlag.ItemIsSelectable
             item.setFlags(flags if column.learnable else flags & ~Qt.ItemFlag.ItemIsEnabled)
-            ticked = column.learnable and column.name not in self._choice.leave_out
+            ticked = column.learnable and column.name not in self.choice.leave_out
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
             self.columns.addItem(item)
         blocked.unblock()
@@ -204,8 +178,8 @@ class TableSection(DataSection):
         target = self.target.currentText()
         same = self.inspection is not None and target == self.inspection.target
         predicts = str(self.predicts.currentData()) if same else ""
-        leave_out = tuple(name for name in self._choice.leave_out if name != target)
-        self._choice = Asked(target, predicts, leave_out)
+        leave_out = tuple(name for name in self.choice.leave_out if name != target)
+        self.choice = Asked(target, predicts, leave_out)
         self.check(keep=True)
 
     @Slot(QListWidgetItem)
@@ -216,7 +190,7 @@ class TableSection(DataSection):
             for item in items
             if item.flags() & Qt.ItemFlag.ItemIsEnabled and item.checkState() is Qt.CheckState.Unchecked
         )
-        self._choice = Asked(self.target.currentText(), str(self.predicts.currentData()), leave_out)
+        self.choice = Asked(self.target.currentText(), str(self.predicts.currentData()), leave_out)
         self.check(keep=True)
 
     @Slot()

@@ -8,11 +8,11 @@ from typing import cast
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from aienv_gui.core.wording import Text, tr, tr_count
+from aienv_gui.core.wording import tr, tr_count
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
-from aienv_gui.gui.pages.train_parts.data_section import DataSection, Words, lines, split_words, with_retry
+from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, split_words, with_retry
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.file_dialog import ask_for_file, ask_for_folder
@@ -49,10 +49,9 @@ _WORDS = Words(
 )
 
 
-class TextSection(DataSection):
+class TextSection(AskedSection):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
-        self._choice = AskedTexts()
-        super().__init__(services, _WORDS, parent)
+        super().__init__(services, _WORDS, AskedTexts(), parent)
         self._choose_folder = Button(tr("Choose folder..."), icon="folder", parent=self._place)
         self._choose_folder.clicked.connect(self._on_choose_folder)
         self._place_row.addWidget(self._choose_folder)
@@ -96,37 +95,14 @@ class TextSection(DataSection):
     def asked(self) -> AskedTexts:
         """What the user chose, the rest as it was guessed."""
         found = self.inspection
-        return self._choice if found is None else AskedTexts(found.text, found.target)
-
-    def choose_sample(self, sample: str = "") -> None:
-        self._choice = AskedTexts()
-        super().choose_sample(sample)
-
-    def choose_folder(self, folder: Path) -> None:
-        if folder != self.folder or self.sample:
-            self._choice = AskedTexts()
-        super().choose_folder(folder)
-
-    def ask(self, asked: AskedTexts) -> None:
-        """Ask for columns, as a recipe did."""
-        self._choice = asked
-        self.check()
-
-    def missing(self) -> Text | None:
-        found = super().missing()
-        if found is None and self.inspection is not None and self.inspection.problem is not None:
-            return self._words.unusable
-        return found
+        return cast("AskedTexts", self.choice) if found is None else AskedTexts(found.text, found.target)
 
     # The look at them.
-
-    def _wanted(self) -> object:
-        return self._choice
 
     def _look(self, path: Path, python: Path) -> Job:
         folders = self._services.folders
         return self._services.jobs.start(
-            self._words.look, run_work.inspect_texts, path, self.sample, self._choice, python, 0, folders, quiet=True
+            self._words.look, run_work.inspect_texts, path, self.sample, self.choice, python, 0, folders, quiet=True
         )
 
     def _ask(self) -> None:
@@ -155,7 +131,7 @@ class TextSection(DataSection):
 
     def _show_columns(self, found: TextInspection) -> None:
         self._columns.setVisible(bool(found.columns))
-        chosen = ((self.text, found.text or self._choice.text), (self.target, found.target or self._choice.target))
+        chosen = ((self.text, found.text or self.choice.text), (self.target, found.target or self.choice.target))
         for box, name in chosen:
             box.clear()
             box.addItems(list(found.columns))
@@ -165,7 +141,7 @@ class TextSection(DataSection):
 
     @Slot()
     def _on_asked(self) -> None:
-        self._choice = AskedTexts(self.text.currentText(), self.target.currentText())
+        self.choice = AskedTexts(self.text.currentText(), self.target.currentText())
         self.check(keep=True)
 
     @Slot()
