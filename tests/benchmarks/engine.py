@@ -14,27 +14,34 @@ which is what is measured here. It judges the epoch and saves a checkpoint after
 leaves cooler caches to the first step that follows; nobody else does. The other libraries get their batches whole
 from a DataLoader and have all else turned off (see `peer_steps`); with their defaults they take longer.
 
-A time of a step is the median over the epochs, without the first, of what all steps of the epoch took together, as the
-engine's events or a clock around the loop tell. The sides go first in turns, and figures are medians over the runs.
+The sides take turns, an epoch each, while the others stand still, so that all meet the same machine. What the steps
+of an epoch take is counted in time of the processor, by one clock in all processes: how long a step waits for a core
+that other programs have is no matter of these loops, and on a shared machine more than what is looked for. On an idle
+one it is the time that goes by (`*_wall_ms` has that as well). Figures are medians over the epochs, without the first,
+of what two sides took for the same epoch, and medians over the runs, each with processes of its own.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import operator
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from aienv_gui.engine import protocol
-from aienv_gui.engine.protocol import Event
+from aienv_gui.core.processes import clean_environment
 from tests.benchmarks import harness
+from tests.benchmarks.children.bare_steps import MEASURED, READY
 from tests.engine import engine_runs
 from tests.fakes.pictures import write_pictures
 
-_PATIENCE_S: Final = 180
+_BARE, _ENGINE = "bare_steps", "engine_steps"
 _PEERS: Final = {
     "accelerate": ("accelerate",),
     "lightning": ("lightning",),
@@ -42,17 +49,72 @@ _PEERS: Final = {
 }
 _TINY: Final[Mapping[str, Any]] = {
     "model": {**engine_runs.TINY, "options": {**engine_runs.TINY["options"], "dropout": 0.0}},
-    "settings": {"optimiser": "adamw", "schedule": "constant", "shift": 0, "batch_size": 8, "epochs": 21},
+    "settings": {"optimiser": "adamw", "schedule": "constant", "shift": 0, "batch_size": 8, "epochs": 31},
 }
 _CONVNET: Final[Mapping[str, Any]] = {
     "preset": "book",
     "model": {"architecture": "book_convnet", "options": {}},
-    "settings": {"learning_rate": 0.001, "shift": 0, "batch_size": 64, "epochs": 4},
+    "settings": {"learning_rate": 0.001, "shift": 0, "batch_size": 64, "epochs": 6},
 }
 
 
+class Loop:
+    """A script of ``children/`` that trains a run an epoch a turn and stands still between its turns."""
+
+    def __init__(self, script: str, run: Path) -> None:
+        module, *arguments = ["peer_steps", script] if script in _PEERS else [script]
+        self._log = open(run / f"{script}.txt", "w+", encoding="utf-8")  # noqa: SIM115  closed in `close`
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", f"tests.benchmarks.children.{module}", *arguments, str(run)],
+            cwd=harness.ROOT,
+            env=clean_environment({"PYTHONPATH": str(harness.ROOT)}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            encoding="utf-8",
+        )
+        self.told: dict[str, Any] = {}  # see `Measured`; after the last turn
+
+    def get_ready(self) -> None:
+        """Wait until its next epoch, or what it has measured, is all that is left of it."""
+        for line in self._process.stdout:
+            if line.startswith(MEASURED):
+                self.told = json.loads(line.removeprefix(MEASURED))
+                return
+            if line.strip() == READY:
+                return
+        self._log.seek(0)
+        sys.exit(f"{self._log.name} ended before its time:\n{self._log.read()[-4000:]}")
+
+    def turn(self) -> None:
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self.get_ready()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
+
+
+class Steps:
+    """Milliseconds that a step took by one loop: in each epoch but the first."""
+
+    def __init__(self, told: Mapping[str, Any], epochs: int) -> None:
+        share = 1000 * epochs / len(told["losses"])
+        self.processor = [seconds * share for seconds in told["processor"][1:]]
+        self.wall = [seconds * share for seconds in told["wall"][1:]]
+
+    def added_to(self, bare: Steps) -> float:
+        return float(statistics.median(map(operator.sub, self.processor, bare.processor)))
+
+    def over(self, bare: Steps) -> float:
+        return float(statistics.median(map(operator.truediv, self.processor, bare.processor)))
+
+
 class Work:
-    """The two trainings that every side does."""
+    """The two trainings, made once, that every loop does in every run."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -66,63 +128,38 @@ class Work:
 
     def one_run(self) -> harness.Run:
         self._runs += 1
-        tiny = self._sides("tiny", self._many, _TINY, self._peers)
-        convnet = self._sides("convnet", self._few, _CONVNET, [])
-        bare = tiny["bare"]
-        peers = {f"{name}_ms": tiny[name] - bare if name in tiny else None for name in _PEERS}
+        tiny = self._steps("tiny", self._many, _TINY, [_BARE, _ENGINE, *self._peers])
+        convnet = self._steps("convnet", self._few, _CONVNET, [_BARE, _ENGINE])
+        bare = tiny[_BARE]
         return {
-            "overhead_ms": tiny["engine"] - bare,
-            "convnet_ratio": convnet["engine"] / convnet["bare"],
-            **peers,
-            "bare_tiny_ms": bare,
-            "bare_convnet_ms": convnet["bare"],
+            "overhead_ms": tiny[_ENGINE].added_to(bare),
+            "convnet_ratio": convnet[_ENGINE].over(convnet[_BARE]),
+            **{f"{name}_ms": tiny[name].added_to(bare) if name in tiny else None for name in _PEERS},
+            "bare_tiny_ms": statistics.median(bare.processor),
+            "bare_tiny_wall_ms": statistics.median(bare.wall),
+            "engine_tiny_wall_ms": statistics.median(tiny[_ENGINE].wall),
+            "bare_convnet_wall_ms": statistics.median(convnet[_BARE].wall),
+            "engine_convnet_wall_ms": statistics.median(convnet[_ENGINE].wall),
         }
 
-    def _sides(self, name: str, pictures: Path, recipe: Mapping[str, Any], peers: Sequence[str]) -> dict[str, float]:
-        """Milliseconds a step of every side; who was first is last the next time."""
+    def _steps(self, name: str, pictures: Path, recipe: Mapping[str, Any], scripts: Sequence[str]) -> dict[str, Steps]:
+        """What a step takes by each of the loops, an epoch each in turns; who was first is last the next time."""
         run = engine_runs.make_run(self._root / f"{name} {self._runs}", pictures, **recipe)
-        sides = ["bare", "engine", *peers]
-        measured = {side: _measure(side, run) for side in (sides if self._runs % 2 else sides[::-1])}
-        for side in sides:
-            if measured[side][1] != measured["bare"][1]:
-                sys.exit(f"The losses of {side} are not those of the bare loop: it did something else.")
-        return {side: milliseconds for side, (milliseconds, _) in measured.items()}
-
-
-def _measure(side: str, run: Path) -> tuple[float, list[float]]:
-    """Milliseconds a step, and the losses."""
-    if side == "engine":
-        return _engine(run)
-    script = ("bare_steps",) if side == "bare" else ("peer_steps", side)
-    told = harness.child(*script, run)
-    return _step_ms(told["seconds"], len(told["losses"])), told["losses"]
-
-
-def _engine(run: Path) -> tuple[float, list[float]]:
-    process = engine_runs.start(run)
-    try:
-        code = process.wait(_PATIENCE_S)
-    finally:
-        engine_runs.end(process)
-    if code:
-        sys.exit(f"The engine ended with code {code}:\n{(run / protocol.LOG).read_text(encoding='utf-8')[-4000:]}")
-    losses = [loss for loss, _ in engine_runs.curve(run).values()]
-    return _step_ms(_epochs(run), len(losses)), losses
-
-
-def _epochs(run: Path) -> list[float]:
-    """The seconds of each epoch's steps: an epoch is told as a phase, and so is its validation."""
-    seconds: list[float] = []
-    began: float | None = None
-    for event in engine_runs.events(run, Event.PHASE):
-        if began is not None:
-            seconds.append(event["time"] - began)
-        began = event["time"] if event["name"] == "training" else None
-    return seconds
-
-
-def _step_ms(epochs: Sequence[float], steps: int) -> float:
-    return statistics.median(epochs[1:]) * len(epochs) / steps * 1000
+        epochs: int = recipe["settings"]["epochs"]
+        with ExitStack() as stack:
+            loops = {}
+            for script in scripts:
+                loops[script] = Loop(script, run)
+                stack.callback(loops[script].close)
+            for loop in loops.values():
+                loop.get_ready()
+            for epoch in range(epochs):
+                for script in (scripts, scripts[::-1])[epoch % 2]:
+                    loops[script].turn()
+        for script, loop in loops.items():
+            if loop.told["losses"] != loops[_BARE].told["losses"]:
+                sys.exit(f"The losses of {script} are not those of the bare loop: it did something else.")
+        return {script: Steps(loop.told, epochs) for script, loop in loops.items()}
 
 
 def figures_of(runs: Sequence[harness.Run]) -> harness.Figures:

@@ -1,17 +1,19 @@
 """The training of a run's recipe as a bare PyTorch loop in a process of its own. The baseline of `engine`.
 
 Pictures, split, first weights and the order of each epoch are made by the engine's own functions, so that both do the
-same steps with the same losses; the loop is written by hand. Prints a JSON object with the seconds of each epoch's
-steps and the losses.
+same steps with the same losses; the loop is written by hand. Each epoch waits for its turn; at last it prints what it has
+measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import nn
@@ -21,6 +23,9 @@ from aienv_gui.engine.models.convolutional import Normalise, build
 from aienv_gui.engine.recipe import Settings, read_recipe
 from aienv_gui.engine.seeds import derive
 from aienv_gui.engine.tasks.image_classification import Data, load, mean_and_std
+
+READY: Final = "ready"  # printed before each epoch, which begins when a line comes in
+MEASURED: Final = "measured "  # before what is printed at last: libraries may print as well
 
 
 @dataclass
@@ -41,14 +46,27 @@ class Start:
 
 @dataclass
 class Measured:
-    """What a loop tells: of each epoch the seconds of its steps, of each step the loss."""
+    """What a loop tells: of each epoch the seconds that its steps took, of each step the loss."""
 
-    seconds: list[float] = field(default_factory=list)
+    version: str  # of the library that has the loop
+    processor: list[float] = field(default_factory=list)  # seconds of all threads
+    wall: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
-    version: str = ""  # of the library that has the loop
+    _began: tuple[float, float] = (0.0, 0.0)
 
-    def print(self) -> None:
-        print(json.dumps(vars(self)))
+    def begin(self) -> None:
+        """Wait for the epoch's turn; its first step is next."""
+        print(READY, flush=True)
+        sys.stdin.readline()
+        self._began = (time.process_time(), time.perf_counter())
+
+    def end(self) -> None:
+        """The epoch's last step is done."""
+        self.processor.append(time.process_time() - self._began[0])
+        self.wall.append(time.perf_counter() - self._began[1])
+
+    def tell(self) -> None:
+        print(MEASURED + json.dumps(vars(self)), flush=True)
 
 
 def prepare(run: Path) -> Start:
@@ -80,12 +98,12 @@ def train(start: Start) -> Measured:
     """As short as such a loop can be that still knows its losses."""
     network, optimiser, size = start.network, start.optimiser, start.settings.batch_size
     images, labels = start.data.images, start.data.labels
-    measured = Measured(version=str(torch.__version__))
+    measured = Measured(str(torch.__version__))
     losses = measured.losses
     network.train()
     for epoch in range(start.settings.epochs):
         order = start.order(epoch)
-        began = time.perf_counter()
+        measured.begin()
         for place in range(0, len(order), size):
             chosen = order[place : place + size]
             loss = functional.cross_entropy(network(images[chosen].float().div_(255)), labels[chosen])
@@ -93,14 +111,14 @@ def train(start: Start) -> Measured:
             loss.backward()
             optimiser.step()
             losses.append(loss.item())
-        measured.seconds.append(time.perf_counter() - began)
+        measured.end()
     return measured
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
-    train(prepare(parser.parse_args().run)).print()
+    train(prepare(parser.parse_args().run)).tell()
 
 
 if __name__ == "__main__":

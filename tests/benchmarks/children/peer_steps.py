@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -48,35 +47,34 @@ def with_accelerate(start: Start) -> Measured:
     reading = accelerate.DataLoaderConfiguration(dispatch_batches=False)
     accelerator = accelerate.Accelerator(cpu=True, dataloader_config=reading)
     network, optimiser, batches = accelerator.prepare(start.network, start.optimiser, loader(start))
-    measured = Measured(version=accelerate.__version__)
+    measured = Measured(accelerate.__version__)
     network.train()
     for _ in range(start.settings.epochs):
-        began = time.perf_counter()
+        measured.begin()
         for batch in batches:
             loss = functional.cross_entropy(network(batch["images"]), batch["labels"])
             optimiser.zero_grad()
             accelerator.backward(loss)
             optimiser.step()
             measured.losses.append(loss.item())
-        measured.seconds.append(time.perf_counter() - began)
+        measured.end()
     return measured
 
 
 def with_lightning(start: Start) -> Measured:
     lightning: Any = importlib.import_module("lightning.pytorch")
-    measured = Measured(version=lightning.__version__)
+    measured = Measured(lightning.__version__)
 
     class Module(lightning.LightningModule):  # type: ignore[misc]  # need not be installed
         def __init__(self) -> None:
             super().__init__()
             self.network = start.network
-            self.began = 0.0
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return start.optimiser
 
         def on_train_epoch_start(self) -> None:
-            self.began = time.perf_counter()
+            measured.begin()
 
         def training_step(self, batch: Mapping[str, torch.Tensor], index: int) -> torch.Tensor:
             loss = functional.cross_entropy(self.network(batch["images"]), batch["labels"])
@@ -84,7 +82,7 @@ def with_lightning(start: Start) -> Measured:
             return loss
 
         def on_train_epoch_end(self) -> None:
-            measured.seconds.append(time.perf_counter() - self.began)
+            measured.end()
 
     trainer = lightning.Trainer(
         accelerator="cpu",
@@ -101,7 +99,7 @@ def with_lightning(start: Start) -> Measured:
 
 def with_hf_trainer(start: Start) -> Measured:
     transformers: Any = importlib.import_module("transformers")
-    measured = Measured(version=transformers.__version__)
+    measured = Measured(transformers.__version__)
 
     class Trainer(transformers.Trainer):  # type: ignore[misc]  # need not be installed
         def get_train_dataloader(self) -> Any:
@@ -113,13 +111,11 @@ def with_hf_trainer(start: Start) -> Measured:
             return loss
 
     class Clock(transformers.TrainerCallback):  # type: ignore[misc]  # need not be installed
-        began = 0.0
-
         def on_epoch_begin(self, *others: Any, **named: Any) -> None:
-            self.began = time.perf_counter()
+            measured.begin()
 
         def on_epoch_end(self, *others: Any, **named: Any) -> None:
-            measured.seconds.append(time.perf_counter() - self.began)
+            measured.end()
 
     with tempfile.TemporaryDirectory(prefix="aienv-bench-") as folder:
         arguments = transformers.TrainingArguments(
@@ -159,7 +155,7 @@ def main() -> None:
     parser.add_argument("library", choices=LOOPS)
     parser.add_argument("run", type=Path)
     options = parser.parse_args()
-    LOOPS[options.library](prepare(options.run)).print()
+    LOOPS[options.library](prepare(options.run)).tell()
 
 
 if __name__ == "__main__":
