@@ -113,3 +113,10 @@ def test_another_run_begins_without_a_sentence(session: Session) -> None:
     look(session, gpu(utilisation_percent=Value(23.0)))
     show(session, replace(RUN, folder=Path("/runs/made-up-2")))
     assert view.machine.isHidden()
+
+
+@pytest.mark.parametrize(("device", "word"), [("cpu", "exact: "), ("cuda:0", "close: ")])
+def test_the_page_says_how_exactly_a_run_can_be_continued(session: Session, device: str, word: str) -> None:
+    assert RUN.start is not None
+    view = show(session, replace(RUN, start=replace(RUN.start, device=device)))
+    assert word in view._settings.text()

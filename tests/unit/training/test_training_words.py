@@ -130,7 +130,7 @@ def test_presets_have_words_and_measurements() -> None:
         assert str(preset.title) != preset.id
         assert str(preset.architecture_words) != preset.architecture
         assert preset.measured is not None
-        assert 0.5 < preset.measured.test_accuracy < 1
+        assert 0.4 < preset.measured.test_accuracy < 1
     book = next(preset for preset in found if preset.id == "book")
     assert book.settings["learning_rate"] == 0.001
     assert (book.settings["batch_size"], book.settings["epochs"], book.settings["optimiser"]) == (64, 10, "sgd")

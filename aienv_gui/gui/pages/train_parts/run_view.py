@@ -391,6 +391,13 @@ def _settings(run: Run) -> Text:
         )
     if minutes := float(settings.get("minutes", 0)):
         facts.append(tr("at most {time}", time=duration(60 * minutes)))
+    if run.start is not None:
+        exact = run.start.device in ("", "cpu")
+        facts.append(
+            tr("exact: interrupted and continued, it ends the same to the last digit")
+            if exact
+            else tr("close: interrupted and continued, its last digits may differ, as sums on a GPU do")
+        )
     if recipe.environment_name:
         facts.append(tr("in the environment {name}", name=recipe.environment_name))
     return _joined(facts, " · ")
