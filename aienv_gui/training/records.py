@@ -149,6 +149,7 @@ class RunSummary:
     seconds: float  # spent in all attempts
     best_accuracy: float | None = None  # on the validation pictures
     test_accuracy: float | None = None
+    numbers: bool = False  # a number is predicted: accuracy is the share of the differences that is explained
     step: int = 0
     total_steps: int = 0
     model: Path | None = None  # the finished model's folder

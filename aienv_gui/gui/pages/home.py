@@ -10,7 +10,7 @@ from typing import Final
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from aienv_gui.core.wording import Text, percent, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, tr, tr_count, verbatim
 from aienv_gui.environments.health.changes import change_since, outdated
 from aienv_gui.environments.health.frameworks import lacks_cuda
 from aienv_gui.environments.records import Environment, Maker, Unfinished
@@ -27,7 +27,7 @@ from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.page import Page
 from aienv_gui.gui.words import say
 from aienv_gui.hardware.readings import Snapshot
-from aienv_gui.training import model_store
+from aienv_gui.training import model_store, result_words
 from aienv_gui.training.model_store import Model
 from aienv_gui.training.records import RunState, RunSummary
 
@@ -458,7 +458,7 @@ class RunRow(QPushButton):
         row.addWidget(Label(verbatim(run.name), role="strong", parent=self), 1)
         accuracy = run.test_accuracy if run.test_accuracy is not None else run.best_accuracy
         if accuracy is not None:
-            share = Label(tr("{share} right", share=percent(accuracy, digits=1)), parent=self)
+            share = Label(result_words.headline(accuracy, numbers=run.numbers), parent=self)
             share.setWordWrap(False)
             row.addWidget(share)
         when = Label(
