@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> int:
     if not folder.is_dir():
         print(f"{folder} is not a folder", file=sys.stderr)
         return 2
+    # PyTorch's threads wait for each other by spinning, which takes the processor from the one that is waited for where
+    # anything else runs beside: steps take ten times as long then. Read when PyTorch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _become_package()
     if verb == "train":
         code = int(importlib.import_module(f"{_PACKAGE}.attempt").run(folder, _BORN))

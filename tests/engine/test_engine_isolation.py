@@ -15,7 +15,7 @@ import pytest
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Event
-from tests.engine.engine_runs import ENGINE, PATIENCE, events, make_run
+from tests.engine.engine_runs import ENGINE, PATIENCE, events, make_run, train
 from tests.fakes.pictures import write_pictures
 
 
@@ -106,3 +106,14 @@ def test_a_run_folder_without_a_recipe_fails_in_words(tmp_path: Path) -> None:
     shutil.copytree(ENGINE, run / "engine", ignore=shutil.ignore_patterns("__pycache__"))
     assert call(Path(sys.executable), str(run / "engine" / "__main__.py"), "train", str(run)).returncode == 1
     assert events(run, Event.FAILED)[-1]["code"] == "bad_recipe"
+
+
+@pytest.mark.slow
+def test_threads_that_wait_leave_the_processor_to_others(tmp_path: Path, pictures: Path) -> None:
+    """Read by the threads' library when PyTorch is loaded: set before."""
+    run = make_run(tmp_path / "run", pictures, settings={"epochs": 1})
+    first = run / "engine" / "protocol.py"  # imported first
+    says = "import os as _os\nprint('policy', _os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)\n"
+    first.write_text(first.read_text(encoding="utf-8") + says, encoding="utf-8")
+    assert train(run) == 0
+    assert "policy PASSIVE False" in (run / protocol.LOG).read_text(encoding="utf-8")
