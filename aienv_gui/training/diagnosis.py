@@ -21,6 +21,10 @@ _EXPLODED = 1.5
 _IGNORED = 3  # test pictures of a class that is never answered, to say so
 _PERFECT = 0.999  # of the validation pictures after one epoch is perhaps too good to be true ...
 _PERFECT_OF = 50  # ... where there are so many of them at least
+_SWINGS = 8  # epochs whose validation losses are looked at together ...
+_TURNS = 0.6  # ... that turn between rising and falling in this share of them at least ...
+_SWING = 0.15  # ... by this share of the loss
+_FALLING = 0.9  # validation loss over that of a quarter of the epochs before, to call it still falling
 _STILL = 5  # epochs without a better one, and a third of those so far, to advise an end
 
 
@@ -35,7 +39,9 @@ def advice(run: Run) -> Text | None:
         or _not_learning(run)
         or _overfitting(run)
         or _leaking(run)
+        or _swinging(run)
         or _better_stop(run)
+        or _unfinished(run)
         or _classes_ignored(run)
     )
 
@@ -140,6 +146,43 @@ def _better_stop(run: Run) -> Text | None:
         "A new training with a smaller learning rate may come further.",
         still,
         epoch=int(kept) + 1,
+    )
+
+
+def _swinging(run: Run) -> Text | None:
+    """Up and down with every epoch, and lower on the whole no more: each step goes too far."""
+    loss = run.validation.loss[-_SWINGS:]
+    if len(loss) < _SWINGS or not np.isfinite(loss).all() or run.recipe.settings.get("schedule") != "constant":
+        return None
+    steps = np.diff(loss)
+    turns = float(np.mean(steps[1:] * steps[:-1] < 0))
+    swing, middle = float(np.median(np.abs(steps))), float(np.median(loss))
+    lower = float(np.mean(loss[_SWINGS // 2 :])) < _FALLING * float(np.mean(loss[: _SWINGS // 2]))
+    if turns < _TURNS or swing < max(_SWING * middle, _RISEN_BY) or lower:
+        return None
+    return tr(
+        "The validation loss swings by {swing} from one epoch to the next, around {middle}, and falls no more: the "
+        "learning rate is probably too high. Try one three times smaller.",
+        swing=f"{swing:.2g}",
+        middle=f"{middle:.2g}",
+    )
+
+
+def _unfinished(run: Run) -> Text | None:
+    """Ended while it still got better (underfitting). Only at a constant rate: one-cycle is made to end so."""
+    loss = run.validation.loss
+    last = max(2, len(loss) // 4)
+    if run.state is not RunState.COMPLETED or run.recipe.settings.get("schedule") != "constant" or len(loss) <= last:
+        return None
+    before, after = float(loss[-last - 1]), float(loss[-1])
+    if not after < _FALLING * before or after > float(np.nanmin(loss)):
+        return None
+    return tr(
+        "It was still getting better when it ended (underfitting): in the last {count} epochs the validation loss fell "
+        "from {before} to {after}. Train it for more epochs, or with a larger learning rate.",
+        count=last,
+        before=f"{before:.2g}",
+        after=f"{after:.2g}",
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from aienv_gui.core.wording import percent
 from aienv_gui.engine import protocol
 from aienv_gui.training.diagnosis import advice
-from aienv_gui.training.records import Recipe, Run
+from aienv_gui.training.records import Recipe, Run, RunState
 from aienv_gui.training.story import Story
 from tests.engine.engine_runs import make_run, train
 from tests.fakes.pictures import write_pictures
@@ -71,3 +71,22 @@ def replayed(folder: Path, recorded: bytes, settings: dict[str, Any]) -> Run:
     story = Story(folder, Recipe("still", Path(), "", "", settings))
     story.update(alive=True)
     return story.run
+
+
+def test_a_loss_that_swings_is_said_to_come_from_too_high_a_rate(tmp_path: Path) -> None:
+    """Recorded as above, with 60 pictures a class: 16 epochs of SGD at a constant 0.6, momentum 0.9."""
+    recorded = (RECORDED / "swinging" / protocol.EVENTS).read_bytes()
+    text = str(advice(replayed(tmp_path / "ended", recorded, {"schedule": "constant"})))
+    assert "swings by 0.27 from one epoch to the next, around 1, and falls no more" in text
+    assert "swings" not in str(advice(replayed(tmp_path / "cycle", recorded, {"schedule": "one_cycle"})))
+
+
+def test_a_training_that_ends_too_early_is_said_to_be_unfinished(tmp_path: Path, pictures: Path) -> None:
+    settings = {"epochs": 12, "optimiser": "sgd", "learning_rate": 0.005, "momentum": 0.9, "schedule": "constant"}
+    run = make_run(tmp_path / "run", pictures, settings=settings)
+    assert train(run) == 0
+    done = told(run)
+    losses = done.validation.loss
+    text = f"in the last 3 epochs the validation loss fell from {losses[-4]:.2g} to {losses[-1]:.2g}"
+    assert text in str(advice(done))
+    assert advice(replace(done, state=RunState.STOPPED)) is None

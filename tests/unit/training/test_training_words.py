@@ -227,6 +227,27 @@ def test_an_end_is_advised_only_where_nothing_better_is_to_come() -> None:
     assert judged(6) == judged(7, "one_cycle") == judged(7, state=RunState.COMPLETED) == "None"
 
 
+def _constant(losses: list[float], state: RunState = RunState.COMPLETED) -> str:
+    run = _run(list(np.linspace(2.3, 0.5, 100)), losses, [0.8] * len(losses))
+    return str(advice(replace(run, state=state, recipe=replace(run.recipe, settings={"schedule": "constant"}))))
+
+
+def test_a_loss_that_swings_is_told_only_where_it_falls_no_more() -> None:
+    assert "swings by 0.5 from one epoch to the next, around 1.2" in _constant([1.0, 1.5] * 5)
+    assert "swings" not in _constant([1.0, 1.5] * 3)  # too few epochs
+    assert "swings" not in _constant([1.0, 1.01] * 5)  # a tremble
+    assert "swings" not in _constant([3.0, 3.5, 2.4, 2.8, 1.5, 2.0, 1.0, 1.4])  # and falls
+    assert "swings" not in _constant([1.0, 1.5] * 4 + [float("nan")])
+
+
+def test_an_end_that_came_too_early_is_told() -> None:
+    falling = [2.0, 1.8, 1.6, 1.4, 1.2, 1.0]
+    assert "in the last 2 epochs the validation loss fell from 1.4 to 1" in _constant(falling)
+    assert "underfitting" not in _constant(falling, RunState.TRAINING)
+    assert "underfitting" not in _constant([*falling, 1.01])  # the one before was better
+    assert "underfitting" not in _constant([2.0, 1.0, 0.99, 0.98])  # hardly any more
+
+
 def test_a_class_that_is_never_answered_is_named_where_enough_of_it_was_tested() -> None:
     def tested(*confusion: tuple[int, ...]) -> str:
         classes = tuple("abc"[: len(confusion)])
