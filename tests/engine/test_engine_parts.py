@@ -88,6 +88,38 @@ def test_the_books_network_is_that_of_the_book() -> None:
     assert network(torch.zeros(2, 1, 64, 64)).shape == (2, 10)
 
 
+RESIDUAL = {"widths": [4, 8, 8], "depth": 2, "dropout": 0.1}
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 9), (3, 15), (1, 28), (3, 33), (3, 64)])
+def test_a_residual_network_learns_from_a_single_picture(channels: int, size: int) -> None:
+    network = build("residual_net", {"channels": channels, "size": size, **RESIDUAL}, 3)
+    scores = network(torch.rand(1, channels, size, size))
+    assert scores.shape == (1, 3)
+    scores.sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    assert network.eval()(torch.rand(5, channels, size, size)).shape == (5, 3)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8])
+def test_pictures_too_small_for_a_residual_network_are_said(size: int) -> None:
+    with pytest.raises(ValueError, match=f"{size} x {size} are too small to be halved 3 times"):
+        build("residual_net", {"channels": 1, "size": size, **RESIDUAL}, 3)
+    assert build("residual_net", {"channels": 1, "size": size + 2, "widths": [4]}, 3)
+
+
+@pytest.mark.parametrize("options", [{"widths": []}, {"depth": 0}])
+def test_a_residual_network_needs_blocks(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        build("residual_net", {"channels": 1, "size": 28, **RESIDUAL, **options}, 3)
+
+
+def test_a_fresh_residual_network_adds_nothing_in_its_branches() -> None:
+    network = build("residual_net", {"channels": 1, "size": 12, "widths": [4], "depth": 3}, 2).train()
+    maps = torch.rand(2, 4, 6, 6)
+    assert torch.equal(network.get_submodule("blocks")(maps), maps)
+
+
 def test_settings_of_the_recipe_replace_those_of_the_preset(tmp_path: Path) -> None:
     recipe = read_recipe(recipe_with(tmp_path, preset="book", settings={"epochs": 3, "later": 1}, threads=2))
     assert (recipe.settings.epochs, recipe.settings.learning_rate, recipe.threads) == (3, 0.001, 2)

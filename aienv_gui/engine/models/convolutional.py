@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Normalise(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
@@ -84,6 +85,68 @@ class CompactConvNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not l
         return scores
 
 
+class ResidualBlock(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+    """Two 3x3 convolutions that learn what to add to their input; `halve` makes the map half as wide and high."""
+
+    def __init__(self, entering: int, leaving: int, *, halve: bool) -> None:
+        super().__init__()
+        last = nn.BatchNorm2d(leaving)
+        nn.init.zeros_(last.weight)  # at first every block passes its input on, which makes a high rate bearable
+        self.branch = nn.Sequential(
+            nn.Conv2d(entering, leaving, 3, stride=2 if halve else 1, padding=1, bias=False),
+            nn.BatchNorm2d(leaving),
+            nn.ReLU(),
+            nn.Conv2d(leaving, leaving, 3, padding=1, bias=False),
+            last,
+        )
+        way: list[nn.Module] = [nn.AvgPool2d(2, ceil_mode=True)] if halve else []
+        if entering != leaving:
+            way += [nn.Conv2d(entering, leaving, 1, bias=False), nn.BatchNorm2d(leaving)]
+        self.shortcut = nn.Sequential(*way)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return functional.relu(self.shortcut(maps) + self.branch(maps))
+
+
+class ResidualNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+    """A small residual network: a convolution that halves the picture, then a stage of `depth` blocks for each width.
+
+    Every stage but the first halves it again, and the last is averaged over the picture.
+    """
+
+    def __init__(
+        self, classes: int, *, channels: int, size: int, widths: Sequence[int], depth: int, dropout: float
+    ) -> None:
+        super().__init__()
+        if not widths or depth < 1:
+            raise ValueError(f"a residual network needs a width and a depth of at least 1, not {widths!r} and {depth}")
+        # Of a batch of a single picture, batch normalisation needs more than one point in every map.
+        if size <= 2 ** len(widths):
+            raise ValueError(f"pictures of {size} x {size} are too small to be halved {len(widths)} times")
+        self.normalise = Normalise(channels)
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, widths[0], 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+        )
+        stages = [(width, place) for width in widths for place in range(depth)]
+        blocks: list[nn.Module] = []
+        entering = widths[0]
+        for number, (width, place) in enumerate(stages):
+            blocks.append(ResidualBlock(entering, width, halve=number > 0 and place == 0))
+            entering = width
+        self.blocks = nn.Sequential(*blocks)
+        layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        self.head = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        maps: Tensor = self.stem(self.normalise(pixels))
+        if maps.device.type == "cpu":  # where it is the quicker order in memory
+            maps = maps.contiguous(memory_format=torch.channels_last)
+        scores: Tensor = self.head(self.blocks(maps))
+        return scores
+
+
 def build(architecture: str, options: dict[str, Any], classes: int) -> nn.Module:
     """The network of a card or recipe, with fresh weights. Raises ValueError for what it does not know."""
     channels, size = int(options["channels"]), int(options["size"])
@@ -94,6 +157,9 @@ def build(architecture: str, options: dict[str, Any], classes: int) -> nn.Module
         return BookConvNet(classes, channels=channels, size=size, widths=widths, hidden=hidden, dropout=dropout)
     if architecture == "compact_convnet":
         return CompactConvNet(classes, channels=channels, size=size, widths=widths, dropout=dropout)
+    if architecture == "residual_net":
+        depth = int(options.get("depth", 1))
+        return ResidualNet(classes, channels=channels, size=size, widths=widths, depth=depth, dropout=dropout)
     raise ValueError(f"no architecture is called {architecture!r}")
 
 
