@@ -39,8 +39,9 @@ def main(arguments: list[str]) -> int:
         print(f"{folder} is not a folder", file=sys.stderr)
         return 2
     # PyTorch's threads wait for each other by spinning, which takes the processor from the one that is waited for where
-    # anything else runs beside: steps take ten times as long then. Read when PyTorch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # anything else runs beside: steps take ten times as long then. So little of it costs little on a quiet machine,
+    # none at all would cost half as much again. Read when PyTorch is loaded, by the threads' library of GCC.
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     _become_package()
     if verb == "train":
         code = int(importlib.import_module(f"{_PACKAGE}.attempt").run(folder, _BORN))

@@ -73,6 +73,10 @@ _WORDS = {
         tr("Balanced"),
         tr("Learns fast and well on small pictures. The right choice unless you want something else."),
     ),
+    "residual": (
+        tr("Residual"),
+        tr("Blocks that learn what to add to what they see, as the modern networks for pictures do."),
+    ),
     "book": (
         tr("The book's network"),
         tr("The convolutional network of the book with the settings of the book, to compare with its pages."),
@@ -109,5 +113,6 @@ _ARCHITECTURES = {
     "attention": tr("Self-attention (Transformer encoder)"),
     "dense": tr("Dense network for tables"),
     "compact_convnet": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
+    "residual_net": tr("Residual network of three stages, AdamW, one-cycle learning rate"),
     "book_convnet": tr("Convolutions of 32, 64 and 128 channels, 1000 hidden units, SGD"),
 }

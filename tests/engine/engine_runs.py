@@ -106,6 +106,18 @@ def curve(run: Path) -> dict[int, tuple[float, float]]:
     return steps
 
 
+def predict(model: Path, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a finished model answers, in this process."""
+    from aienv_gui.engine.model_folder import load_model  # PyTorch, which tests of the window do without
+
+    network, card, learner = load_model(model)
+    return learner.predict(network, card, request, _quiet)
+
+
+def _quiet(_done: int, _total: int) -> None:
+    pass
+
+
 def errand(folder: Path, verb: str, request: dict[str, Any]) -> dict[str, Any]:
     """Run an errand of the engine in place; returns its answer."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -113,7 +113,7 @@ def test_threads_that_wait_leave_the_processor_to_others(tmp_path: Path, picture
     """Read by the threads' library when PyTorch is loaded: set before."""
     run = make_run(tmp_path / "run", pictures, settings={"epochs": 1})
     first = run / "engine" / "protocol.py"  # imported first
-    says = "import os as _os\nprint('policy', _os.environ.get('OMP_WAIT_POLICY'), 'torch' in sys.modules)\n"
+    says = "import os as _os\nprint('spins', _os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)\n"
     first.write_text(first.read_text(encoding="utf-8") + says, encoding="utf-8")
     assert train(run) == 0
-    assert "policy PASSIVE False" in (run / protocol.LOG).read_text(encoding="utf-8")
+    assert "spins 3000 False" in (run / protocol.LOG).read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.models import causal
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.tasks import running_text
-from tests.engine.engine_runs import curve, errand, events, make_run, start, train, until
+from tests.engine.engine_runs import curve, events, make_run, predict, start, train, until
 from tests.fakes.tables import write_table
 from tests.fakes.texts import sentences, write_folder
 
@@ -78,15 +78,13 @@ def _reached(run: Path, step: int, _found: object) -> bool:
 
 
 @pytest.mark.slow
-def test_it_writes_on_the_same_for_the_same_seed_with_and_without_aienv(run: Path, tmp_path: Path) -> None:
-    request = {"model": str(run / "model"), "beginning": "the day ", "length": 60, "seed": 5}
-    answer = errand(tmp_path / "errand", "predict", request)
-    assert answer["ok"], answer
-    written = answer["results"][0]["text"]
+def test_it_writes_on_the_same_for_the_same_seed_with_and_without_aienv(run: Path) -> None:
+    request = {"beginning": "the day ", "length": 60, "seed": 5}
+    (answer,) = predict(run / "model", request)
+    written = answer["text"]
     assert len(written) == 60
-    other = errand(tmp_path / "errand 2", "predict", {**request, "seed": 6})["results"][0]["text"]
-    assert other != written
-    assert len(errand(tmp_path / "e 3", "predict", {**request, "beginning": ""})["results"][0]["text"]) == 60
+    assert predict(run / "model", {**request, "seed": 6})[0]["text"] != written
+    assert len(predict(run / "model", {**request, "beginning": ""})[0]["text"]) == 60
 
     card = protocol.read_json(run / "model" / protocol.CARD)
     source = runpy.run_path(str(run / "model" / "network.py"))

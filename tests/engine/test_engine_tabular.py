@@ -17,7 +17,7 @@ from aienv_gui.engine import protocol
 from aienv_gui.engine.model_folder import load_model
 from aienv_gui.engine.models import dense
 from aienv_gui.engine.protocol import Command, Event
-from tests.engine.engine_runs import curve, errand, events, make_run, start, train, until
+from tests.engine.engine_runs import curve, errand, events, make_run, predict, start, train, until
 from tests.fakes.tables import rows, write_table
 
 NETWORK = {"architecture": "dense", "options": {"widths": [24, 16], "activation": "silu", "dropout": 0.1}}
@@ -141,8 +141,8 @@ def test_a_model_answers_rows_and_remarks_what_it_never_saw(classes: Path, numbe
     assert melon["warnings"] == []
     assert sum(one["probability"] for one in melon["top"]) == pytest.approx(1)
     assert [warning["code"] for warning in odd["warnings"]] == ["out_of_range", "unknown_value", "no_number"]
-    answer = errand(tmp_path / "errand 2", "predict", {"model": str(numbers / "model"), "rows": fruit[:1]})
-    assert answer["results"][0]["value"] == pytest.approx(250 * 0.02 + 0.5, abs=0.7)
+    (costs,) = predict(numbers / "model", {"rows": fruit[:1]})
+    assert costs["value"] == pytest.approx(250 * 0.02 + 0.5, abs=0.7)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from aienv_gui.engine import protocol
 from aienv_gui.engine.models import text
 from aienv_gui.engine.protocol import Event
-from tests.engine.engine_runs import curve, errand, events, make_run, start, train, until
+from tests.engine.engine_runs import curve, events, make_run, predict, start, train, until
 from tests.fakes.texts import sentences, write_folder
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -75,12 +75,10 @@ def _reached(run: Path, step: int, _found: object) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_model_answers_texts_with_and_without_aienv(runs: dict[str, Path], tmp_path: Path, network: str) -> None:
+def test_a_model_answers_texts_with_and_without_aienv(runs: dict[str, Path], network: str) -> None:
     folder = runs[network] / "model"
     asked = ["so sunny and warm and lovely", "it felt cold and awful", "quid est hoc"]
-    answer = errand(tmp_path / "errand", "predict", {"model": str(folder), "texts": asked})
-    assert answer["ok"], answer
-    good, bad, latin = answer["results"]
+    good, bad, latin = predict(folder, {"texts": asked})
     assert (good["top"][0]["class"], bad["top"][0]["class"]) == ("good", "bad")
     assert good["warnings"] == []
     assert [warning["code"] for warning in latin["warnings"]] == ["unknown_words"]

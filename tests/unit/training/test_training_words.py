@@ -123,7 +123,7 @@ def test_presets_have_words_and_measurements() -> None:
     found = presets.presets()
     assert (found[0].id, found[0].task) == ("balanced", "image_classification")
     assert [preset.id for preset in found] == [
-        *("balanced", "book", "table_balanced", "table_book"),
+        *("balanced", "residual", "book", "table_balanced", "table_book"),
         *("text_balanced", "text_recurrent", "text_attention", "gpt_small"),
     ]
     for preset in found:
