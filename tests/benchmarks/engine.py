@@ -12,7 +12,7 @@ is shifted.
 Not the same: the engine also finds each step's accuracy, derives its seeds, looks for commands and writes its events,
 which is what is measured here. It judges the epoch and saves a checkpoint after each, which is not in the figures, but
 leaves cooler caches to the first step that follows; nobody else does. The other libraries get their batches whole
-from a DataLoader and have all else turned off (see `peer_steps`); with their defaults they take longer.
+from a DataLoader; what they do by default beside the steps is off (see `peer_steps`).
 
 The sides take turns, an epoch each, while the others stand still, so that all meet the same machine. What the steps
 of an epoch take is counted in time of the processor, by one clock in all processes: how long a step waits for a core

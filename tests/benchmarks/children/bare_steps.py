@@ -1,8 +1,8 @@
 """The training of a run's recipe as a bare PyTorch loop in a process of its own. The baseline of `engine`.
 
 Pictures, split, first weights and the order of each epoch are made by the engine's own functions, so that both do the
-same steps with the same losses; the loop is written by hand. Each epoch waits for its turn; at last it prints what it
-has measured.
+same steps with the same losses; the loop is written by hand. Each epoch waits for its turn, and at the end comes what
+was measured.
 """
 
 from __future__ import annotations
