@@ -86,18 +86,13 @@ def _work(folder: Path, events: Events, desk: Desk, doorkeeper: Doorkeeper, numb
         return failed(failure.code, failure.values)
     except ModuleNotFoundError as error:
         return failed(Code.MISSING_PACKAGE, {"name": error.name or str(error)})
-    except MemoryError:
-        return failed(Code.OUT_OF_MEMORY, {"device": "cpu"})
     except OSError as error:
         meaning = failures.of_writing(error, Path(error.filename or folder))
         return failed(meaning.code, meaning.values)
     except Exception as error:  # a bug, or a library's: told with its traceback
-        if _is_out_of_memory(error):
+        from .memory import is_full
+
+        if is_full(error):
             return failed(Code.OUT_OF_MEMORY, {"device": device})
         return failed(Code.UNEXPECTED, {"reason": f"{type(error).__name__}: {error}"})
     return 0
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    words = str(error)
-    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate memory" in words

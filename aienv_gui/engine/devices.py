@@ -11,6 +11,8 @@ from .events import Events
 from .failures import Failure
 from .protocol import Code, Event
 
+_BFLOAT16_CAPABILITY = (8, 0)  # Ampere: older cards imitate it, slowly
+
 
 def prepare(device: str) -> str:
     """Before PyTorch looks for cards: number them as the driver does; let it see only the one asked for by its UUID.
@@ -44,6 +46,26 @@ def choose_device(wanted: str, events: Events) -> torch.device:
         events.emit(Event.WARNING, code=Code.GPU_UNUSABLE, values={"device": name, "reason": reason})
         return torch.device("cpu")
     return device
+
+
+def computes_bfloat16(device: torch.device, events: Events) -> bool:
+    """Whether the device computes with short numbers by itself; warns where it does not."""
+    if device.type == "cuda":
+        able = bool(torch.cuda.get_device_capability(device) >= _BFLOAT16_CAPABILITY)
+    else:
+        able = _multiplies_bfloat16(device)
+    if not able:
+        events.emit(Event.WARNING, code=Code.NO_BFLOAT16, values={"device": device_name(device)})
+    return able
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    few = torch.ones(8, 8, device=device)
+    try:
+        with torch.autocast(device.type, torch.bfloat16):
+            return bool((few @ few).dtype == torch.bfloat16)
+    except RuntimeError:
+        return False
 
 
 def _present() -> str:

@@ -11,49 +11,30 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from . import failures, protocol, rescue
+from . import failures, protocol, rescue, steps
 from .checkpoint import Entry, Store
 from .commands import Desk, Doorkeeper
-from .devices import choose_device, device_name
+from .devices import choose_device, computes_bfloat16, device_name
 from .events import Events
 from .failures import Failure
+from .memory import MemoryIsFull
 from .model_folder import Model, save_model, versions
 from .protocol import Code, Event
-from .recipe import Recipe, Settings
+from .recipe import Recipe
 from .rescue import NotANumber
 from .seeds import derive
 from .session import Position, Session, Stopped
-from .tasks.task import Batch, Result, Task, learner
+from .tasks.task import Result, learner
+from .work import Work, judge, prepare
 
 _STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
-
-
-@dataclass
-class Work:
-    """What is trained and with what."""
-
-    recipe: Recipe
-    data: Task
-    network: nn.Module
-    optimiser: torch.optim.Optimizer
-    device: torch.device
-    threads: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.data.splits["train"]) / self.recipe.settings.batch_size)
-
-    @property
-    def total_steps(self) -> int:
-        return self.steps_per_epoch * self.recipe.settings.epochs
 
 
 def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doorkeeper, attempt: int) -> None:
@@ -79,19 +60,16 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     recipe = recipe.with_options(options)
     if saved and saved["fingerprint"] != data.fingerprint:
         raise Failure(Code.DATA_CHANGED, path=str(recipe.folder))
-    work = _prepare(recipe, data, device, threads)
-    position = Position()
-    if saved:
-        work.network.load_state_dict(saved["network"])
-        work.optimiser.load_state_dict(saved["optimiser"])
-        position = Position(**saved["position"])
+    short = recipe.settings.precision == "bfloat16" and computes_bfloat16(device, events)
+    work = prepare(recipe, data, device, threads, bfloat16=short)
+    position = work.restore(saved) if saved else Position(parts=recipe.settings.parts)
     session = Session(
         run,
         events,
         desk,
         store,
         position,
-        lambda: _state(work, position),
+        lambda: work.state(position),
         steps_per_epoch=work.steps_per_epoch,
         total_steps=work.total_steps,
         checkpoint_seconds=recipe.checkpoint_seconds,
@@ -101,6 +79,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     differences = _differences(saved, device) if saved else {}
     if differences:
         events.emit(Event.WARNING, code=Code.NOT_AS_BEFORE, values={"differences": differences})
+    steps.rehearse(work, position, events)
     outcome, command, evaluation = "completed", None, None
     try:
         if asked_to_pause:
@@ -108,7 +87,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         _rescued_epochs(work, session)
         events.emit(Event.PHASE, name="testing")
         network, step = _best(work, session)
-        judged = _judge(work, network, "test", session.attend)
+        judged = judge(work, network, "test", position.parts, session.attend)
         evaluation = judged.beside(baselines=data.baselines(session.attend))
         events.emit(Event.EVALUATED, step=step, **evaluation.as_dict())
         events.emit(Event.PHASE, name="saving")
@@ -151,14 +130,7 @@ def _epochs(work: Work, session: Session) -> None:
         for place in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
             session.attend()
             chosen = order[place * settings.batch_size : (place + 1) * settings.batch_size]
-            began = time.perf_counter()
-            batch = _batch(work, chosen, position.step, epoch)
-            waited = time.perf_counter() - began
-            try:
-                loss, accuracy = _step(work, batch, position, epoch)
-            except NotANumber as found:
-                found.files = data.names(chosen)
-                raise
+            loss, accuracy, waited = _step(work, session, chosen, epoch)
             position.step += 1
             session.metrics.add(position.step, epoch + 1, loss, accuracy)
             position.seconds += session.pace.step(position.step, epoch + 1, len(chosen), waited)
@@ -185,41 +157,22 @@ def _time_is_up(work: Work, position: Position) -> bool:
     return 0 < 60 * work.recipe.settings.minutes <= position.seconds
 
 
-def _batch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> Batch:
-    """The examples `chosen` and their truth, on the device. Until they are there, the device has nothing to do."""
-    settings = work.recipe.settings
-    inputs, truth = work.data.batch(chosen, settings, derive(settings.seed, "batch", epoch, step))
-    return inputs.to(work.device), truth.to(work.device)
+def _step(work: Work, session: Session, chosen: torch.Tensor, epoch: int) -> tuple[float, float, float]:
+    """One step on the examples `chosen`; returns loss, accuracy and the seconds until they were there.
 
-
-def _step(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[float, float]:
-    """One step of the optimiser on a batch; returns its loss and accuracy before it.
-
-    Raises `NotANumber` where the loss is none, before a weight was touched.
+    Where memory does not suffice for them, they are computed in parts, from now on. Raises `NotANumber`.
     """
-    settings = work.recipe.settings
-    torch.manual_seed(derive(settings.seed, "step", epoch, position.step))  # dropout
-    for group in work.optimiser.param_groups:
-        group["lr"] = rescue.slower(learning_rate(settings, position.step, work.total_steps), position.rescues)
-    loss, accuracy = work.data.loss(work.network, batch)
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise NotANumber
-    work.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    work.optimiser.step()
-    return value, float(accuracy)
-
-
-def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
-    """Of the step after `step` steps: constant, or one cycle (up over 3/10 of the way, then down to nearly nothing)."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    low, top, rise = settings.learning_rate / 25, settings.learning_rate, 0.3
-    way = step / total_steps
-    if way < rise:
-        return low + (top - low) * (1 - math.cos(math.pi * way / rise)) / 2
-    return top * (1 + math.cos(math.pi * (way - rise) / (1 - rise))) / 2 + top / 10_000
+    while True:
+        began = time.perf_counter()
+        try:
+            batch = steps.fetch(work, chosen, session.position.step, epoch)
+            waited = time.perf_counter() - began
+            return *steps.advance(work, batch, session.position, epoch), waited
+        except NotANumber as found:
+            found.files = work.data.names(chosen)
+            raise
+        except MemoryIsFull:
+            steps.in_more_parts(work, session.position, session.events)
 
 
 def _validate(work: Work, session: Session) -> None:
@@ -228,7 +181,7 @@ def _validate(work: Work, session: Session) -> None:
     position = session.position
     epoch = position.step // work.steps_per_epoch
     session.events.emit(Event.PHASE, name="validating")
-    result = _judge(work, work.network, "validation", session.attend)
+    result = judge(work, work.judged, "validation", position.parts, session.attend)
     if not math.isfinite(result.loss):
         raise NotANumber
     session.events.emit(Event.VALIDATION, step=position.step, epoch=epoch, loss=result.loss, accuracy=result.accuracy)
@@ -260,11 +213,13 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
     if entry is not None and work.data.is_good(position.best_accuracy, position.best_loss):
         with contextlib.suppress(ValueError):  # damaged: from the beginning, then
             saved = session.store.read(entry)
-    fresh = _prepare(work.recipe, work.data, work.device, work.threads)
-    work.network.load_state_dict(saved["network"] if saved else fresh.network.state_dict())
-    work.optimiser.load_state_dict(saved["optimiser"] if saved else fresh.optimiser.state_dict())
-    position.put(Position(**saved["position"]) if saved else Position())
-    position.rescues, position.seconds = tries, seconds  # which are gone all the same
+    if saved:
+        earlier = work.restore(saved)
+    else:
+        work.begin_again()
+        earlier = Position()
+    # Which are gone all the same, and memory is no larger than before.
+    position.put(replace(earlier, rescues=tries, seconds=seconds, parts=position.parts))
     session.events.emit(
         Event.RESCUED,
         step=position.step,
@@ -275,46 +230,6 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
         most=rescue.TRIES,
         files=list(files[: rescue.NAMED]),
     )
-
-
-def _judge(work: Work, network: nn.Module, split: str, between: Callable[[], None]) -> Result:
-    """By batches as in training: none takes longer than a step, so that a stop is heard as soon."""
-    return work.data.judge(network, split, work.device, work.recipe.settings.batch_size, between)
-
-
-def _prepare(recipe: Recipe, data: Task, device: torch.device, threads: int) -> Work:
-    """A fresh network and optimiser; the weights depend on the seed alone."""
-    settings = recipe.settings
-    torch.manual_seed(derive(settings.seed, "weights"))
-    try:
-        network = data.network(recipe.architecture, recipe.options)
-    except (ValueError, KeyError, TypeError) as error:
-        raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
-    network.to(device)
-    rate, decay = settings.learning_rate, settings.weight_decay
-    optimiser: torch.optim.Optimizer
-    if settings.optimiser == "sgd":
-        optimiser = torch.optim.SGD(network.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
-    elif settings.optimiser == "adam":
-        optimiser = torch.optim.Adam(network.parameters(), rate, weight_decay=decay)
-    else:
-        optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
-    return Work(recipe, data, network, optimiser, device, threads)
-
-
-def _state(work: Work, position: Position) -> dict[str, Any]:
-    """All that is needed to go on exactly."""
-    return {
-        "version": protocol.VERSION,
-        "network": work.network.state_dict(),
-        "optimiser": work.optimiser.state_dict(),
-        "position": asdict(position),
-        "options": work.recipe.options,
-        "threads": work.threads,
-        "fingerprint": work.data.fingerprint,
-        "versions": versions(),
-        "device": device_name(work.device),
-    }
 
 
 def _differences(saved: dict[str, Any], device: torch.device) -> dict[str, list[str]]:
@@ -339,8 +254,7 @@ def _last_good(store: Store, events: Events) -> tuple[Entry | None, dict[str, An
 
 
 def _announce(work: Work, events: Events, attempt: int, position: Position, entry: Entry | None) -> None:
-    recipe, data = work.recipe, work.data
-    for remark in data.remarks:
+    for remark in work.data.remarks:
         events.emit(Event.WARNING, **remark)
     events.emit(
         Event.STARTED,
@@ -348,35 +262,21 @@ def _announce(work: Work, events: Events, attempt: int, position: Position, entr
         pid=os.getpid(),
         step=position.step,
         resumed_from=f"{protocol.CHECKPOINTS}/{entry.file}" if entry else None,
-        device=str(work.device),
-        device_name=device_name(work.device),
-        threads=work.threads,
-        versions=versions(),
-        epochs=recipe.settings.epochs,
-        steps_per_epoch=work.steps_per_epoch,
-        total_steps=work.total_steps,
-        parameters=sum(parameter.numel() for parameter in work.network.parameters()),
-        architecture=recipe.architecture,
-        options=recipe.options,
-        settings=recipe.settings.as_dict(),
-        data=data.described(),
+        **work.described(),
     )
 
 
 def _best(work: Work, session: Session) -> tuple[nn.Module, int]:
     """The network as it was after its best epoch and the step of that; as it is where no other is to be had."""
-    network = copy.deepcopy(work.network)
     entry = session.store.best()
     if entry is not None and entry.step != session.position.step:
         try:
-            network.load_state_dict(session.store.read(entry)["network"])
+            return work.judged_at(session.store.read(entry)), entry.step
         except ValueError as error:
             file = f"{protocol.CHECKPOINTS}/{entry.file}"
             values = {"file": file, "reason": str(error)}
             session.events.emit(Event.WARNING, code=Code.BROKEN_CHECKPOINT, values=values)
-        else:
-            return network, entry.step
-    return network, session.position.step
+    return copy.deepcopy(work.judged), session.position.step
 
 
 def _model(work: Work, network: nn.Module, evaluation: Result | None, step: int, outcome: str) -> Model:
@@ -394,7 +294,7 @@ def _wrap_up(run: Path, work: Work, session: Session) -> None:
     evaluation: Result | None = None
     network, step = _best(work, session)
     try:
-        evaluation = _judge(work, network, "test", in_time)
+        evaluation = judge(work, network, "test", session.position.parts, in_time)
         session.events.emit(Event.EVALUATED, step=step, **evaluation.as_dict())
     except TimeoutError:
         session.events.emit(Event.WARNING, code=Code.NOT_EVALUATED, values={})

@@ -30,7 +30,8 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
     preset       an id of presets.json
     model        {architecture, options{}}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate, batch_size, epochs, seed, momentum, weight_decay,
-                 schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words), ...}: the
+                 schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words), precision:
+                 "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch), ...}: the
                  preset's, with the user's changes; what a preset has beyond these travels along untouched
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
@@ -233,6 +234,8 @@ class Code:
     NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
     NOT_AS_BEFORE = "not_as_before"  # (differences{name: [before, now]}) of python, torch, numpy or the device: the
     #                                  training goes on, but not to the last digit as if it had not been interrupted
+    IN_PARTS = "in_parts"  # (batch, parts, size, device) memory does not suffice for a whole batch at once
+    NO_BFLOAT16 = "no_bfloat16"  # (device) computes in float32 instead
     ENOUGH_EPOCHS = "enough_epochs"  # (epoch, best_epoch, patience) ended early: it got no better any more
     TIME_IS_UP = "time_is_up"  # (minutes, epoch) ended early: it was to take no longer
     NOT_EVALUATED = "not_evaluated"  # () stopped before the test was through

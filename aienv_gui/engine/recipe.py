@@ -14,6 +14,7 @@ from .protocol import Code
 _PRESETS = Path(__file__).with_name("presets.json")
 _OPTIMISERS = ("sgd", "adam", "adamw")
 _SCHEDULES = ("constant", "one_cycle")
+_PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Settings:
     hide: float = 0.0  # share of a text's words that are not shown, others in each epoch
     patience: int = 0  # epochs without a better one, after which it ends; 0: all epochs are trained
     minutes: float = 0.0  # of work, after which it ends; 0: as long as it takes
+    precision: str = "float32"  # of what is computed in a step; weights are float32 always
+    average: int = 0  # steps over which the weights that count are averaged; 0: the last ones count
+    parts: int = 1  # in which a batch is computed, one after the other, which needs less memory
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -119,6 +123,9 @@ def _settings(data: dict[str, Any]) -> Settings:
         raise ValueError(f"optimiser must be one of {', '.join(_OPTIMISERS)}, not {data['optimiser']!r}")
     if data["schedule"] not in _SCHEDULES:
         raise ValueError(f"schedule must be one of {', '.join(_SCHEDULES)}, not {data['schedule']!r}")
+    precision = data.get("precision", "float32")
+    if precision not in _PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, not {precision!r}")
     return Settings(
         optimiser=data["optimiser"],
         learning_rate=_number(data, "learning_rate", least=0.0),
@@ -132,6 +139,9 @@ def _settings(data: dict[str, Any]) -> Settings:
         seed=_whole(data, "seed", least=0),
         patience=_whole({"patience": 0, **data}, "patience", least=0),
         minutes=_number(data, "minutes", 0.0, least=0.0),
+        precision=precision,
+        average=_whole({"average": 0, **data}, "average", least=0),
+        parts=min(_whole({"parts": 1, **data}, "parts", least=1), data["batch_size"]),
     )
 
 

@@ -41,6 +41,7 @@ class Position:
     best_accuracy: float = -1.0
     best_loss: float = float("inf")
     seconds: float = 0.0  # of work in steps, in all attempts
+    parts: int = 1  # in which each batch is computed, one after the other, as memory allows
     rescues: int = 0  # times that it went back because the loss was no number, each with a smaller learning rate
 
     def put(self, other: Position) -> None:

@@ -504,7 +504,23 @@ def _time_is_up(v: Mapping[str, Any]) -> Text:
     )
 
 
+def _in_parts(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "There is not memory enough for {batch} examples at once: each batch is computed in {parts} parts of {size}. "
+        "It learns the same from them, a little more slowly.",
+        batch=v.get("batch", "?"),
+        parts=v.get("parts", "?"),
+        size=v.get("size", "?"),
+    )
+
+
+def _no_bfloat16(v: Mapping[str, Any]) -> Text:
+    return tr("{device} does not compute in bfloat16: it goes on in float32.", device=v.get("device", "?"))
+
+
 _WARNINGS = {
+    Code.IN_PARTS: _in_parts,
+    Code.NO_BFLOAT16: _no_bfloat16,
     Code.ENOUGH_EPOCHS: _enough_epochs,
     Code.TIME_IS_UP: _time_is_up,
     Code.THIN_CLASS: _thin_class,

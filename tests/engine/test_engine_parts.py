@@ -20,13 +20,13 @@ from aienv_gui.engine.checkpoint import Store
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
 from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
-from aienv_gui.engine.loop import learning_rate
 from aienv_gui.engine.model_folder import Model, save_model
 from aienv_gui.engine.models import causal, dense, text
 from aienv_gui.engine.models.convolutional import build
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import options_of, preset_of, read_recipe
 from aienv_gui.engine.seeds import derive
+from aienv_gui.engine.steps import learning_rate
 from aienv_gui.engine.tasks.image_classification import Data, mean_and_std, shifted
 
 
@@ -67,6 +67,9 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
             **preset["settings"],
             "patience": 0,
             "minutes": 0.0,
+            "precision": "float32",
+            "average": 0,
+            "parts": 1,
         }
         assert 0 < preset["measured"]["test_accuracy"] <= 1
         sizes = {name: value for name, value in recipe.options.items() if value != "auto"}
@@ -141,6 +144,9 @@ def test_settings_of_the_recipe_replace_those_of_the_preset(tmp_path: Path) -> N
         ({"settings": {"learning_rate": float("nan")}}, "learning_rate"),
         ({"settings": {"optimiser": "magic"}}, "optimiser"),
         ({"settings": {"schedule": "sometimes"}}, "schedule"),
+        ({"settings": {"precision": "int4"}}, "precision"),
+        ({"settings": {"average": -1}}, "average"),
+        ({"settings": {"parts": 0}}, "parts"),
         ({"threads": 0}, "threads"),
     ],
 )

@@ -19,6 +19,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training.presets import Preset, presets
 
 _OPTIMISERS = (("adamw", tr("AdamW")), ("adam", tr("Adam")), ("sgd", tr("SGD")))
+_PRECISIONS = (("float32", tr("Full (float32)")), ("bfloat16", tr("Short (bfloat16)")))
 
 
 class Advanced(QWidget):
@@ -40,8 +41,12 @@ class Advanced(QWidget):
         self.seed = self._number(0, 2**31 - 1)
         self.patience = self._number(0, 1000)
         self.minutes = self._number(0, 100_000)
-        for box in (self.patience, self.minutes):
+        self.average = self._number(0, 100_000)
+        for box in (self.patience, self.minutes, self.average):
             say(box, "setSpecialValueText", tr("off"))  # stands for 0
+        self.parts = self._number(1, 4096)
+        self.precision = Choice(tr("Precision"), _PRECISIONS, self)
+        self.precision.chosen.connect(self._on_changed)
         self.optimiser = Choice(tr("Optimiser"), _OPTIMISERS, self)
         self.optimiser.chosen.connect(self._on_changed)
         rows: tuple[tuple[Text, Text, QWidget], ...] = (
@@ -52,6 +57,9 @@ class Advanced(QWidget):
             (tr("Seed"), tr("The same number gives the same split and the same training again"), self.seed),
             (tr("Stop early"), tr("After so many epochs without a better one"), self.patience),
             (tr("Time limit"), tr("Minutes of training; the best so far is the result"), self.minutes),
+            (tr("Averaged weights"), tr("The mean over about so many last steps is the result"), self.average),
+            (tr("Parts of a batch"), tr("One after the other, as one step; more parts need less memory"), self.parts),
+            (tr("Precision"), tr("Short numbers need less memory, and are faster on newer GPUs"), self.precision),
         )
         for index, (name, meaning, widget) in enumerate(rows):
             row, column = index // 3 * 4, index % 3
@@ -66,7 +74,7 @@ class Advanced(QWidget):
             if widget is self.learning_rate:
                 self._below_rate, self._rate_means = below, meaning
             grid.setColumnStretch(column, 1)
-        for gap in (3, 7):
+        for gap in (3, 7, 11):
             grid.setRowMinimumHeight(gap, 8)
 
     def _number(self, low: int, high: int) -> QSpinBox:
@@ -83,7 +91,10 @@ class Advanced(QWidget):
         self.seed.setValue(int(settings["seed"]))
         self.patience.setValue(int(settings.get("patience", 0)))
         self.minutes.setValue(round(settings.get("minutes", 0)))
+        self.average.setValue(int(settings.get("average", 0)))
+        self.parts.setValue(int(settings.get("parts", 1)))
         self.optimiser.choose(settings["optimiser"])
+        self.precision.choose(settings.get("precision", "float32"))
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -94,6 +105,9 @@ class Advanced(QWidget):
             "seed": self.seed.value(),
             "patience": self.patience.value(),
             "minutes": self.minutes.value(),
+            "average": self.average.value(),
+            "parts": self.parts.value(),
+            "precision": self.precision.currentData(),
         }
 
     def missing(self) -> Text | None:

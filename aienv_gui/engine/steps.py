@@ -1,0 +1,156 @@
+"""A step of the optimiser: from examples to changed weights, or to a clear no before any of them is touched.
+
+A batch may be computed in parts, one after the other: they are learnt from as one, and need less memory.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from . import memory, rescue
+from .events import Events
+from .failures import Failure
+from .memory import MemoryIsFull
+from .protocol import Code, Event
+from .recipe import Settings
+from .rescue import NotANumber
+from .seeds import derive
+from .session import Position
+from .tasks.task import Batch
+from .work import Work
+
+
+def fetch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> Batch:
+    """The examples `chosen` and their truth, on the device. Until they are there, the device has nothing to do."""
+    settings = work.recipe.settings
+    inputs, truth = work.data.batch(chosen, settings, derive(settings.seed, "batch", epoch, step))
+    return inputs.to(work.device), truth.to(work.device)
+
+
+def advance(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[float, float]:
+    """One step on a batch; returns its loss and accuracy before it.
+
+    Raises `NotANumber` where the loss is none, and `MemoryIsFull`; no weight has changed then.
+    """
+    settings = work.recipe.settings
+    _seed(work.device, derive(settings.seed, "step", epoch, position.step))  # dropout
+    rate = rescue.slower(learning_rate(settings, position.step, work.total_steps), position.rescues)
+    for group in work.optimiser.param_groups:
+        group["lr"] = rate
+    work.optimiser.zero_grad(set_to_none=True)
+    result = gradients(work, batch, position.parts)
+    work.optimiser.step()
+    if work.average is not None:
+        work.average.update_parameters(work.network)
+    return result
+
+
+def gradients(work: Work, batch: Batch, parts: int) -> tuple[float, float]:
+    """Add the gradients of a batch's mean loss to those that are there; returns loss and accuracy.
+
+    Raises `NotANumber`, and `MemoryIsFull`: the network's running means are then as they were before.
+    """
+    kept = _running_means(work)
+    try:
+        return _gradients(work, batch, parts)
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_full(error):
+            raise
+    # Only out here is what the failed computation held let go of.
+    work.optimiser.zero_grad(set_to_none=True)
+    memory.let_go(work.device)
+    _put_back(work, kept)
+    raise MemoryIsFull
+
+
+def _running_means(work: Work) -> list[torch.Tensor]:
+    return [buffer.clone() for buffer in work.network.buffers()]
+
+
+def _put_back(work: Work, means: list[torch.Tensor]) -> None:
+    for buffer, before in zip(work.network.buffers(), means, strict=True):
+        buffer.copy_(before)
+
+
+def _gradients(work: Work, batch: Batch, parts: int) -> tuple[float, float]:
+    inputs, truth = batch
+    if parts == 1:
+        return _part(work, batch, 1.0)
+    size = -(-len(truth) // parts)
+    loss = accuracy = 0.0
+    for part in zip(inputs.split(size), truth.split(size), strict=True):
+        share = len(part[1]) / len(truth)
+        one, right = _part(work, part, share)
+        loss, accuracy = loss + share * one, accuracy + share * right
+    return loss, accuracy
+
+
+def _part(work: Work, part: Batch, share: float) -> tuple[float, float]:
+    with work.numbers():
+        loss, accuracy = work.data.loss(work.network, part)
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise NotANumber
+    (loss if share == 1 else loss * share).backward()
+    return value, float(accuracy)
+
+
+def rehearse(work: Work, position: Position, events: Events) -> None:
+    """Compute a whole batch and learn nothing from it, in more parts as long as memory does not suffice.
+
+    What the optimiser will keep beside the weights takes its room meanwhile. Raises `Failure` (out_of_memory).
+    """
+    settings = work.recipe.settings
+    chosen = work.data.splits["train"][: settings.batch_size]
+    means = _running_means(work)
+    work.network.train()
+    while True:
+        try:
+            room = () if work.optimiser.state else _room_of_the_optimiser(work)
+            gradients(work, fetch(work, chosen, 0, 0), position.parts)
+            break
+        except NotANumber:
+            break  # which is dealt with when it comes to it
+        except MemoryIsFull:
+            room = ()
+            in_more_parts(work, position, events)
+    del room
+    work.optimiser.zero_grad(set_to_none=True)
+    memory.let_go(work.device)
+    _put_back(work, means)
+
+
+def _room_of_the_optimiser(work: Work) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.empty_like(parameter) for parameter in work.network.parameters() for _ in range(2))
+
+
+def in_more_parts(work: Work, position: Position, events: Events) -> None:
+    """Compute each batch in twice as many parts from now on, and say so. Raises `Failure` where that cannot be."""
+    batch = work.recipe.settings.batch_size
+    if position.parts >= batch:
+        raise Failure(Code.OUT_OF_MEMORY, device=str(work.device))
+    position.parts = min(2 * position.parts, batch)
+    values = {"batch": batch, "parts": position.parts, "size": -(-batch // position.parts), "device": str(work.device)}
+    events.emit(Event.WARNING, code=Code.IN_PARTS, values=values)
+
+
+def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
+    """Of the step after `step` steps: constant, or one cycle (up over 3/10 of the way, then down to nearly nothing)."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    low, top, rise = settings.learning_rate / 25, settings.learning_rate, 0.3
+    way = step / total_steps
+    if way < rise:
+        return low + (top - low) * (1 - math.cos(math.pi * way / rise)) / 2
+    return top * (1 + math.cos(math.pi * (way - rise) / (1 - rise))) / 2 + top / 10_000
+
+
+def _seed(device: torch.device, seed: int) -> None:
+    """As `torch.manual_seed`, for this device alone: that one takes longer than a small step."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
