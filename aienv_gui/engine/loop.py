@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import failures, protocol, rescue, steps
+from . import failures, memory, protocol, rescue, steps
 from .checkpoint import Entry, Store
 from .commands import Desk, Doorkeeper
 from .devices import choose_device, computes_bfloat16, device_name
@@ -46,6 +46,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         recipe = recipe.with_options(saved["options"])
     threads = (saved["threads"] if saved else recipe.threads) or torch.get_num_threads()
     torch.set_num_threads(threads)
+    memory.keep_for_the_next_step()
     device = choose_device(recipe.device, events)
 
     told = 0.0

@@ -66,11 +66,11 @@ def gradients(work: Work, batch: Batch, parts: int) -> tuple[float, float]:
 
 
 def _running_means(work: Work) -> list[torch.Tensor]:
-    return [buffer.clone() for buffer in work.network.buffers()]
+    return [buffer.clone() for buffer in work.buffers]
 
 
 def _put_back(work: Work, means: list[torch.Tensor]) -> None:
-    for buffer, before in zip(work.network.buffers(), means, strict=True):
+    for buffer, before in zip(work.buffers, means, strict=True):
         buffer.copy_(before)
 
 
@@ -118,7 +118,6 @@ def rehearse(work: Work, position: Position, events: Events) -> None:
             in_more_parts(work, position, events)
     del room
     work.optimiser.zero_grad(set_to_none=True)
-    memory.let_go(work.device)
     _put_back(work, means)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import resource
-import subprocess
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from aienv_gui.engine import protocol
 from aienv_gui.engine.events import Events
 from aienv_gui.engine.failures import Failure
-from aienv_gui.engine.memory import is_full
+from aienv_gui.engine.memory import MemoryIsFull, is_full
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import read_recipe
 from aienv_gui.engine.session import Position
@@ -77,23 +77,25 @@ def test_where_a_batch_does_not_fit_it_is_computed_in_parts(tmp_path: Path, pict
     assert load_file(run / protocol.MODEL / protocol.WEIGHTS)
 
 
-@pytest.mark.slow
-def test_memory_that_becomes_scarce_later_ends_nothing(tmp_path: Path, pictures: Path) -> None:
-    run = make_run(tmp_path / "run", pictures, model=_LARGE, settings={"batch_size": 32, "epochs": 2})
-    process = start(run)
-    try:
-        until(run, lambda found: len(curve(run)) >= 1, process)
-        _leave(process, _ROOM)
-        assert process.wait(60) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
-    finally:
-        end(process)
-    assert [event for event in events(run, Event.WARNING) if event["code"] == "in_parts"]
-    steps = sorted(curve(run))
-    assert steps == list(range(1, events(run, Event.STARTED)[0]["total_steps"] + 1))
+def test_a_batch_that_does_not_fit_leaves_all_as_it_was(tmp_path: Path, pictures: Path) -> None:
+    work = _work(make_run(tmp_path / "run", pictures))
+    work.network.register_forward_hook(_too_much_for_more_than_four)
+    position = Position()
+    before = copy.deepcopy(work.network.state_dict())
+    batch = fetch(work, work.data.splits["train"][:8], 0, 0)
+    with pytest.raises(MemoryIsFull):
+        advance(work, batch, position, 0)
+    after = work.network.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert all(parameter.grad is None for parameter in work.network.parameters())
+    position.parts = 2
+    advance(work, batch, position, 0)
+    assert any(not torch.equal(work.network.state_dict()[name], before[name]) for name in before)
 
 
-def _leave(process: subprocess.Popen[bytes], room: int) -> None:
-    resource.prlimit(process.pid, resource.RLIMIT_DATA, (room, resource.RLIM_INFINITY))
+def _too_much_for_more_than_four(_network: torch.nn.Module, batch: tuple[torch.Tensor], _scores: torch.Tensor) -> None:
+    if len(batch[0]) > 4:
+        torch.empty(2**50)
 
 
 def test_a_single_example_that_does_not_fit_ends_it(tmp_path: Path, pictures: Path) -> None:

@@ -1,8 +1,8 @@
 """The training of a run's recipe as a bare PyTorch loop in a process of its own. The baseline of `engine`.
 
-Pictures, split, first weights and the order of each epoch are made by the engine's own functions, so that both do the
-same steps with the same losses; the loop is written by hand. Each epoch waits for its turn, and at the end comes what
-was measured.
+Pictures, split, first weights, optimiser and the order of each epoch are made by the engine's own functions, so that
+both do the same steps with the same losses; the loop is written by hand. Each epoch waits for its turn, and at the end
+comes what was measured.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from aienv_gui.engine.models.convolutional import Normalise, build
 from aienv_gui.engine.recipe import Settings, read_recipe
 from aienv_gui.engine.seeds import derive
 from aienv_gui.engine.tasks.image_classification import Data, load, mean_and_std
+from aienv_gui.engine.work import optimiser_for
 
 READY: Final = "ready"  # printed before each epoch, which begins when a line comes in
 MEASURED: Final = "measured "  # before what is printed at last: libraries may print as well
@@ -80,14 +81,7 @@ def prepare(run: Path) -> Start:
     normalise = network.get_submodule("normalise")
     assert isinstance(normalise, Normalise)
     normalise.set(*mean_and_std(data.images, data.splits["train"]))
-    return Start(settings, data, network, _optimiser(network, settings))
-
-
-def _optimiser(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.optimiser == "sgd":
-        return torch.optim.SGD(network.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
-    return torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
+    return Start(settings, data, network, optimiser_for(network, settings, torch.device("cpu")))
 
 
 def _quietly(done: int, total: int) -> None:
