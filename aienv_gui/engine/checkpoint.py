@@ -35,6 +35,13 @@ class Entry:
     best: bool
 
 
+def pack(state: dict[str, Any], *, manual: bool) -> memoryview:
+    """A copy of `state` as it is now, as it will lie on the disk."""
+    buffer = io.BytesIO()
+    torch.save({**state, _MANUAL: manual}, buffer)
+    return buffer.getbuffer()
+
+
 class Store:
     """The folder ``checkpoints`` of a run."""
 
@@ -53,11 +60,8 @@ class Store:
             if path.is_file() and path.name not in known:
                 path.unlink()
 
-    def write(self, state: dict[str, Any], *, step: int, epoch: int, manual: bool, best: bool) -> Entry:
-        """Save `state`. Raises OSError (a full disk: older ones are given up first, never the last good one)."""
-        buffer = io.BytesIO()
-        torch.save({**state, _MANUAL: manual}, buffer)
-        data = buffer.getbuffer()
+    def write(self, data: memoryview, *, step: int, epoch: int, manual: bool, best: bool) -> Entry:
+        """Save a packed state. Raises OSError (a full disk: older ones are given up first, never the last good one)."""
         file = f"{step:08d}.pt"
         number = 2
         while any(entry.file == file for entry in self.entries):

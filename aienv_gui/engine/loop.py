@@ -99,8 +99,11 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         outcome, command, kept = "stopped", stopped.command, stopped.saved
         if kept and position.step and evaluation is None:
             _wrap_up(run, work, session)
+    finally:
+        session.close()
     desk.close()
-    events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command)
+    held_up = round(session.held_up, 4)
+    events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command, held_up=held_up)
     events.sync()
 
 
@@ -193,7 +196,7 @@ def _validate(work: Work, session: Session) -> None:
         position.best_accuracy, position.best_loss = result.accuracy, result.loss
     last = position.step == work.total_steps
     if best or last or session.may_save():
-        session.save("best" if best else "epoch", best=best)
+        session.save_beside("best" if best else "epoch", best=best)
     session.pace.validated(time.monotonic() - began - (session.paused - paused))
 
 
@@ -210,6 +213,7 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
     if tries > rescue.TRIES:
         rate = rescue.slower(settings.learning_rate, position.rescues)
         raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=at, learning_rate=rate, tries=rescue.TRIES)
+    session.finish_writing()
     entry, saved = session.store.best(), None
     if entry is not None and work.data.is_good(position.best_accuracy, position.best_loss):
         with contextlib.suppress(ValueError):  # damaged: from the beginning, then
@@ -269,6 +273,7 @@ def _announce(work: Work, events: Events, attempt: int, position: Position, entr
 
 def _best(work: Work, session: Session) -> tuple[nn.Module, int]:
     """The network as it was after its best epoch and the step of that; as it is where no other is to be had."""
+    session.finish_writing()
     entry = session.store.best()
     if entry is not None and entry.step != session.position.step:
         try:

@@ -155,7 +155,8 @@ class Event:
     #                          language model examples (characters), perplexity. Of numbers accuracy is
     #                          there, and in all other events, the share of the variance that is explained (0 to 1)
     MODEL = "model"  # folder, bytes, parameters
-    FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written
+    FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written;
+    #                        held_up (seconds of this attempt in which no step was done for checkpoints' sake)
     FAILED = "failed"  # code, values{}, traceback
 
 

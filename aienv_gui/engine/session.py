@@ -1,5 +1,6 @@
 """The run while it is worked on: answers commands between steps, saves checkpoints, waits while paused.
 
+A checkpoint is copied between two steps and written beside those that follow; what the user waits for is waited for.
 `attend` is the one place where the loop can be paused or ended from outside.
 """
 
@@ -7,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from . import failures, protocol
-from .checkpoint import Entry, Store
+from .checkpoint import Entry, Store, pack
 from .commands import Desk
 from .events import Events, Metrics, Pace
 from .failures import Failure
@@ -53,6 +55,15 @@ class Position:
         return (accuracy, -loss) > (self.best_accuracy, -self.best_loss)
 
 
+@dataclass(frozen=True)
+class _Unwritten:
+    """A checkpoint that is being written, or could not be; `write` does it once more."""
+
+    done: Future[None]
+    write: Callable[[], None]
+    command: str | None
+
+
 class Session:
     """Everything that the loop needs beside the network and the data. `state` gives what a checkpoint holds."""
 
@@ -81,6 +92,9 @@ class Session:
         self.pace = Pace(events, total_steps, steps_per_epoch)
         self._saved_at = time.monotonic()
         self._cost = 0.0  # seconds that the last one took to write
+        self.held_up = 0.0  # seconds that the loop stood still for checkpoints that were written beside it
+        self._writer = ThreadPoolExecutor(1, "checkpoint")
+        self._unwritten: _Unwritten | None = None
         self.paused = 0.0  # seconds, in all
         self._paused_since: float | None = None
         self._last: Entry | None = None
@@ -99,11 +113,13 @@ class Session:
             elif command == Command.PAUSE:
                 self.pause(identity)
             elif command == Command.SAVE:
-                self.save("manual", command=identity)
+                self.save_beside("manual", command=identity)
             else:
                 self._desk.refuse(identity, "not_paused")
-        if time.monotonic() - self._saved_at >= self._every and self.position.step:
-            self.save("time")
+        if self._unwritten and self._unwritten.done.done():
+            self.finish_writing()
+        if time.monotonic() - self._saved_at >= self._every and self.position.step and not self._unwritten:
+            self.save_beside("time")
         if (error := self.events.flush()) is not None:
             self._hold(failures.of_writing(error, self._run / protocol.EVENTS), lambda: None)
 
@@ -111,32 +127,71 @@ class Session:
         """Save a checkpoint and say so. Where it cannot be written, wait for the user; nothing is lost meanwhile."""
         self.insist(lambda: self._write(reason, command, best), self.store.folder, command)
 
+    def save_beside(self, reason: str, *, command: str | None = None, best: bool = False) -> None:
+        """As `save`, but it is written while the training goes on; whether it could be shows in a later `attend`."""
+        self.finish_writing()
+        began = time.monotonic()
+        write = self._copied(reason, command, best)
+        self._unwritten = _Unwritten(self._writer.submit(write), write, command)
+        self.held_up += time.monotonic() - began
+
+    def finish_writing(self) -> None:
+        """Wait until the checkpoint that is being written is on the disk; hold where it cannot be written."""
+        if self._unwritten:
+            self.insist(self._settle, self.store.folder, self._unwritten.command)
+
+    def close(self) -> None:
+        """Let what is being written come to its end, whatever that is."""
+        self._writer.shutdown()
+
+    def _settle(self) -> None:
+        """Wait for what is being written; where that failed, try once more. Raises OSError."""
+        if self._unwritten:
+            began = time.monotonic()
+            failed = self._unwritten.done.exception()
+            self.held_up += time.monotonic() - began
+            if failed is not None:
+                self._unwritten.write()
+            self._unwritten = None
+
     def may_save(self) -> bool:
         """Whether a checkpoint that is not needed would cost little: epochs may be short and disks slow."""
-        return time.monotonic() - self._saved_at >= _SHARE * self._cost
+        return not self._unwritten and time.monotonic() - self._saved_at >= _SHARE * self._cost
 
     def _write(self, reason: str, command: str | None, best: bool) -> None:
+        self._settle()
+        self._copied(reason, command, best)()
+
+    def _copied(self, reason: str, command: str | None, best: bool) -> Callable[[], None]:
+        """A copy of the state as it is now; the answer writes it, in whatever thread, and says so. Raises OSError."""
         began = time.monotonic()
         self.metrics.flush()
-        self.events.sync()
-        position = (self.position.step, self.position.validated)
-        if self._last is None or self._last_position != position or best or reason == "manual":
-            self._last = self.store.write(
-                self._state(), step=self.position.step, epoch=self.epoch, manual=reason == "manual", best=best
+        step, epoch, position = self.position.step, self.epoch, (self.position.step, self.position.validated)
+        manual = reason == "manual"
+        there = None if self._last_position != position or best or manual else self._last
+        data = None if there else pack(self._state(), manual=manual)
+        self._saved_at = began
+
+        def write() -> None:
+            self.events.sync()
+            entry = there
+            if data is not None:
+                entry = self.store.write(data, step=step, epoch=epoch, manual=manual, best=best)
+            assert entry is not None
+            self._last, self._last_position = entry, position
+            self._cost = time.monotonic() - began
+            self.events.emit(
+                Event.CHECKPOINT,
+                step=entry.step,
+                epoch=entry.epoch,
+                file=f"{protocol.CHECKPOINTS}/{entry.file}",
+                bytes=entry.bytes,
+                sha256=entry.sha256,
+                reason=reason,
+                command=command,
             )
-            self._last_position = position
-        self._saved_at = time.monotonic()
-        self._cost = self._saved_at - began
-        self.events.emit(
-            Event.CHECKPOINT,
-            step=self._last.step,
-            epoch=self._last.epoch,
-            file=f"{protocol.CHECKPOINTS}/{self._last.file}",
-            bytes=self._last.bytes,
-            sha256=self._last.sha256,
-            reason=reason,
-            command=command,
-        )
+
+        return write
 
     def insist(self, write: Callable[[], None], path: Path, command: str | None = None) -> None:
         """Do `write`; while it fails (full disk ...), warn and wait until the user says to go on. Raises `Stopped`."""

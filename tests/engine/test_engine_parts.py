@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from aienv_gui.engine import attempt, protocol
-from aienv_gui.engine.checkpoint import Store
+from aienv_gui.engine.checkpoint import Store, pack
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
 from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
@@ -351,7 +351,7 @@ def test_a_kill_between_two_renames_hid_the_model_and_the_next_save_deleted_it(
 def test_the_latest_the_best_and_those_by_hand_are_kept(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for step in range(1, 10):
-        store.write({"step": step}, step=step, epoch=1, manual=step == 3, best=step in (2, 4))
+        store.write(pack({"step": step}, manual=step == 3), step=step, epoch=1, manual=step == 3, best=step in (2, 4))
     kept = [entry.step for entry in store.entries]
     assert kept == [3, 4, 7, 8, 9]
     assert store.best() == store.entries[1]
@@ -367,7 +367,7 @@ def test_without_an_index_the_best_was_forgotten_and_nothing_pruned_any_more(tmp
 
     def save(store: Store, step: int, best_step: int, *, manual: bool = False) -> None:
         state = {"position": {"step": step, "best_step": best_step}}
-        store.write(state, step=step, epoch=1, manual=manual, best=step == best_step)
+        store.write(pack(state, manual=manual), step=step, epoch=1, manual=manual, best=step == best_step)
 
     save(store, 1, best_step=1)
     save(store, 2, best_step=2)
@@ -391,7 +391,7 @@ def test_without_an_index_the_best_was_forgotten_and_nothing_pruned_any_more(tmp
 
 def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.write({"step": 1}, step=1, epoch=1, manual=False, best=False)
+    store.write(pack({"step": 1}, manual=False), step=1, epoch=1, manual=False, best=False)
     (store.folder / ".00000002.pt.17.tmp").write_bytes(b"half")
     (store.folder / "00000002.pt").write_bytes(b"whole, but not in the index")
     Store(tmp_path)
@@ -401,7 +401,7 @@ def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
 def test_older_checkpoints_make_room_for_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
     for step in (1, 2, 3):
-        store.write({"step": step}, step=step, epoch=1, manual=False, best=step == 1)
+        store.write(pack({"step": step}, manual=False), step=step, epoch=1, manual=False, best=step == 1)
     real, refused = protocol.write_atomic, []
 
     def full(path: Path, data: bytes | memoryview) -> None:
@@ -411,7 +411,7 @@ def test_older_checkpoints_make_room_for_a_new_one(tmp_path: Path, monkeypatch: 
         real(path, data)
 
     monkeypatch.setattr(protocol, "write_atomic", full)
-    store.write({"step": 4}, step=4, epoch=1, manual=False, best=False)
+    store.write(pack({"step": 4}, manual=False), step=4, epoch=1, manual=False, best=False)
     assert refused == ["00000004.pt"]
     assert [entry.step for entry in store.entries] == [1, 3, 4]  # 1 is the best, 3 was the last good one
     monkeypatch.setattr(
@@ -420,14 +420,16 @@ def test_older_checkpoints_make_room_for_a_new_one(tmp_path: Path, monkeypatch: 
         lambda path, data: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")) if path.suffix == ".pt" else None,
     )
     with pytest.raises(OSError, match="full"):
-        store.write({"step": 5}, step=5, epoch=1, manual=False, best=False)
+        store.write(pack({"step": 5}, manual=False), step=5, epoch=1, manual=False, best=False)
     assert Store(tmp_path).read(store.entries[-1])["step"] == 4
 
 
 @pytest.mark.parametrize("damage", ["missing", "short", "altered", "not a checkpoint"])
 def test_a_damaged_checkpoint_is_recognised(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
-    entry = store.write({"step": 1, "x": torch.zeros(100)}, step=1, epoch=1, manual=False, best=False)
+    entry = store.write(
+        pack({"step": 1, "x": torch.zeros(100)}, manual=False), step=1, epoch=1, manual=False, best=False
+    )
     path = store.folder / entry.file
     content = path.read_bytes()
     if damage == "missing":
@@ -451,7 +453,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
             return (Path.write_text, (tmp_path / "ran", "yes"))
 
     store = Store(tmp_path)
-    entry = store.write({"step": 1, "evil": Evil()}, step=1, epoch=1, manual=False, best=False)
+    entry = store.write(pack({"step": 1, "evil": Evil()}, manual=False), step=1, epoch=1, manual=False, best=False)
     with pytest.raises(ValueError, match=r"."):
         store.read(entry)
     assert not (tmp_path / "ran").exists()

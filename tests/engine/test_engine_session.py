@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import torch
 
 from aienv_gui.engine import loop, protocol
 from aienv_gui.engine.checkpoint import Store
 from aienv_gui.engine.commands import Desk
 from aienv_gui.engine.events import Events
 from aienv_gui.engine.protocol import Command, Event
-from aienv_gui.engine.session import Position, Session
+from aienv_gui.engine.session import Position, Session, Stopped
 from aienv_gui.engine.tasks.task import Result
 
 
@@ -39,10 +40,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def session(clock: Clock, tmp_path: Path) -> Session:
-    events = Events(tmp_path)
+def session(clock: Clock, tmp_path: Path) -> Iterator[Session]:
+    session = make_session(tmp_path, Position(step=5), dict)
+    yield session
+    session.close()
+
+
+def make_session(run: Path, position: Position, state: Callable[[], dict[str, Any]]) -> Session:
+    events = Events(run)
     return Session(
-        tmp_path, events, Desk(tmp_path, events, born=0), Store(tmp_path), Position(step=5), dict,
+        run, events, Desk(run, events, born=0), Store(run), position, state,
         steps_per_epoch=5, total_steps=10, checkpoint_seconds=1e9,
     )  # fmt: skip
 
@@ -58,9 +65,9 @@ def test_a_pause_during_validation_counted_as_validation_in_the_time_left(
 
     clock.actions = [lambda: protocol.send_command(tmp_path, Command.RESUME)]
     told: list[float] = []
-    monkeypatch.setattr(loop, "_judge", judge)
+    monkeypatch.setattr(loop, "judge", judge)
     monkeypatch.setattr(session.pace, "validated", told.append)
-    work = cast("Any", SimpleNamespace(steps_per_epoch=5, total_steps=10, network=None))
+    work = cast("Any", SimpleNamespace(steps_per_epoch=5, total_steps=10, judged=None))
     loop._validate(work, session)
     assert told == [5.0]
     assert session.paused == 100.0
@@ -72,11 +79,11 @@ def test_a_resume_after_a_failed_save_while_paused_was_told_but_not_done(
     real = session.store.write
     room = [False]
 
-    def write(state: dict[str, Any], *, step: int, epoch: int, manual: bool, best: bool) -> Any:
+    def write(data: memoryview, *, step: int, epoch: int, manual: bool, best: bool) -> Any:
         if manual and not room[0]:
             room[0] = True
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(state, step=step, epoch=epoch, manual=manual, best=best)
+        return real(data, step=step, epoch=epoch, manual=manual, best=best)
 
     monkeypatch.setattr(session.store, "write", write)
     clock.actions = [
@@ -88,3 +95,63 @@ def test_a_resume_after_a_failed_save_while_paused_was_told_but_not_done(
     assert kinds.count(Event.RESUMED) == 1
     assert kinds[-1] == Event.RESUMED
     assert session.paused == 200.0
+
+
+def test_a_checkpoint_beside_the_steps_holds_what_was_when_it_was_asked_for(tmp_path: Path, clock: Clock) -> None:
+    weights, position = torch.zeros(3), Position(step=1)
+    session = make_session(tmp_path, position, lambda: {"weights": weights, "step": position.step})
+    session.save_beside("best", best=True)
+    weights += 1
+    position.step = 2
+    session.finish_writing()
+    session.close()
+    entry = session.store.best()
+    assert entry is not None
+    state = session.store.read(entry)
+    assert (state["step"], state["weights"].tolist()) == (1, [0.0, 0.0, 0.0])
+    told = next(event for event in protocol.EventReader(tmp_path).read() if event["event"] == Event.CHECKPOINT)
+    assert (told["step"], told["reason"], told["sha256"]) == (1, "best", entry.sha256)
+
+
+def test_one_that_could_not_be_written_beside_them_holds_the_training_and_is_not_lost(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position = Position(step=1)
+    session = make_session(tmp_path, position, lambda: {"step": position.step})
+    real, full = session.store.write, [True]
+
+    def write(data: memoryview, **more: Any) -> Any:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(data, **more)
+
+    monkeypatch.setattr(session.store, "write", write)
+    session.save_beside("best", best=True)
+    position.step = 2
+
+    def make_room() -> None:
+        full[0] = False
+        protocol.send_command(tmp_path, Command.RESUME)
+
+    clock.actions = [lambda: protocol.send_command(tmp_path, Command.RESUME), make_room]
+    session.finish_writing()
+    session.close()
+    kinds = [event["event"] for event in protocol.EventReader(tmp_path).read()]
+    assert kinds == ["warning", "paused", "answer", "warning", "checkpoint", "resumed"]
+    entry = session.store.best()
+    assert entry is not None
+    assert session.store.read(entry)["step"] == entry.step == 1
+
+
+def test_a_stop_waits_for_the_one_before_it(tmp_path: Path, clock: Clock) -> None:
+    position = Position(step=1)
+    session = make_session(tmp_path, position, lambda: {"step": position.step})
+    session.save_beside("best", best=True)
+    position.step = 2
+    stop = protocol.send_command(tmp_path, Command.STOP)
+    clock.now += 1
+    with pytest.raises(Stopped) as caught:
+        session.attend()
+    session.close()
+    assert (caught.value.command, caught.value.saved) == (stop, True)
+    assert [(entry.step, entry.best) for entry in session.store.entries] == [(1, True), (2, False)]
