@@ -81,7 +81,7 @@ def _work(folder: Path, events: Events, desk: Desk, doorkeeper: Doorkeeper, numb
         from .devices import prepare
         from .loop import train
 
-        train(folder, recipe.on(prepare(recipe.device)), events, desk, doorkeeper, number)
+        train(folder, recipe.on(prepare(recipe.device, exact=recipe.settings.exact)), events, desk, doorkeeper, number)
     except Failure as failure:
         return failed(failure.code, failure.values)
     except ModuleNotFoundError as error:
@@ -90,9 +90,9 @@ def _work(folder: Path, events: Events, desk: Desk, doorkeeper: Doorkeeper, numb
         meaning = failures.of_writing(error, Path(error.filename or folder))
         return failed(meaning.code, meaning.values)
     except Exception as error:  # a bug, or a library's: told with its traceback
-        from .memory import is_full
-
-        if is_full(error):
+        if failures.is_memory_full(error):
             return failed(Code.OUT_OF_MEMORY, {"device": device})
+        if failures.is_not_deterministic(error):
+            return failed(Code.NOT_DETERMINISTIC, {"reason": str(error).splitlines()[0]})
         return failed(Code.UNEXPECTED, {"reason": f"{type(error).__name__}: {error}"})
     return 0

@@ -14,12 +14,17 @@ from .protocol import Code, Event
 _BFLOAT16_CAPABILITY = (8, 0)  # Ampere: older cards imitate it, slowly
 
 
-def prepare(device: str) -> str:
+def prepare(device: str, *, exact: bool) -> str:
     """Before PyTorch looks for cards: number them as the driver does; let it see only the one asked for by its UUID.
+
+    `exact`: have sums done in the same order each time, which costs a card some of its speed.
 
     Returns the device to ask `choose_device` for.
     """
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    if exact:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when its library is loaded
+    torch.use_deterministic_algorithms(exact)
     name = device.removeprefix("cuda:")
     if device.startswith("cuda:") and not name.isdecimal():
         os.environ["CUDA_VISIBLE_DEVICES"] = name

@@ -28,6 +28,22 @@ def of_writing(error: OSError, path: Path) -> Failure:
     return Failure(Code.WRITE_FAILED, path=str(path), reason=str(error))
 
 
+def is_memory_full(error: BaseException) -> bool:
+    """Whether an error of PyTorch or Python says so; PyTorch has a type of its own for it on graphics cards alone."""
+    words = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in words  # of the processor
+        or "out of memory" in words
+    )
+
+
+def is_not_deterministic(error: BaseException) -> bool:
+    """Whether PyTorch says that it cannot do something in the same way each time."""
+    return "does not have a deterministic implementation" in str(error)
+
+
 def free_bytes(path: Path) -> int:
     """Bytes free on the disk of `path`, or of the nearest folder above it that exists."""
     for folder in (path, *path.parents):

@@ -1,4 +1,4 @@
-"""The processor's and the cards' memory: kept for the next step, recognised when it does not suffice, let go of."""
+"""The processor's and the cards' memory: kept for the next step, and let go of when it does not suffice."""
 
 from __future__ import annotations
 
@@ -25,17 +25,6 @@ def keep_for_the_next_step() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_MMAP_MAX, 0)
         library.mallopt(_TRIM_THRESHOLD, -1)
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether an error of PyTorch, or of Python, says so; PyTorch has a type of its own for graphics cards alone."""
-    words = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in words  # of the processor
-        or "out of memory" in words
-    )
 
 
 def let_go(device: torch.device) -> None:

@@ -31,8 +31,8 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
     model        {architecture, options{}}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate, batch_size, epochs, seed, momentum, weight_decay,
                  schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words), precision:
-                 "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch), ...}: the
-                 preset's, with the user's changes; what a preset has beyond these travels along untouched
+                 "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch), exact (on a
+                 card too), ...}: the preset's, with the user's changes; what else it has travels along untouched
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
@@ -128,7 +128,8 @@ class Event:
 
     LAUNCHED = "launched"  # python, log (its size before): an attempt's first line, by whoever starts the engine
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
-    #                      steps_per_epoch, total_steps, parameters, architecture, options{}, settings{} (as used),
+    #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes (of each, about),
+    #                      architecture, options{}, settings{} (as used),
     #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
     PHASE = "phase"  # name: loading (done, total: pictures; repeated) | training | validating | testing | saving
@@ -183,6 +184,7 @@ class Code:
     DATA_CHANGED = "data_changed"  # the pictures are not those the run was started with
     NOT_A_NUMBER = "nan"  # (epoch, step, learning_rate, tries) also with a smaller learning rate, so many times
     NO_DEVICE = "no_device"  # (device, reason)
+    NOT_DETERMINISTIC = "not_deterministic"  # (reason) the network has a part that no card computes exactly
     OUT_OF_MEMORY = "out_of_memory"  # (device)
     DISK_FULL = "disk_full"  # (path)
     READ_ONLY = "read_only"  # (path)

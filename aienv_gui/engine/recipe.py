@@ -35,6 +35,7 @@ class Settings:
     minutes: float = 0.0  # of work, after which it ends; 0: as long as it takes
     precision: str = "float32"  # of what is computed in a step; weights are float32 always
     average: int = 0  # steps over which the weights that count are averaged; 0: the last ones count
+    exact: bool = False  # the same to the last digit on a card, too, which costs speed; a processor always is
     parts: int = 1  # in which a batch is computed, one after the other, which needs less memory
 
     def as_dict(self) -> dict[str, Any]:
@@ -140,6 +141,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         patience=_whole({"patience": 0, **data}, "patience", least=0),
         minutes=_number(data, "minutes", 0.0, least=0.0),
         precision=precision,
+        exact=_flag(data, "exact"),
         average=_whole({"average": 0, **data}, "average", least=0),
         parts=min(_whole({"parts": 1, **data}, "parts", least=1), data["batch_size"]),
     )
@@ -157,6 +159,13 @@ def _whole(data: dict[str, Any], name: str, *, least: int) -> int:
     if not _is_int(value) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
     return int(value)
+
+
+def _flag(data: dict[str, Any], name: str) -> bool:
+    value = data.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {value!r}")  # noqa: TRY004  said as all others are
+    return value
 
 
 def _is_int(value: object) -> bool:

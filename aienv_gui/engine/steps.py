@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from . import memory, rescue
+from . import failures, memory, rescue
 from .events import Events
 from .failures import Failure
 from .memory import MemoryIsFull
@@ -56,7 +56,7 @@ def gradients(work: Work, batch: Batch, parts: int) -> tuple[float, float]:
     try:
         return _gradients(work, batch, parts)
     except (RuntimeError, MemoryError) as error:
-        if not memory.is_full(error):
+        if not failures.is_memory_full(error):
             raise
     # Only out here is what the failed computation held let go of.
     work.optimiser.zero_grad(set_to_none=True)

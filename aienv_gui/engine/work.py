@@ -114,11 +114,21 @@ class Work:
             "steps_per_epoch": self.steps_per_epoch,
             "total_steps": self.total_steps,
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            "checkpoint_bytes": self._checkpoint_bytes(),
             "architecture": recipe.architecture,
             "options": recipe.options,
             "settings": recipe.settings.as_dict(),
             "data": self.data.described(),
         }
+
+    def _checkpoint_bytes(self) -> int:
+        """About what a checkpoint takes, also before the optimiser has begun to keep anything."""
+        settings = self.recipe.settings
+        trained = sum(parameter.nbytes for parameter in self.network.parameters() if parameter.requires_grad)
+        kept = 2 if settings.optimiser != "sgd" else int(settings.momentum > 0)
+        copies = 1 if self.average is None else 2
+        weights = sum(value.nbytes for value in self.network.state_dict().values())
+        return int(copies * weights + kept * trained)
 
 
 def prepare(recipe: Recipe, data: Task, device: torch.device, threads: int, *, bfloat16: bool = False) -> Work:

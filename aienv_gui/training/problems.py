@@ -10,7 +10,7 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
 from aienv_gui.core.wording import Text, shortened, size, tr, tr_count, verbatim
 from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
-from aienv_gui.training import table_problems
+from aienv_gui.training import device_problems, table_problems
 
 _NAMED = 5  # broken pictures named in a sentence
 _NAME_MOST = 60  # characters of each
@@ -178,24 +178,6 @@ def _nan(v: Mapping[str, Any]) -> Problem:
     )
 
 
-def _no_device(v: Mapping[str, Any]) -> Problem:
-    known = recognise(str(v["reason"]), Occasion.RUN)
-    return Problem(
-        tr("The chosen device cannot be used."),
-        cause=tr("{device}: {reason}", device=v.get("device", "?"), reason=known.cause if known else v["reason"]),
-        cure=tr("Start a new training on the CPU or on “automatic”, or validate the environment to see why."),
-        actions=(Action("open_page", tr("Open Environments"), "environments"),),
-    )
-
-
-def _out_of_memory(v: Mapping[str, Any]) -> Problem:
-    return Problem(
-        tr("There was not enough memory."),
-        cause=tr("The training needed more memory than {device} has free.", device=v.get("device", "?")),
-        cure=tr("Close other programs that use it, or start a new training with half the batch size (under Advanced)."),
-    )
-
-
 def _disk_full(v: Mapping[str, Any]) -> Problem:
     return Problem(
         tr("The disk is full."),
@@ -341,6 +323,7 @@ _DATA = {
     Code.BROKEN_PICTURES: _broken_pictures,
     Code.BROKEN_PICTURE: _broken_picture,
     Code.DATA_CHANGED: _data_changed,
+    **device_problems.PROBLEMS,
     **table_problems.PROBLEMS,
 }
 _TRAINING = {
@@ -351,8 +334,6 @@ _TRAINING = {
     Code.FINISHED: _finished,
 }
 _MACHINE = {
-    Code.NO_DEVICE: _no_device,
-    Code.OUT_OF_MEMORY: _out_of_memory,
     Code.DISK_FULL: _disk_full,
     Code.READ_ONLY: _read_only,
     Code.WRITE_FAILED: _write_failed,
@@ -421,14 +402,6 @@ def _same_picture(v: Mapping[str, Any]) -> Text:
 def _checkpoint_failed(v: Mapping[str, Any]) -> Text:
     why = _FAILED_WRITES.get(str(v.get("reason")))
     return tr("A checkpoint could not be saved: {why}", why=why or str(v.get("detail") or v.get("path", "?")))
-
-
-def _gpu_unusable(v: Mapping[str, Any]) -> Text:
-    return tr(
-        "{device} cannot be used ({reason}); the training goes on, on the CPU.",
-        device=v.get("device", "GPU"),
-        reason=v.get("reason", "?"),
-    )
 
 
 def _no_lock(v: Mapping[str, Any]) -> Text:
@@ -504,23 +477,7 @@ def _time_is_up(v: Mapping[str, Any]) -> Text:
     )
 
 
-def _in_parts(v: Mapping[str, Any]) -> Text:
-    return tr(
-        "There is not memory enough for {batch} examples at once: each batch is computed in {parts} parts of {size}. "
-        "It learns the same from them, a little more slowly.",
-        batch=v.get("batch", "?"),
-        parts=v.get("parts", "?"),
-        size=v.get("size", "?"),
-    )
-
-
-def _no_bfloat16(v: Mapping[str, Any]) -> Text:
-    return tr("{device} does not compute in bfloat16: it goes on in float32.", device=v.get("device", "?"))
-
-
 _WARNINGS = {
-    Code.IN_PARTS: _in_parts,
-    Code.NO_BFLOAT16: _no_bfloat16,
     Code.ENOUGH_EPOCHS: _enough_epochs,
     Code.TIME_IS_UP: _time_is_up,
     Code.THIN_CLASS: _thin_class,
@@ -530,11 +487,11 @@ _WARNINGS = {
     Code.LOOKS_SPLIT: _looks_split,
     Code.SAME_PICTURE: _same_picture,
     Code.CHECKPOINT_FAILED: _checkpoint_failed,
-    Code.GPU_UNUSABLE: _gpu_unusable,
     Code.NO_LOCK: _no_lock,
     Code.NOT_AS_BEFORE: _not_as_before,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.UNLIKE_TRAINING: _unlike_training,
+    **device_problems.WARNINGS,
     **table_problems.WARNINGS,
 }
 

@@ -274,6 +274,7 @@ class Start:
     pid: int | None = None
     target: str = ""  # the column of a table that is predicted
     predicts: str = "classes"
+    checkpoint_bytes: int = 0  # of each, about; 0: an older engine did not tell
 
     @property
     def numbers(self) -> bool:

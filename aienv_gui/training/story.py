@@ -289,6 +289,7 @@ class Story:
             pid=event.get("pid"),
             target=str(data.get("target", "")),
             predicts=str(data.get("predicts", "classes")),
+            checkpoint_bytes=int(event.get("checkpoint_bytes", 0)),
         )
         self._run = replace(
             self._run,

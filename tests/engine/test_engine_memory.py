@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.events import Events
-from aienv_gui.engine.failures import Failure
-from aienv_gui.engine.memory import MemoryIsFull, is_full
+from aienv_gui.engine.failures import Failure, is_memory_full, is_not_deterministic
+from aienv_gui.engine.memory import MemoryIsFull
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import read_recipe
 from aienv_gui.engine.session import Position
@@ -110,16 +110,26 @@ def test_a_single_example_that_does_not_fit_ends_it(tmp_path: Path, pictures: Pa
 
 
 def test_what_says_that_memory_is_full() -> None:
-    assert is_full(MemoryError())
-    assert is_full(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"))
-    assert is_full(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"))
-    assert not is_full(RuntimeError("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)"))
+    assert is_memory_full(MemoryError())
+    assert is_memory_full(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"))
+    assert is_memory_full(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"))
+    assert not is_memory_full(RuntimeError("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)"))
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
-    assert is_full(caught.value)
+    assert is_memory_full(caught.value)
 
 
-_ALL: dict[str, Any] = {"precision": "bfloat16", "average": 10, "parts": 2, "epochs": 12, "patience": 50}
+def test_what_says_that_it_cannot_be_exact() -> None:
+    torch.use_deterministic_algorithms(True)
+    try:
+        with pytest.raises(RuntimeError) as caught:
+            torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert is_not_deterministic(caught.value)
+
+
+_ALL: dict[str, Any] = {"precision": "bfloat16", "average": 10, "parts": 2, "epochs": 12, "patience": 50, "exact": True}
 
 
 @pytest.mark.slow

@@ -69,6 +69,7 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
             "minutes": 0.0,
             "precision": "float32",
             "average": 0,
+            "exact": False,
             "parts": 1,
         }
         assert 0 < preset["measured"]["test_accuracy"] <= 1
@@ -147,6 +148,7 @@ def test_settings_of_the_recipe_replace_those_of_the_preset(tmp_path: Path) -> N
         ({"settings": {"precision": "int4"}}, "precision"),
         ({"settings": {"average": -1}}, "average"),
         ({"settings": {"parts": 0}}, "parts"),
+        ({"settings": {"exact": 1}}, "exact"),
         ({"threads": 0}, "threads"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Code
-from aienv_gui.training import presets, problems, table_problems
+from aienv_gui.training import device_problems, presets, problems, table_problems
 from aienv_gui.training.diagnosis import advice
 from aienv_gui.training.inspection import inspection_of
 from aienv_gui.training.records import Curve, Evaluation, Recipe, Run, RunState, Start
@@ -42,8 +42,8 @@ def test_every_code_has_words(code: str, values: dict[str, Any]) -> None:
 def test_codes_of_failures_have_words_of_their_own() -> None:
     warnings_only = {
         Code.THIN_CLASS, Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT, Code.SAME_PICTURE,
-        Code.CHECKPOINT_FAILED, Code.GPU_UNUSABLE, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
-        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, Code.IN_PARTS, Code.NO_BFLOAT16,
+        Code.CHECKPOINT_FAILED, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
+        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, *device_problems.WARNINGS,
     *table_problems.WARNINGS,
     }  # fmt: skip
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)

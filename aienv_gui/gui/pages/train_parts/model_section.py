@@ -20,6 +20,7 @@ from aienv_gui.training.presets import Preset, presets
 
 _OPTIMISERS = (("adamw", tr("AdamW")), ("adam", tr("Adam")), ("sgd", tr("SGD")))
 _PRECISIONS = (("float32", tr("Full (float32)")), ("bfloat16", tr("Short (bfloat16)")))
+_EXACTNESS = ((False, tr("Close, and fast")), (True, tr("Exact, and slower")))
 
 
 class Advanced(QWidget):
@@ -47,6 +48,8 @@ class Advanced(QWidget):
         self.parts = self._number(1, 4096)
         self.precision = Choice(tr("Precision"), _PRECISIONS, self)
         self.precision.chosen.connect(self._on_changed)
+        self.exact = Choice(tr("Continued on a GPU"), _EXACTNESS, self)
+        self.exact.chosen.connect(self._on_changed)
         self.optimiser = Choice(tr("Optimiser"), _OPTIMISERS, self)
         self.optimiser.chosen.connect(self._on_changed)
         rows: tuple[tuple[Text, Text, QWidget], ...] = (
@@ -60,6 +63,7 @@ class Advanced(QWidget):
             (tr("Averaged weights"), tr("The mean over about so many last steps is the result"), self.average),
             (tr("Parts of a batch"), tr("One after the other, as one step; more parts need less memory"), self.parts),
             (tr("Precision"), tr("Short numbers need less memory, and are faster on newer GPUs"), self.precision),
+            (tr("Continued on a GPU"), tr("To the last digit, or nearly; on the CPU it is exact always"), self.exact),
         )
         for index, (name, meaning, widget) in enumerate(rows):
             row, column = index // 3 * 4, index % 3
@@ -95,6 +99,7 @@ class Advanced(QWidget):
         self.parts.setValue(int(settings.get("parts", 1)))
         self.optimiser.choose(settings["optimiser"])
         self.precision.choose(settings.get("precision", "float32"))
+        self.exact.choose(settings.get("exact", False))
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -108,6 +113,7 @@ class Advanced(QWidget):
             "average": self.average.value(),
             "parts": self.parts.value(),
             "precision": self.precision.currentData(),
+            "exact": self.exact.currentData(),
         }
 
     def missing(self) -> Text | None:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
-from aienv_gui.core.wording import Text, duration, percent, tr, tr_count, verbatim
+from aienv_gui.core.wording import Text, duration, percent, size, tr, tr_count, verbatim
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.run_controls import RunControls
@@ -391,8 +391,16 @@ def _settings(run: Run) -> Text:
         )
     if minutes := float(settings.get("minutes", 0)):
         facts.append(tr("at most {time}", time=duration(60 * minutes)))
+    if settings.get("precision", "float32") != "float32":
+        facts.append(tr("in short numbers (bfloat16)"))
+    if average := int(settings.get("average", 0)):
+        facts.append(tr("weights averaged over about {count} steps", count=average))
+    if (parts := int(settings.get("parts", 1))) > 1:
+        facts.append(tr("batches in {count} parts", count=parts))
+    if run.start is not None and run.start.checkpoint_bytes:
+        facts.append(tr("checkpoints of about {size}", size=size(run.start.checkpoint_bytes)))
     if run.start is not None:
-        exact = run.start.device in ("", "cpu")
+        exact = run.start.device in ("", "cpu") or bool(settings.get("exact", False))
         facts.append(
             tr("exact: interrupted and continued, it ends the same to the last digit")
             if exact
