@@ -27,6 +27,7 @@ from .failures import Failure
 from .memory import MemoryIsFull
 from .model_folder import Model, save_model, versions
 from .protocol import Code, Event
+from .range_test import find_rate
 from .recipe import Recipe
 from .rescue import NotANumber
 from .seeds import derive
@@ -44,6 +45,8 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     entry, saved = _last_good(store, events)
     if saved:
         recipe = recipe.with_options(saved["options"])
+        if not recipe.settings.learning_rate:
+            recipe = recipe.with_rate(saved["learning_rate"])
     threads = (saved["threads"] if saved else recipe.threads) or torch.get_num_threads()
     torch.set_num_threads(threads)
     memory.keep_for_the_next_step()
@@ -85,6 +88,8 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     try:
         if asked_to_pause:
             session.pause(*asked_to_pause)
+        if not work.recipe.settings.learning_rate:
+            _find_rate(work, session)
         _rescued_epochs(work, session)
         events.emit(Event.PHASE, name="testing")
         network, step = _best(work, session)
@@ -105,6 +110,21 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     held_up = round(session.held_up, 4)
     events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command, held_up=held_up)
     events.sync()
+
+
+def _find_rate(work: Work, session: Session) -> None:
+    """Try learning rates on a copy of the network, and say which one is taken and what that took."""
+    began, paused = time.monotonic(), session.paused
+
+    def between(done: int, most: int) -> None:
+        session.attend()
+        session.events.emit(Event.PHASE, name="finding_rate", done=done, total=most)
+
+    rate, tried = find_rate(work, session.position, between)
+    work.recipe = work.recipe.with_rate(rate)
+    seconds = round(time.monotonic() - began - (session.paused - paused), 1)
+    values = {"learning_rate": rate, "steps": tried, "seconds": seconds}
+    session.events.emit(Event.WARNING, code=Code.RATE_FOUND, values=values)
 
 
 def _rescued_epochs(work: Work, session: Session) -> None:

@@ -29,10 +29,10 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
                  of texts (a folder, a file, or a table) text, target: the columns of a table ("": guessed)}
     preset       an id of presets.json
     model        {architecture, options{}}
-    settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate, batch_size, epochs, seed, momentum, weight_decay,
-                 schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words), precision:
-                 "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch), exact (on a
-                 card too), ...}: the preset's, with the user's changes; what else it has travels along untouched
+    settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate (or "auto"), batch_size, epochs, seed, momentum,
+                 weight_decay, schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words),
+                 precision: "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch),
+                 exact (on a card too), ...}: the preset's, with the user's changes; what else it has travels along
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
@@ -116,6 +116,7 @@ WEIGHTS = "model.safetensors"
 LOG = "log.txt"
 ENGINE = "engine"
 LOCK = "engine.lock"
+AUTO = "auto"  # a learning rate that is to be found
 
 _METRICS_LINE = b'{"event":"metrics",'  # as the engine writes it
 _LOOKS, _LOOK_AGAIN = 3, 0.01
@@ -132,7 +133,7 @@ class Event:
     #                      architecture, options{}, settings{} (as used),
     #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
-    PHASE = "phase"  # name: loading (done, total: pictures; repeated) | training | validating | testing | saving
+    PHASE = "phase"  # name: loading, finding_rate (done, total; repeated) | training | validating | testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
     #                      lines/s); time[] in seconds since the epoch
     PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high,
@@ -237,6 +238,7 @@ class Code:
     NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
     NOT_AS_BEFORE = "not_as_before"  # (differences{name: [before, now]}) of python, torch, numpy or the device: the
     #                                  training goes on, but not to the last digit as if it had not been interrupted
+    RATE_FOUND = "rate_found"  # (learning_rate, steps, seconds) by trying, before the first step
     IN_PARTS = "in_parts"  # (batch, parts, size, device) memory does not suffice for a whole batch at once
     NO_BFLOAT16 = "no_bfloat16"  # (device) computes in float32 instead
     ENOUGH_EPOCHS = "enough_epochs"  # (epoch, best_epoch, patience) ended early: it got no better any more

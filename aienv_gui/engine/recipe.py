@@ -22,7 +22,7 @@ class Settings:
     """How it is trained. What a preset or recipe has beyond these is carried along and not used."""
 
     optimiser: str
-    learning_rate: float
+    learning_rate: float  # 0: to be found by trying
     momentum: float
     weight_decay: float
     schedule: str
@@ -64,6 +64,9 @@ class Recipe:
 
     def with_options(self, options: dict[str, Any]) -> Recipe:
         return replace(self, options=options)
+
+    def with_rate(self, rate: float) -> Recipe:
+        return replace(self, settings=replace(self.settings, learning_rate=rate))
 
     def on(self, device: str) -> Recipe:
         return replace(self, device=device)
@@ -129,7 +132,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, not {precision!r}")
     return Settings(
         optimiser=data["optimiser"],
-        learning_rate=_number(data, "learning_rate", least=0.0),
+        learning_rate=0.0 if data["learning_rate"] == protocol.AUTO else _number(data, "learning_rate", least=0.0),
         momentum=_number(data, "momentum", 0.0, least=0.0),
         weight_decay=_number(data, "weight_decay", 0.0, least=0.0),
         schedule=data["schedule"],

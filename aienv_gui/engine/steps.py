@@ -35,7 +35,7 @@ def advance(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[f
     Raises `NotANumber` where the loss is none, and `MemoryIsFull`; no weight has changed then.
     """
     settings = work.recipe.settings
-    _seed(work.device, derive(settings.seed, "step", epoch, position.step))  # dropout
+    seed_dropout(work.device, derive(settings.seed, "step", epoch, position.step))  # dropout
     rate = rescue.slower(learning_rate(settings, position.step, work.total_steps), position.rescues)
     for group in work.optimiser.param_groups:
         group["lr"] = rate
@@ -146,10 +146,10 @@ def learning_rate(settings: Settings, step: int, total_steps: int) -> float:
     return top * (1 + math.cos(math.pi * (way - rise) / (1 - rise))) / 2 + top / 10_000
 
 
-def _seed(device: torch.device, seed: int) -> None:
+def seed_dropout(device: torch.device, value: int) -> None:
     """As `torch.manual_seed`, for this device alone: that one takes longer than a small step."""
-    torch.default_generator.manual_seed(seed)
+    torch.default_generator.manual_seed(value)
     if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+        torch.cuda.manual_seed(value)
     elif device.type == "mps":
-        torch.mps.manual_seed(seed)
+        torch.mps.manual_seed(value)

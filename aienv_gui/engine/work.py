@@ -69,6 +69,7 @@ class Work:
             "average": None if self.average is None else self.average.state_dict(),
             "position": asdict(position),
             "options": self.recipe.options,
+            "learning_rate": self.recipe.settings.learning_rate,
             "threads": self.threads,
             "fingerprint": self.data.fingerprint,
             "versions": versions(),

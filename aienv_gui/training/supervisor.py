@@ -283,6 +283,7 @@ def status_of(run: Run) -> Text:
 
 
 _PHASES = {
+    "finding_rate": tr("Finding a learning rate"),
     "validating": tr("Validating"),
     "testing": tr("Testing on the pictures it never saw"),
     "saving": tr("Saving"),

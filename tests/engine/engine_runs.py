@@ -15,6 +15,8 @@ from typing import Any
 from aienv_gui.engine import protocol
 
 ENGINE = Path(protocol.__file__).parent
+# The interpreter that the engine runs in: another one, with another PyTorch, to see whether the engine suits it.
+PYTHON = os.environ.get("AIENV_TEST_PYTHON", sys.executable)
 TINY: dict[str, Any] = {
     "architecture": "compact_convnet",
     "options": {"channels": 1, "size": 16, "widths": [4, 8], "dropout": 0.2, "normalise": True},
@@ -48,7 +50,7 @@ def start(run: Path, *, environment: dict[str, str] | None = None, **options: An
     """The engine as a process of its own; its output goes to the run's log."""
     with open(run / protocol.LOG, "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-I", str(run / "engine" / "__main__.py"), "train", str(run)],
+            [PYTHON, "-I", str(run / "engine" / "__main__.py"), "train", str(run)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -122,7 +124,5 @@ def errand(folder: Path, verb: str, request: dict[str, Any]) -> dict[str, Any]:
     """Run an errand of the engine in place; returns its answer."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    subprocess.run(
-        [sys.executable, "-I", str(ENGINE / "__main__.py"), verb, str(folder)], timeout=PATIENCE, check=False
-    )
+    subprocess.run([PYTHON, "-I", str(ENGINE / "__main__.py"), verb, str(folder)], timeout=PATIENCE, check=False)
     return protocol.read_json(folder / "answer.json")

@@ -274,7 +274,7 @@ def test_a_run_whose_folder_is_gone_is_said(qtbot: QtBot, session: Session) -> N
     assert not view.controls.isVisible()
 
 
-@pytest.mark.parametrize("wrong", ["-1", "11", "0", "one", ""])
+@pytest.mark.parametrize("wrong", ["-1", "11", "0", "one"])
 def test_a_wrong_learning_rate_is_said_beside_its_field(qtbot: QtBot, session: Session, wrong: str) -> None:
     """The field swallowed keys: -1 became 1, without a word."""
     page = _page(session, "new")
@@ -287,6 +287,18 @@ def test_a_wrong_learning_rate_is_said_beside_its_field(qtbot: QtBot, session: S
     advanced.learning_rate.setText("0.000000012345")
     assert "at most 10" not in advanced._below_rate.text()
     assert advanced.settings()["learning_rate"] == 0.000000012345
+
+
+def test_a_learning_rate_that_is_left_empty_is_to_be_found(qtbot: QtBot, session: Session) -> None:
+    page = _page(session, "new")
+    assert page.new is not None
+    model = page.new.model
+    model.advanced.learning_rate.clear()
+    assert model.missing() is None
+    assert model.settings()["learning_rate"] == "auto"
+    model.show_settings(model.settings())
+    assert model.advanced.learning_rate.text() == ""
+    assert model.settings()["learning_rate"] == "auto"
 
 
 def test_a_hidden_run_is_drawn_when_it_is_shown_again(

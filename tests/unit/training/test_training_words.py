@@ -43,8 +43,8 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
     warnings_only = {
         Code.THIN_CLASS, Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT, Code.SAME_PICTURE,
         Code.CHECKPOINT_FAILED, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
-        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, *device_problems.WARNINGS,
-    *table_problems.WARNINGS,
+        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, Code.RATE_FOUND,
+        *device_problems.WARNINGS, *table_problems.WARNINGS,
     }  # fmt: skip
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
     for code in set(CODES) - warnings_only - {Code.UNEXPECTED}:

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
 
 from aienv_gui.core.wording import Text, duration, percent, tr, verbatim
+from aienv_gui.engine.protocol import AUTO
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice import Choice
@@ -37,6 +38,7 @@ class Advanced(QWidget):
         self.learning_rate = QLineEdit(self)
         # No validator: it would swallow keys without a word. What is wrong is said below the field.
         self.learning_rate.textChanged.connect(self._on_changed)
+        say(self.learning_rate, "setPlaceholderText", tr("found by trying"))
         self.batch_size = self._number(1, 4096)
         self.epochs = self._number(1, 10000)
         self.seed = self._number(0, 2**31 - 1)
@@ -53,7 +55,11 @@ class Advanced(QWidget):
         self.optimiser = Choice(tr("Optimiser"), _OPTIMISERS, self)
         self.optimiser.chosen.connect(self._on_changed)
         rows: tuple[tuple[Text, Text, QWidget], ...] = (
-            (tr("Learning rate"), tr("How far each step goes; too large and the loss grows"), self.learning_rate),
+            (
+                tr("Learning rate"),
+                tr("How far each step goes; left empty, it is found by trying"),
+                self.learning_rate,
+            ),
             (tr("Batch size"), tr("Examples a step; larger needs more memory"), self.batch_size),
             (tr("Epochs"), tr("How often all examples are seen"), self.epochs),
             (tr("Optimiser"), tr("The rule that turns errors into steps"), self.optimiser),
@@ -89,7 +95,8 @@ class Advanced(QWidget):
 
     def show_settings(self, settings: Mapping[str, Any]) -> None:
         """Show a preset's settings, or a recipe's."""
-        self.learning_rate.setText(f"{settings['learning_rate']:.12g}")
+        rate = settings["learning_rate"]
+        self.learning_rate.setText("" if rate == AUTO else f"{rate:.12g}")
         self.batch_size.setValue(int(settings["batch_size"]))
         self.epochs.setValue(int(settings["epochs"]))
         self.seed.setValue(int(settings["seed"]))
@@ -103,7 +110,7 @@ class Advanced(QWidget):
 
     def settings(self) -> dict[str, Any]:
         return {
-            "learning_rate": self._rate() or 0.0,
+            "learning_rate": self._rate() or AUTO,
             "batch_size": self.batch_size.value(),
             "epochs": self.epochs.value(),
             "optimiser": self.optimiser.currentData(),
@@ -118,10 +125,13 @@ class Advanced(QWidget):
 
     def missing(self) -> Text | None:
         if self._rate() is None:
-            return tr("The learning rate must be a number above 0 and at most 10, such as 0.001.")
+            return tr("The learning rate must be a number above 0 and at most 10, such as 0.001, or empty.")
         return None
 
     def _rate(self) -> float | None:
+        """As it is written; 0 where that is left to the training, None where it is no rate."""
+        if not self.learning_rate.text().strip():
+            return 0.0
         try:
             rate = float(self.learning_rate.text().replace(",", "."))
         except ValueError:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, duration, percent, size, tr, tr_count, verbatim
+from aienv_gui.engine.protocol import AUTO
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.run_controls import RunControls
@@ -375,11 +376,12 @@ def _range(low: float, high: float) -> Text:
 
 def _settings(run: Run) -> Text:
     recipe, settings = run.recipe, run.recipe.settings
+    rate = settings.get("learning_rate", 0)
     title, architecture = words_of(recipe.preset, recipe.architecture)
     facts = [
         title,
         architecture,
-        tr("learning rate {value}", value=f"{settings.get('learning_rate', 0):g}"),
+        tr("learning rate found by trying") if rate == AUTO else tr("learning rate {value}", value=f"{rate:g}"),
         tr("batch size {value}", value=settings.get("batch_size", "?")),
         tr_count("one epoch", "{count} epochs", int(settings.get("epochs", 0))),
         tr("seed {value}", value=settings.get("seed", 0)),
