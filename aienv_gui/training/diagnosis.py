@@ -25,6 +25,10 @@ _SWINGS = 8  # epochs whose validation losses are looked at together ...
 _TURNS = 0.6  # ... that turn between rising and falling in this share of them at least ...
 _SWING = 0.15  # ... by this share of the loss
 _FALLING = 0.9  # validation loss over that of a quarter of the epochs before, to call it still falling
+_CREEPS = 6  # epochs whose training losses fall ...
+_CREEPING = 0.75  # ... to no less than this share of the first ...
+_STEADY = 0.5  # ... from their second third to the last as from the first to the second, or in this share of it
+_WAITING = 0.3  # of the time, in which there was nothing to learn from yet
 _STILL = 5  # epochs without a better one, and a third of those so far, to advise an end
 
 
@@ -40,9 +44,11 @@ def advice(run: Run) -> Text | None:
         or _overfitting(run)
         or _leaking(run)
         or _swinging(run)
+        or _creeping(run)
         or _better_stop(run)
         or _unfinished(run)
         or _classes_ignored(run)
+        or _waiting_for_data(run)
     )
 
 
@@ -165,6 +171,49 @@ def _swinging(run: Run) -> Text | None:
         "learning rate is probably too high. Try one three times smaller.",
         swing=f"{swing:.2g}",
         middle=f"{middle:.2g}",
+    )
+
+
+def _creeping(run: Run) -> Text | None:
+    """Lower and lower, by little, and hardly slower than at first: steps could be longer."""
+    if run.recipe.settings.get("schedule") != "constant":
+        return None
+    loss = _by_epoch(run)
+    if len(loss) < _CREEPS or not np.isfinite(loss).all():
+        return None
+    first, middle, last = (float(np.mean(third)) for third in np.array_split(loss, 3))
+    steady = middle - last >= _STEADY * (first - middle) > 0
+    if not steady or not _CREEPING * loss[0] < loss[-1] < 0.99 * loss[0]:
+        return None
+    return tr(
+        "The loss falls steadily, but slowly: in {count} epochs from {before} to {after}. The learning rate is "
+        "probably too low. Try one three to ten times larger.",
+        count=len(loss),
+        before=f"{float(loss[0]):.3g}",
+        after=f"{float(loss[-1]):.3g}",
+    )
+
+
+def _by_epoch(run: Run) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The mean training loss of each epoch that was judged."""
+    ends = np.searchsorted(run.training.step, run.validation.step, side="right")
+    starts = np.concatenate([[0], ends[:-1]])
+    if not len(ends) or (starts >= ends).any():
+        return np.empty(0)
+    means: np.ndarray[tuple[int], np.dtype[np.float64]] = np.add.reduceat(run.training.loss[: ends[-1]], starts) / (
+        ends - starts
+    )
+    return means
+
+
+def _waiting_for_data(run: Run) -> Text | None:
+    share = run.waiting_share
+    if run.state is not RunState.TRAINING or share is None or share < _WAITING:
+        return None
+    return tr(
+        "In the last half minute {share} of the time went by until the next examples were there: the network waits for "
+        "its data. A faster disk, a copy of the data on this computer or smaller examples help.",
+        share=percent(share),
     )
 
 
