@@ -10,11 +10,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .task import Baseline
 
 _ROWS = 10_000  # to fit on, at most: more would say little else
+_RIDGE = 1e-4  # of inputs measured in their spreads
 _LOOK = 0.05  # seconds between two looks whether to give up
 
 
@@ -79,6 +81,33 @@ def _regressors(features: Tensor, truth: Tensor, splits: dict[str, Tensor]) -> l
         return []
     methods = {"linear": Ridge(), "boosted": HistGradientBoostingRegressor(random_state=0)}
     return _scores(methods, features, truth, splits)
+
+
+def forecasters(
+    windows: Callable[[Tensor], tuple[Tensor, Tensor]],
+    splits: dict[str, Tensor],
+    score: Callable[[Tensor], float],
+    between: Callable[[], None],
+) -> list[Baseline]:
+    """A linear model of all values that are looked back at, by least squares: the share of the variance it explains.
+
+    `windows` gives (n, features) and the truth (n, horizon), both as distances from the last value; `score` judges such
+    answers on the test.
+    """
+    return _attended(lambda: _forecasters(windows, splits, score), between)
+
+
+def _forecasters(
+    windows: Callable[[Tensor], tuple[Tensor, Tensor]], splits: dict[str, Tensor], score: Callable[[Tensor], float]
+) -> list[Baseline]:
+    inputs, truth = windows(_some(splits["train"]))
+    inputs = torch.cat([inputs, torch.ones(len(inputs), 1, dtype=inputs.dtype)], dim=1)
+    # A little of ridge, so that columns which say the same are no trouble.
+    squares = inputs.T @ inputs + _RIDGE * len(inputs) * torch.eye(inputs.shape[1], dtype=inputs.dtype)
+    weights = torch.linalg.solve(squares, inputs.T @ truth)
+    tested, _ = windows(splits["test"])
+    answers = torch.cat([tested, torch.ones(len(tested), 1, dtype=tested.dtype)], dim=1) @ weights
+    return [{"name": "linear", "accuracy": score(answers)}]
 
 
 def _attended(work: Callable[[], list[Baseline]], between: Callable[[], None]) -> list[Baseline]:
