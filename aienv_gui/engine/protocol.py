@@ -142,7 +142,8 @@ class Event:
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
     #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes (of each, about),
     #                      architecture, options{}, settings{} (as used),
-    #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts}
+    #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts; of a
+    #                      series also window, horizon, season}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
     PHASE = "phase"  # name: loading, finding_rate (done, total; repeated) | training | validating | testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20

@@ -207,6 +207,17 @@ def test_networks_take_any_window(model: dict[str, Any], window: int) -> None:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+def test_the_linear_model_has_bounds(data: forecasting.Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = data.splits["test"][:4]
+    assert data._distances(chosen)[0].shape == (4, 24 * 2)
+    monkeypatch.setattr(forecasting, "_LINEAR", 24)
+    (moved, followed) = data._distances(chosen)
+    assert (moved.shape, followed.shape) == ((4, 24), (4, 6))
+    assert torch.equal(moved[:, -1], data.inputs(chosen)[:, -1, 0].to(torch.float64))
+    monkeypatch.setattr(forecasting, "_LINEAR", 5)
+    assert torch.equal(data._distances(chosen)[0], moved[:, -5:])
+
+
 def test_what_cannot_be_encoded_or_built_is_named() -> None:
     wanted = {"columns": [COLUMN], "window": 3, "horizon": 1}
     assert networks.encode(wanted, {"x": [8.0, None, 12.0]}).flatten().tolist() == [-1.0, -1.0, 1.0]

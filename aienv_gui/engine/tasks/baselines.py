@@ -16,6 +16,7 @@ from torch import Tensor
 from .task import Baseline
 
 _ROWS = 10_000  # to fit on, at most: more would say little else
+_AT_ONCE = 1_000  # windows whose answers are computed together: memory is not to depend on how long a series is
 _RIDGE = 1e-4  # of inputs measured in their spreads
 _LOOK = 0.05  # seconds between two looks whether to give up
 
@@ -101,13 +102,16 @@ def _forecasters(
     windows: Callable[[Tensor], tuple[Tensor, Tensor]], splits: dict[str, Tensor], score: Callable[[Tensor], float]
 ) -> list[Baseline]:
     inputs, truth = windows(_some(splits["train"]))
-    inputs = torch.cat([inputs, torch.ones(len(inputs), 1, dtype=inputs.dtype)], dim=1)
+    inputs = _with_one(inputs)
     # A little of ridge, so that columns which say the same are no trouble.
     squares = inputs.T @ inputs + _RIDGE * len(inputs) * torch.eye(inputs.shape[1], dtype=inputs.dtype)
     weights = torch.linalg.solve(squares, inputs.T @ truth)
-    tested, _ = windows(splits["test"])
-    answers = torch.cat([tested, torch.ones(len(tested), 1, dtype=tested.dtype)], dim=1) @ weights
-    return [{"name": "linear", "accuracy": score(answers)}]
+    answers = [_with_one(windows(part)[0]) @ weights for part in splits["test"].split(_AT_ONCE)]
+    return [{"name": "linear", "accuracy": score(torch.cat(answers))}]
+
+
+def _with_one(inputs: Tensor) -> Tensor:
+    return torch.cat([inputs, torch.ones(len(inputs), 1, dtype=inputs.dtype)], dim=1)
 
 
 def _attended(work: Callable[[], list[Baseline]], between: Callable[[], None]) -> list[Baseline]:

@@ -27,6 +27,7 @@ from .tables import NUMBER
 from .task import SPLITS, Baseline, Batch, Progress, Result
 
 _SHOWN = 3  # windows before a forecast that are told beside it
+_LINEAR = 1_000  # values that the linear model looks at, at most: its work grows with their cube
 _FAR = 3.0  # spreads beyond what was trained on: a series may well grow, but not to this
 
 
@@ -151,7 +152,9 @@ class Data(Examples):
         followed = self.values[:, 0].to(torch.float64)[rows]
         # The last column of each is told as it is: measured from itself it would be nothing.
         moved = torch.cat([windows[:, :-1] - last, last], dim=1)
-        return moved.flatten(1), followed - last[:, 0, :1]
+        # The columns that there is room for; of a very long window its end.
+        columns = max(1, _LINEAR // self.plan.window)
+        return moved[:, -_LINEAR:, :columns].flatten(1), followed - last[:, 0, :1]
 
     def names(self, chosen: Tensor) -> tuple[str, ...]:
         return self._named(self.firsts[chosen])
