@@ -147,6 +147,26 @@ def test_what_cannot_be_forecast_is_named_beside_the_columns(
     assert [column["name"] for column in found["columns"]] == ["date", "wind", "level"]
 
 
+@pytest.mark.parametrize(("window", "horizon"), [(90, 0), (24, 40), (60, 5), (4, 30)])
+def test_as_many_rows_as_are_said_to_be_needed_are_enough(tmp_path: Path, window: int, horizon: int) -> None:
+    asked = {"window": window, "horizon": horizon}
+    told = inspect(write_table(tmp_path / "short.csv", tides(60)), **asked)["values"]
+    fixed = {"window": told["window"], "horizon": told["horizon"]}
+    enough = [
+        inspect(write_table(tmp_path / "longer.csv", tides(rows)), **fixed)["ok"]
+        for rows in (told["minimum"] - 8, told["minimum"])
+    ]
+    assert enough == [False, True]
+
+
+def test_columns_that_are_not_looked_at_are_said(tmp_path: Path) -> None:
+    rows = [{**row, "town": "Brest", "moon": ("new", "full")[n % 2]} for n, row in enumerate(tides(60))]
+    path = write_table(tmp_path / "tides.csv", rows)
+    (remark,) = inspect(path)["warnings"]
+    assert remark["values"]["columns"] == {"town": "constant", "moon": "category"}
+    assert inspect(path, leave_out=["town", "moon"])["warnings"] == []
+
+
 def test_too_few_rows_are_named(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         read(write_table(tmp_path / "tides.csv", tides(12)))

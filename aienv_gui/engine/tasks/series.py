@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,6 +119,10 @@ def read(table: Table, columns: Sequence[Column], asked: Asked, *, fewest: int =
     others = [c for c in columns if c.kind == NUMBER and c not in (target, time) and c.name not in asked.leave_out]
     chosen = (target, *others)
     remarks: list[dict[str, Any]] = []
+    ignored = [c for c in columns if c not in (*chosen, time) and c.name not in asked.leave_out]
+    if ignored:
+        kinds = {column.name: column.kind for column in ignored}
+        remarks.append({"code": Code.COLUMNS_LEFT_OUT, "values": {"columns": kinds}})
     if table.headless:
         remarks.append({"code": Code.NO_HEADER, "values": {}})
     order = list(range(table.rows))
@@ -257,10 +262,12 @@ def plan(series: Series, asked: Asked) -> Plan:
     horizon = asked.horizon or max(1, min(season or 12, apart // 2))
     window = asked.window or max(4, min(2 * season or 3 * horizon, _LONGEST, (training - horizon) // 2))
     # A long horizon wants a longer validation and test, so that there is more than one forecast in each.
-    apart = max(apart, horizon + max(2, horizon // 2))
+    least = horizon + max(2, horizon // 2)
+    apart = max(apart, least)
     made = Plan(window, horizon, season, rows - 2 * apart, rows - apart, rows)
     if len(made.examples("train")) < _EXAMPLES:
-        minimum = window + horizon + _EXAMPLES - 1 + 2 * apart
+        training = window + horizon + _EXAMPLES - 1
+        minimum = max(training + 2 * least, math.ceil(training / (1 - 2 * _SHARE)) + 1)
         values = {"count": rows, "minimum": minimum, "window": window, "horizon": horizon}
         raise Failure(Code.SHORT_SERIES, path=str(series.path), **values)
     return made
