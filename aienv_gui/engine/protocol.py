@@ -21,12 +21,15 @@ reported beyond s is superseded.
 A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder`` must be there)::
 
     version, id, name, created (seconds since the epoch), task: "image_classification" | "tabular" |
-                 "text_classification" | "language_model"
+                 "text_classification" | "language_model" | "forecasting"
     data         {folder (of a table: its file), sample: a sample's id or "";
                  of pictures skip: [names relative to the folder, with /, agreed to be skipped];
                  of a table target: the column to predict ("": guessed), predicts: "classes" | "number" | "" (guessed),
                  leave_out: [columns];
-                 of texts (a folder, a file, or a table) text, target: the columns of a table ("": guessed)}
+                 of texts (a folder, a file, or a table) text, target: the columns of a table ("": guessed);
+                 of a series target: the column to forecast ("": guessed), time: the column to order the rows by (left
+                 out: guessed; "": as they stand), leave_out: [columns], window, horizon: rows looked back at and
+                 forecast (0: chosen)}
     preset       an id of presets.json
     model        {architecture, options{}}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate (or "auto"), batch_size, epochs, seed, momentum,
@@ -66,11 +69,18 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
              of a text to go on writing {task: "language_model", folder, seed, text?}
              ->  {characters, different, files, columns[] (of a table), text, beginning, split{}, fingerprint,
                   warnings[]}
+             of a series {task: "forecasting", folder, seed, target?, time?, leave_out?, window?, horizon?}
+             ->  {rows, columns[{name, kind, missing, distinct}], target, time, inputs[] (other columns looked at),
+                  window, horizon, season (rows after which it repeats itself; 0: it does not), length (rows that take
+                  part), begins{validation, test: row}, labels[] (of the first row, those two and the last),
+                  course{places[] (rows), values[]} (points enough to draw it), split{}, fingerprint, warnings[]}
     predict  {model, pictures[absolute paths], top, invert? (swap dark and light first), device?}
              ->  {results[{path, top[{class, probability}], warnings[{code, values}]} or {path, code, values}], seconds}
              with a table's model {model, rows[{column: text}], top}  ->  {results[{top[]... or value, warnings[]}]...}
              with a model for texts {model, texts[], top}  ->  {results[{top[], warnings[]}], seconds}
              with a language model {model, beginning, length, temperature, seed}  ->  {results[{text, warnings[]}]...}
+             with a model that forecasts {model, table: absolute path}
+             ->  {results[{forecast{labels[], values[]}, before{labels[], values[] (null: missing)}, warnings[]}]...}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
 folder.
@@ -87,7 +97,8 @@ weights without AIEnv: `build`, `of_card`) and card.json::
 Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
 beside it makes a network's input from values; target: the column; where a number is predicted no classes, and
 output{mean, std}: the network answers in these. Of texts input{vocabulary[], length}; of a language model
-input{vocabulary[] (characters), context}.
+input{vocabulary[] (characters), context}. Of a series input{columns[{name, kind, mean, std, least, most, swing}] (the
+one that is forecast first), window, horizon, season, time}, target and output{mean, std}.
 """
 
 from __future__ import annotations
@@ -131,7 +142,8 @@ class Event:
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
     #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes (of each, about),
     #                      architecture, options{}, settings{} (as used),
-    #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts}
+    #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts; of a
+    #                      series also window, horizon, season}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
     PHASE = "phase"  # name: loading, finding_rate (done, total; repeated) | training | validating | testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
@@ -149,12 +161,14 @@ class Event:
     WARNING = "warning"  # code, values{}: said in words by the application
     RESCUED = "rescued"  # step (gone back to), at (where the loss was no number), epoch, learning_rate (from now on),
     #                      tries (so far), most (tries), files[] (of the batch; none: it was the validation's)
-    EVALUATED = "evaluated"  # split, step, loss, accuracy, baselines[{name: guessing | linear | boosted, accuracy}]
-    #                          (what simple methods reach; not after a stop); of classes: classes[], confusion[][]
-    #                          (rows: truth), worst[{path, truth, answer, probability}]: wrong answers, the most certain
-    #                          first; paths relative to the data's folder, of a table "file:line"; of numbers:
-    #                          mean_error, examples, pairs[[truth, answer]], worst[{path, truth, answer}]; of a
-    #                          language model examples (characters), perplexity. Of numbers accuracy is
+    EVALUATED = "evaluated"  # split, step, loss, accuracy, baselines[{name: guessing | linear | boosted | pairs | last
+    #                          | season, accuracy}] (what simple methods reach; not after a stop); of classes:
+    #                          classes[], confusion[][] (rows: truth), worst[{path, truth, answer, probability}]: wrong
+    #                          answers, the most certain first; paths relative to the data's folder, of a table
+    #                          "file:line"; of numbers: mean_error, examples, pairs[[truth, answer]], worst[{path,
+    #                          truth, answer}]; of a language model examples (characters), perplexity; of a series as
+    #                          of numbers, with horizon and course{begin, end, truth[] (null: unknown), answers[]}: the
+    #                          test part and forecasts of it, one after another. Of numbers accuracy is
     #                          there, and in all other events, the share of the variance that is explained (0 to 1)
     MODEL = "model"  # folder, bytes, parameters
     FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written;
@@ -209,7 +223,13 @@ class Code:
     FEW_ROWS = "few_rows"  # (path, count, minimum)
     NO_INPUTS = "no_inputs"  # (path, name) nothing to predict the column from
     BAD_TARGET = "bad_target"  # (path, name, reason: missing | constant | empty | no_numbers | one_class (value) |
-    #                            too_many (count, most)) this column cannot be predicted
+    #                            too_many (count, most) | not_numbers) this column cannot be predicted
+
+    # Series
+    NO_SERIES = "no_series"  # (path) no column of numbers
+    BAD_TIME = "bad_time"  # (path, name, reason: missing | no_time | target | repeated (count)) cannot order the rows
+    SHORT_SERIES = "short_series"  # (path, count, minimum, window, horizon) too few rows for these
+    SHORT_TABLE = "short_table"  # (path, count, minimum) of rows to forecast from
 
     # Texts
     SHORT_TEXT = "short_text"  # (path, count, minimum) characters
@@ -229,6 +249,10 @@ class Code:
     NO_HEADER = "no_header"  # () the first line is data, the columns got names
     LONG_TEXTS = "long_texts"  # (count, words) longer than so many words: only their beginning is read
     SAME_ROW = "same_row"  # (count) rows that are equal to another one
+    GAPS_FILLED = "gaps_filled"  # (columns{name: count}) missing values, taken for the one before
+    NO_TIME = "no_time"  # (count, name) rows without a time, left out
+    SAME_TIME = "same_time"  # (count, name) rows at the same moment as another, left out
+    UNEVEN_TIMES = "uneven_times"  # (count, usual, longest, unit: days | "") longer steps; all are taken for equal
     THIN_ROWS = "thin_rows"  # (classes{name: rows}, minimum)
     UNBALANCED_ROWS = "unbalanced_rows"  # (smallest, few, largest, many)
 

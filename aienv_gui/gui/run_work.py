@@ -9,9 +9,18 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Environment
-from aienv_gui.training import inspection, run_store, samples, supervisor, table_inspection, text_inspection
+from aienv_gui.training import (
+    inspection,
+    run_store,
+    samples,
+    series_inspection,
+    supervisor,
+    table_inspection,
+    text_inspection,
+)
 from aienv_gui.training.inspection import Inspection
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
+from aienv_gui.training.series_inspection import AskedSeries, SeriesInspection
 from aienv_gui.training.table_inspection import Asked, TableInspection
 from aienv_gui.training.text_inspection import AskedTexts, TextInspection, WritingInspection
 
@@ -111,3 +120,12 @@ def inspect_writing(
     if sample:
         path = samples.unpack(sample, folders, reporter)
     return text_inspection.inspect_writing(path, python, seed, folders, reporter)
+
+
+def inspect_series(
+    path: Path, sample: str, asked: AskedSeries, python: Path, seed: int, folders: Folders, reporter: Reporter
+) -> SeriesInspection:
+    """Look at a series, or at a sample, which is unpacked first where `sample` names one."""
+    if sample:
+        path = samples.unpack(sample, folders, reporter)
+    return series_inspection.inspect(path, asked, python, seed, folders, reporter)

@@ -22,7 +22,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
 from aienv_gui.training import run_store
-from aienv_gui.training.records import TABLE, TEXTS, WRITING
+from aienv_gui.training.records import SERIES, TABLE, TEXTS, WRITING
 
 _TRASH = ".trash-"
 _COPY = ".copy-"
@@ -228,7 +228,23 @@ network = source["of_card"](card)
 network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
 print(sys.argv[1] + source["generate"](network, card["input"], sys.argv[1], 300))
 """
-_PROGRAMS = {TEXTS: _TEXT_PROGRAM, WRITING: _WRITING_PROGRAM}
+
+_SERIES_PROGRAM = """\
+# python use.py TABLE.csv
+import csv, json, runpy, sys
+from safetensors.torch import load_file
+
+folder = {folder!r}
+card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
+source = runpy.run_path(f"{{folder}}/network.py")
+network = source["of_card"](card)
+network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+rows = list(csv.DictReader(open(sys.argv[1], encoding="utf-8-sig")))  # the newest last
+names = [column["name"] for column in card["input"]["columns"]]
+columns = {{name: [float(row[name] or "nan") for row in rows] for name in names}}
+print(*source["forecast"](network, card, columns), sep="\\n")
+"""
+_PROGRAMS = {TEXTS: _TEXT_PROGRAM, WRITING: _WRITING_PROGRAM, SERIES: _SERIES_PROGRAM}
 
 
 def sample_call(model: Model) -> str:

@@ -85,6 +85,14 @@ _WORDS = {
         tr("Small GPT"),
         tr("The network of the large language models, small enough for this computer."),
     ),
+    "forecast_attention": (
+        tr("Self-attention"),
+        tr("Looks at all of the window at once. The right choice unless you want something else."),
+    ),
+    "forecast_recurrent": (
+        tr("Recurrent"),
+        tr("Reads the window moment by moment, as networks for series have long done, to compare."),
+    ),
     "text_balanced": (
         tr("Balanced"),
         tr("Learns in seconds which words speak for what. The right choice unless you want something else."),
@@ -111,6 +119,8 @@ _ARCHITECTURES = {
     "bag": tr("A bag of words and pairs of words"),
     "recurrent": tr("Recurrent network (GRU) that reads from both ends"),
     "attention": tr("Self-attention (Transformer encoder)"),
+    "series_attention": tr("Self-attention over the window (Transformer encoder)"),
+    "series_recurrent": tr("Recurrent network (GRU)"),
     "dense": tr("Dense network for tables"),
     "compact_convnet": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
     "residual_net": tr("Residual network of three stages, AdamW, one-cycle learning rate"),

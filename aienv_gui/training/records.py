@@ -22,12 +22,14 @@ _FOR_GOOD = frozenset(
         *(Code.NO_FOLDER, Code.EMPTY_FOLDER, Code.ONE_CLASS, Code.FEW_PICTURES, Code.BROKEN_PICTURES),
         *(Code.NO_FILE, Code.NOT_A_TABLE, Code.BAD_ROW, Code.RAGGED_ROW, Code.EMPTY_TABLE, Code.FEW_ROWS),
         *(Code.NO_INPUTS, Code.BAD_TARGET, Code.NO_TEXTS, Code.SHORT_TEXT),
+        *(Code.NO_SERIES, Code.BAD_TIME, Code.SHORT_SERIES),
     }
 )
 
 Array = npt.NDArray[np.float64]
 # Tasks.
 PICTURES, TABLE, TEXTS, WRITING = "image_classification", "tabular", "text_classification", "language_model"
+SERIES = "forecasting"
 NUMBER = "number"  # what is predicted, where it is no class
 
 
@@ -74,6 +76,9 @@ class Recipe:
     target: str = ""  # the column of a table to predict
     predicts: str = ""  # what it is taken for: classes or number
     leave_out: tuple[str, ...] = ()  # columns of a table that are not learnt from
+    time: str | None = None  # the column that orders the rows of a series; empty: as they stand; None: guessed
+    window: int = 0  # rows of a series that are looked back at, and that are forecast; 0: the engine chooses
+    horizon: int = 0
     environment_prefix: Path = Path()
     environment_python: Path = Path()
     environment_name: str = ""
@@ -105,6 +110,10 @@ class Recipe:
         """What was chosen about the data, as their kind has it."""
         if self.task == TABLE:
             return {"target": self.target, "predicts": self.predicts, "leave_out": list(self.leave_out)}
+        if self.task == SERIES:
+            chosen = {"target": self.target, "window": self.window, "horizon": self.horizon}
+            time = {} if self.time is None else {"time": self.time}
+            return {**chosen, **time, "leave_out": list(self.leave_out)}
         if self.task == TEXTS:
             return {"text": self.text, "target": self.target}
         return {"skip": list(self.skip)}
@@ -125,6 +134,9 @@ class Recipe:
             target=data["data"].get("target", ""),
             predicts=data["data"].get("predicts", ""),
             leave_out=tuple(data["data"].get("leave_out", ())),
+            time=data["data"].get("time"),
+            window=int(data["data"].get("window", 0)),
+            horizon=int(data["data"].get("horizon", 0)),
             preset=data["preset"],
             architecture=data["model"]["architecture"],
             options=data["model"].get("options", {}),
@@ -237,6 +249,16 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """The test part of a series, and forecasts of it one after another; NaN where nobody knows the truth."""
+
+    begin: str
+    end: str
+    truth: tuple[float, ...]
+    answers: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What the model does on the examples it never saw. Rows of `confusion` are the truth, columns the answers.
 
@@ -254,6 +276,8 @@ class Evaluation:
     perplexity: float | None = None  # of a language model: among how many characters it is undecided
     examples: int = 0
     pairs: tuple[tuple[float, float], ...] = ()
+    horizon: int = 0  # of a series: how far ahead each forecast reaches
+    course: Course | None = None
 
 
 @dataclass(frozen=True, slots=True)

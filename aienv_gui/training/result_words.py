@@ -18,6 +18,16 @@ def headline(accuracy: float, *, numbers: bool) -> Text:
 
 def meaning(result: Evaluation, target: str) -> Text:
     """What the figure is a share of."""
+    if result.mean_error is not None and result.horizon:
+        return tr_count(
+            "of the ups and downs of “{target}” in the newest part, which the training never saw: one row ahead; on "
+            "average the forecast is off by {error}",
+            "of the ups and downs of “{target}” in the newest part, which the training never saw: up to {count} rows "
+            "ahead; on average the forecast is off by {error}",
+            result.horizon,
+            target=shortened(target),
+            error=f"{result.mean_error:.4g}",
+        )
     if result.mean_error is not None:
         return tr_count(
             "of the differences of “{target}” in one test row, which the training never saw; on average the answer is "
@@ -88,6 +98,8 @@ def _place(path: str) -> Text:
 _METHODS = {
     "guessing": tr("always the most frequent answer"),
     "pairs": tr("what most often follows the last character"),
+    "last": tr("the last value again"),
+    "season": tr("the same as one season ago"),
     "linear": tr("a linear model"),
     "boosted": tr("gradient boosting"),
 }

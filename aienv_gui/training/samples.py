@@ -18,7 +18,10 @@ DIGITS = "digits"
 TUMOURS = "breast_cancer"
 DEFINITIONS = "definitions"
 REVIEWS = "reviews_zh"
-_FILES = {name: f"{name}.csv" for name in (TUMOURS, DEFINITIONS, REVIEWS)}  # of samples that are a table
+CARBON_DIOXIDE = "co2"
+_FILES = {
+    name: f"{name}.csv" for name in (TUMOURS, DEFINITIONS, REVIEWS, CARBON_DIOXIDE)
+}  # of samples that are a table
 _LIMIT_BYTES = 500_000_000
 _LIMIT_FILES = 200_000
 

@@ -27,6 +27,7 @@ from aienv_gui.training.records import (
     Answer,
     Array,
     Checkpoint,
+    Course,
     Curve,
     Evaluation,
     Load,
@@ -414,7 +415,16 @@ def evaluation_of(event: Mapping[str, Any]) -> Evaluation:
         perplexity=event.get("perplexity"),
         examples=int(event.get("examples", 0)),
         pairs=tuple((float(truth), float(answer)) for truth, answer in event.get("pairs", ())),
+        horizon=int(event.get("horizon", 0)),
+        course=_course(event.get("course")),
     )
+
+
+def _course(told: Mapping[str, Any] | None) -> Course | None:
+    if told is None:
+        return None
+    truth, answers = (tuple(_number(value) for value in told[key]) for key in ("truth", "answers"))
+    return Course(str(told["begin"]), str(told["end"]), truth, answers)
 
 
 def mistake_of(entry: Mapping[str, Any]) -> Mistake:

@@ -127,6 +127,10 @@ def _no_numbers(v: Mapping[str, Any]) -> Text:
     return tr("“{name}” holds words, not only numbers: it can be predicted as classes.", name=_name(v))
 
 
+def _not_numbers(v: Mapping[str, Any]) -> Text:
+    return tr("“{name}” holds words, not only numbers: it cannot be forecast.", name=_name(v))
+
+
 def _one_class(v: Mapping[str, Any]) -> Text:
     return tr(
         "In “{name}” only “{value}” is there often enough (three times): there is nothing to tell apart.",
@@ -313,6 +317,7 @@ _TARGETS = {
     "constant": _constant,
     "empty": _empty,
     "no_numbers": _no_numbers,
+    "not_numbers": _not_numbers,
     "one_class": _one_class,
     "too_many": _too_many,
 }

@@ -35,6 +35,7 @@ from aienv_gui.engine.protocol import Event
 from tests.benchmarks import harness
 from tests.engine import engine_runs
 from tests.fakes.pictures import write_pictures
+from tests.fakes.series import tides
 from tests.fakes.tables import rows, write_table
 from tests.fakes.texts import sentences, write_folder
 
@@ -70,6 +71,10 @@ def _write_book(folder: Path) -> Path:
     return path
 
 
+def _write_series(folder: Path) -> Path:
+    return write_table(folder / "tides.csv", tides(240))
+
+
 def _recipe(task: str, architecture: str, epochs: int, **options: Any) -> dict[str, Any]:
     settings = {"epochs": epochs, "batch_size": 8, "shift": 0, "hide": 0.1 if task == "text_classification" else 0.0}
     return {"task": task, "model": {"architecture": architecture, "options": options}, "settings": settings}
@@ -81,6 +86,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "tables": Task(_write_rows, _recipe("tabular", "dense", 25, widths=[16], dropout=0.1)),
     "texts": Task(_write_texts, _recipe("text_classification", "recurrent", 15, width=8, hidden=8)),
     "writing": Task(_write_book, _recipe("language_model", "gpt", 6, context=16, width=16, heads=2, layers=1)),
+    "series": Task(_write_series, _recipe("forecasting", "series_recurrent", 8, hidden=8, dropout=0.1)),
 }
 
 

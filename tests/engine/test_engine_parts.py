@@ -21,7 +21,7 @@ from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
 from aienv_gui.engine.events import Events, Metrics, Pace
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.model_folder import Model, save_model
-from aienv_gui.engine.models import causal, dense, text
+from aienv_gui.engine.models import causal, dense, series, text
 from aienv_gui.engine.models.convolutional import build
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import options_of, preset_of, read_recipe
@@ -56,6 +56,7 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
         "tabular": "table_balanced",
         "text_classification": "text_balanced",
         "language_model": "gpt_small",
+        "forecasting": "forecast_attention",
     }
     assert {task: preset_of(task, None)["id"] for task in defaults} == defaults
     for preset in data["presets"]:
@@ -80,6 +81,9 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
             text.build(recipe.architecture, sizes, 50, 20, 10)
         elif preset["task"] == "language_model":
             causal.build(recipe.architecture, sizes, 50, 20)
+        elif preset["task"] == "forecasting":
+            column = {"name": "x", "mean": 0.0, "std": 1.0, "least": -1.0, "most": 1.0, "swing": 1.0}
+            series.build(recipe.architecture, sizes, [column], 50, 20)
         else:
             build(recipe.architecture, {"channels": 1, "size": 28, **sizes}, 10)
 

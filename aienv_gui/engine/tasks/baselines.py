@@ -10,11 +10,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .task import Baseline
 
 _ROWS = 10_000  # to fit on, at most: more would say little else
+_AT_ONCE = 1_000  # windows whose answers are computed together: memory is not to depend on how long a series is
+_RIDGE = 1e-4  # of inputs measured in their spreads
 _LOOK = 0.05  # seconds between two looks whether to give up
 
 
@@ -79,6 +82,36 @@ def _regressors(features: Tensor, truth: Tensor, splits: dict[str, Tensor]) -> l
         return []
     methods = {"linear": Ridge(), "boosted": HistGradientBoostingRegressor(random_state=0)}
     return _scores(methods, features, truth, splits)
+
+
+def forecasters(
+    windows: Callable[[Tensor], tuple[Tensor, Tensor]],
+    splits: dict[str, Tensor],
+    score: Callable[[Tensor], float],
+    between: Callable[[], None],
+) -> list[Baseline]:
+    """A linear model of all values that are looked back at, by least squares: the share of the variance it explains.
+
+    `windows` gives (n, features) and the truth (n, horizon), both as distances from the last value; `score` judges such
+    answers on the test.
+    """
+    return _attended(lambda: _forecasters(windows, splits, score), between)
+
+
+def _forecasters(
+    windows: Callable[[Tensor], tuple[Tensor, Tensor]], splits: dict[str, Tensor], score: Callable[[Tensor], float]
+) -> list[Baseline]:
+    inputs, truth = windows(_some(splits["train"]))
+    inputs = _with_one(inputs)
+    # A little of ridge, so that columns which say the same are no trouble.
+    squares = inputs.T @ inputs + _RIDGE * len(inputs) * torch.eye(inputs.shape[1], dtype=inputs.dtype)
+    weights = torch.linalg.solve(squares, inputs.T @ truth)
+    answers = [_with_one(windows(part)[0]) @ weights for part in splits["test"].split(_AT_ONCE)]
+    return [{"name": "linear", "accuracy": score(torch.cat(answers))}]
+
+
+def _with_one(inputs: Tensor) -> Tensor:
+    return torch.cat([inputs, torch.ones(len(inputs), 1, dtype=inputs.dtype)], dim=1)
 
 
 def _attended(work: Callable[[], list[Baseline]], between: Callable[[], None]) -> list[Baseline]:

@@ -13,6 +13,7 @@ from .examples import Examples
 from .task import Batch, Result
 
 _WORST = 12
+_SAME = 100  # forecasts of one moment, at most, among those looked at for the worst
 _PAIRS = 500  # points of the plot of truth and answer
 
 
@@ -43,25 +44,36 @@ class Regression(Examples):
         """With the mean distance from the truth, pairs of truth and answer, and the answers farthest off."""
         indices = self.splits[split]
         scaled = self.outputs(network, split, device, size, between).squeeze(1).to(torch.float64)
-        answers, truth = scaled * self.spread + self.mean, self.truth[indices]
-        off = (answers - truth).abs()
-        variance = float((truth - truth.mean()).square().mean())
-        explained = 1 - float(off.square().mean()) / variance if variance > 0 else 0.0
-        return Result(
-            split=split,
-            loss=float((off / self.spread).square().mean()),
-            accuracy=max(explained, 0.0),
-            more={
-                "mean_error": float(off.mean()),
-                "examples": len(indices),
-                "pairs": torch.stack([truth, answers], dim=1)[:: max(1, -(-len(indices) // _PAIRS))].tolist(),
-                "worst": self._worst(indices, truth, answers, off),
-            },
-        )
+        answers = scaled * self.spread + self.mean
+        return judged(split, self.truth[indices], answers, self.spread, lambda chosen: self.names(indices[chosen]))
 
-    def _worst(self, indices: Tensor, truth: Tensor, answers: Tensor, off: Tensor) -> list[dict[str, Any]]:
-        farthest = off.argsort(descending=True, stable=True)[:_WORST]
-        return [
-            {"path": name, "truth": f"{float(truth[place]):.6g}", "answer": f"{float(answers[place]):.6g}"}
-            for place, name in zip(farthest.tolist(), self.names(indices[farthest]), strict=True)
-        ]
+
+def judged(
+    split: str, truth: Tensor, answers: Tensor, spread: float, names: Callable[[Tensor], tuple[str, ...]]
+) -> Result:
+    """Answers (n,) beside the truth; `names` of places are what the user calls them, each of which is told once."""
+    off = (answers - truth).abs()
+    variance = float((truth - truth.mean()).square().mean())
+    explained = 1 - float(off.square().mean()) / variance if variance > 0 else 0.0
+    return Result(
+        split=split,
+        loss=float((off / spread).square().mean()),
+        accuracy=max(explained, 0.0),
+        more={
+            "mean_error": float(off.mean()),
+            "examples": len(truth),
+            "pairs": torch.stack([truth, answers], dim=1)[:: max(1, -(-len(truth) // _PAIRS))].tolist(),
+            "worst": _worst(truth, answers, off, names),
+        },
+    )
+
+
+def _worst(
+    truth: Tensor, answers: Tensor, off: Tensor, names: Callable[[Tensor], tuple[str, ...]]
+) -> list[dict[str, Any]]:
+    farthest = off.argsort(descending=True, stable=True)[: _WORST * _SAME]
+    told: dict[str, dict[str, Any]] = {}
+    for place, name in zip(farthest.tolist(), names(farthest), strict=True):
+        one = {"path": name, "truth": f"{float(truth[place]):.6g}", "answer": f"{float(answers[place]):.6g}"}
+        told.setdefault(name, one)
+    return list(told.values())[:_WORST]

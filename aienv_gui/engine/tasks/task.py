@@ -23,19 +23,21 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 Progress = Callable[[int, int], None]
 Batch = tuple["Tensor", "Tensor"]
-Baseline = dict[str, Any]  # name: guessing | linear | boosted; accuracy
+Baseline = dict[str, Any]  # name: guessing | last | season | linear | boosted ...; accuracy
 
 _READERS = {
     "image_classification": "pictures",
     "tabular": "tables",
     "text_classification": "texts",
     "language_model": "running_text",
+    "forecasting": "series",
 }
 _LEARNERS = {
     "image_classification": "image_classification",
     "tabular": "tabular",
     "text_classification": "text_classification",
     "language_model": "language_model",
+    "forecasting": "forecasting",
 }
 DEFAULT = "image_classification"  # of errands that name none
 

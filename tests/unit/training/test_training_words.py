@@ -13,7 +13,7 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Code
-from aienv_gui.training import device_problems, presets, problems, table_problems
+from aienv_gui.training import device_problems, presets, problems, series_problems, table_problems
 from aienv_gui.training.diagnosis import advice
 from aienv_gui.training.inspection import inspection_of
 from aienv_gui.training.records import Curve, Evaluation, Recipe, Run, RunState, Start
@@ -45,6 +45,7 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
         Code.CHECKPOINT_FAILED, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
         Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, Code.RATE_FOUND,
         *device_problems.WARNINGS, *table_problems.WARNINGS,
+        *series_problems.WARNINGS,
     }  # fmt: skip
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
     for code in set(CODES) - warnings_only - {Code.UNEXPECTED}:
@@ -126,6 +127,7 @@ def test_presets_have_words_and_measurements() -> None:
     assert [preset.id for preset in found] == [
         *("balanced", "residual", "book", "table_balanced", "table_book"),
         *("text_balanced", "text_recurrent", "text_attention", "gpt_small"),
+        *("forecast_attention", "forecast_recurrent"),
     ]
     for preset in found:
         assert str(preset.title) != preset.id

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFormLayout, QPlainTextEdit, QVBoxLayout, QWidget
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, shortened, size, tr, verbatim
 from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
+from aienv_gui.gui.pages.model_parts.try_forecast import TryForecast
 from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.pages.model_parts.try_picture import TryPicture
 from aienv_gui.gui.pages.model_parts.try_row import TryRow
@@ -31,7 +32,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training import model_store, result_words
 from aienv_gui.training.model_store import Model
 from aienv_gui.training.presets import words_of
-from aienv_gui.training.records import PICTURES, TABLE, TEXTS, WRITING, Mistake
+from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Mistake
 from aienv_gui.training.story import evaluation_of, mistake_of
 
 
@@ -54,11 +55,13 @@ class ModelDetails(QWidget):
         self.try_row = TryRow(services, self)
         self.try_text = TryText(services, self)
         self.try_writing = TryWriting(services, self)
+        self.try_forecast = TryForecast(services, self)
         self._tries: dict[str, TryIt] = {
             PICTURES: self.try_it,
             TABLE: self.try_row,
             TEXTS: self.try_text,
             WRITING: self.try_writing,
+            SERIES: self.try_forecast,
         }
         for one in self._tries.values():
             one.setVisible(one is self.try_it)
@@ -220,6 +223,8 @@ class ModelDetails(QWidget):
             self._show_result(model, model.accuracy)
         card = model.card
         answer = tr("none: it writes text") if model.task == WRITING else tr("none: it answers with a number")
+        if model.task == SERIES:
+            answer = tr("none: it forecasts numbers")
         self._facts["classes"].say(_names(model.classes) if model.classes else answer)
         self._facts["network"].say(
             tr(
@@ -238,6 +243,8 @@ class ModelDetails(QWidget):
             known, context = len(card.get("input", {}).get("vocabulary", ())), card.get("input", {}).get("context", "?")
             words = tr("{count:,} known characters; it looks back at {context}", count=known, context=context)
             self._facts["input"].say(words)
+        elif model.task == SERIES:
+            self._facts["input"].say(_looks_back(card.get("input", {})))
         else:
             self._show_picture_input(card.get("input", {}))
         self._facts["trained"].say(datetime.fromtimestamp(model.created).strftime("%Y-%m-%d %H:%M"))
@@ -351,6 +358,12 @@ class ModelDetails(QWidget):
     @Slot(object)
     def _on_deleted(self, _nothing: object) -> None:
         self.changed_on_disk.emit()
+
+
+def _looks_back(wanted: dict[str, Any]) -> Text:
+    names = _names(tuple(str(column["name"]) for column in wanted.get("columns", ())))
+    window, ahead = wanted.get("window", "?"), wanted.get("horizon", "?")
+    return tr("{columns}: {window} rows looked back at, {ahead} forecast", columns=names, window=window, ahead=ahead)
 
 
 def _names(classes: tuple[str, ...]) -> Text:

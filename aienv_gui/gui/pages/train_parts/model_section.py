@@ -18,6 +18,7 @@ from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.number import NumberField
 from aienv_gui.gui.words import say
 from aienv_gui.training.presets import Preset, presets
+from aienv_gui.training.records import SERIES
 
 _OPTIMISERS = (("adamw", tr("AdamW")), ("adam", tr("Adam")), ("sgd", tr("SGD")))
 _PRECISIONS = (("float32", tr("Full (float32)")), ("bfloat16", tr("Short (bfloat16)")))
@@ -241,6 +242,12 @@ class ModelSection(Card):
 def _measured(preset: Preset) -> Text:
     if preset.measured is None:
         return verbatim("")
+    if preset.task == SERIES:
+        return tr(
+            "Measured on the sample: {share} explained, in {time}",
+            share=percent(preset.measured.test_accuracy, digits=1),
+            time=duration(preset.measured.seconds),
+        )
     return tr(
         "Measured on the sample: {accuracy} right, in {time}",
         accuracy=percent(preset.measured.test_accuracy, digits=1),

@@ -14,6 +14,7 @@ from aienv_gui.gui.pages.train_parts.data_section import DataSection
 from aienv_gui.gui.pages.train_parts.model_section import ModelSection
 from aienv_gui.gui.pages.train_parts.picture_section import PictureSection
 from aienv_gui.gui.pages.train_parts.place_section import PlaceSection
+from aienv_gui.gui.pages.train_parts.series_section import SeriesSection
 from aienv_gui.gui.pages.train_parts.table_section import TableSection
 from aienv_gui.gui.pages.train_parts.text_section import TextSection
 from aienv_gui.gui.pages.train_parts.writing_section import WritingSection
@@ -23,7 +24,8 @@ from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.training import samples
-from aienv_gui.training.records import PICTURES, TABLE, TEXTS, WRITING, Recipe
+from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Recipe
+from aienv_gui.training.series_inspection import AskedSeries
 from aienv_gui.training.table_inspection import Asked
 from aienv_gui.training.text_inspection import AskedTexts
 
@@ -32,6 +34,7 @@ _SAMPLES = {
     samples.TUMOURS: tr("Tumours"),
     samples.DEFINITIONS: tr("Definitions"),
     samples.REVIEWS: tr("Reviews"),
+    samples.CARBON_DIOXIDE: tr("Carbon dioxide"),
 }
 
 
@@ -54,14 +57,16 @@ class NewTraining(QWidget):
         self.table = TableSection(services, self)
         self.texts = TextSection(services, self)
         self.writing = WritingSection(services, self)
+        self.series = SeriesSection(services, self)
         self._sections: dict[str, DataSection] = {
             PICTURES: self.pictures,
             TABLE: self.table,
             TEXTS: self.texts,
             WRITING: self.writing,
+            SERIES: self.series,
         }
         self.kinds = self._make_kinds()
-        for later in (self.table, self.texts, self.writing):
+        for later in (self.table, self.texts, self.writing, self.series):
             later.hide()
         self.model = ModelSection(self)
         self.place = PlaceSection(services, self)
@@ -96,6 +101,7 @@ class NewTraining(QWidget):
             TABLE: ChoiceCard(tr("Tables"), tr("Predict one column from the others"), "template_tables", self),
             TEXTS: ChoiceCard(tr("Texts"), tr("Tell a text's topic or mood"), "template_language", self),
             WRITING: ChoiceCard(tr("Writing"), tr("Learn to go on writing, as the large ones do"), "activity", self),
+            SERIES: ChoiceCard(tr("Forecasts"), tr("Tell how a series of numbers goes on"), "forecast", self),
         }
         self._kind_group = QButtonGroup(self)
         for card in kinds.values():
@@ -145,6 +151,8 @@ class NewTraining(QWidget):
             self.table.ask(Asked(recipe.target, recipe.predicts, recipe.leave_out))
         if recipe.task == TEXTS:
             self.texts.ask(AskedTexts(recipe.text, recipe.target))
+        if recipe.task == SERIES:
+            self.series.ask(AskedSeries(recipe.target, recipe.time, recipe.leave_out, recipe.window, recipe.horizon))
         self.model.choose(recipe.preset)
         self.model.show_settings(recipe.settings)
         self.place.choose(recipe.environment_prefix)
@@ -158,6 +166,7 @@ class NewTraining(QWidget):
         assert found is not None
         asked = self.table.asked if self.task == TABLE else Asked()
         texts = self.texts.asked if self.task == TEXTS else AskedTexts()
+        series = self.series.asked if self.task == SERIES else AskedSeries()
         preset = self.model.preset
         return Recipe(
             name=self.place.name.text().strip(),
@@ -166,9 +175,12 @@ class NewTraining(QWidget):
             sample=self.data.sample,
             skip=self.pictures.skip if self.task == PICTURES else (),
             text=texts.text,
-            target=asked.target or texts.target,
+            target=asked.target or texts.target or series.target,
             predicts=asked.predicts,
-            leave_out=asked.leave_out,
+            leave_out=asked.leave_out or series.leave_out,
+            time=series.time,
+            window=series.window,
+            horizon=series.horizon,
             preset=preset.id,
             architecture=preset.architecture,
             options=preset.options,

@@ -5,16 +5,17 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from aienv_gui.core.wording import tr
+from aienv_gui.core.wording import Text, tr
 from aienv_gui.gui.pages.model_parts.mistake_strip import MistakeStrip
 from aienv_gui.gui.plots.confusion_matrix import ConfusionMatrix
+from aienv_gui.gui.plots.series_plot import Line, SeriesPlot
 from aienv_gui.gui.plots.truth_plot import TruthPlot
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.training import result_words
-from aienv_gui.training.records import PICTURES, Evaluation, Run
+from aienv_gui.training.records import PICTURES, Course, Evaluation, Run
 
 
 class RunResult(Card):
@@ -56,6 +57,8 @@ class RunResult(Card):
         right.addWidget(self.matrix)
         self.truth = TruthPlot(services.theme, self)
         right.addWidget(self.truth)
+        self.course = SeriesPlot(services.theme, services.language, tr("The test part and its forecasts"), self)
+        right.addWidget(self.course)
         self._cell = Label(
             tr("Rows are the truth, columns the answers; point at a cell to read it."), role="caption", parent=self
         )
@@ -83,15 +86,25 @@ class RunResult(Card):
             self.compared.say(compared)
         self._loss.say(tr("Test loss {loss}", loss=f"{result.loss:.4f}"))
         self._right_title.setVisible(numbers or classes)
-        self._right_title.say(tr("Truth and answer") if numbers else tr("Confusion matrix"))
-        self.truth.setVisible(numbers)
+        title = tr("Truth and answer") if numbers else tr("Confusion matrix")
+        self._right_title.say(title if result.course is None else tr("The test part and its forecasts"))
+        self.truth.setVisible(numbers and result.course is None)
+        self.course.setVisible(result.course is not None)
         self.matrix.setVisible(classes)
         self._cell.setVisible(classes)
-        if numbers:
+        if result.course is not None:
+            self._show_course(result.course, meaning)
+        elif numbers:
             self.truth.set_pairs(result.pairs, meaning)
         elif classes:
             self.matrix.set_matrix(result.classes, result.confusion)
         self._show_mistakes(run, result)
+
+    def _show_course(self, course: Course, meaning: Text) -> None:
+        places = range(len(course.truth))
+        was = Line(tr("as it was"), "series_train", places, course.truth)
+        forecast = Line(tr("as it was forecast"), "series_validation", places, course.answers)
+        self.course.show_lines((was, forecast), meaning, (course.begin, course.end))
 
     def _show_mistakes(self, run: Run, result: Evaluation) -> None:
         rows = run.recipe.task != PICTURES

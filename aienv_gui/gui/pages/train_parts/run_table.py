@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from aienv_gui.core.wording import duration, percent, tr
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.words import say
-from aienv_gui.training.records import PICTURES, TABLE, TEXTS, WRITING, RunState, RunSummary
+from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, RunState, RunSummary
 from aienv_gui.training.supervisor import STATES
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -49,6 +49,7 @@ TASKS: Final = {
     TABLE: tr("Table"),
     TEXTS: tr("Texts in classes"),
     WRITING: tr("Writing"),
+    SERIES: tr("Forecasts"),
 }
 _COLUMNS: Final = (tr("Name"), tr("Task"), tr("State"), tr("Best accuracy"), tr("Started"), tr("Duration"))
 _TASK, _DURATION = 1, 5
