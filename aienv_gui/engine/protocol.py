@@ -38,8 +38,11 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
     checkpoint_seconds   at most this much work may be lost (60)
 
-``presets.json`` beside this file: ``{version, presets: [{id, task, model{}, settings{}, measured{test_accuracy,
-seconds, machine, date}}]}``, of each task its default first. Their titles are words of the application, by id.
+``presets.json`` beside this file: ``{version, endings{}, presets: [{id, task, needs[], model{}, settings{},
+measured{test_accuracy, seconds, machine, date}}]}``, of each task its default first. Their titles are words of the
+application, by id. What an environment must have beside PyTorch, NumPy, Pillow and safetensors is data, so that the
+application can ask for it before a run: ``needs`` of a preset, and ``endings{".xlsx": [...]}`` for files of data by
+their ending; requirements as pip knows them (PEP 508).
 
 The engine is started as ``python -I engine/__main__.py train <run>``; whoever starts it empties ``commands/`` before
 (what is clearly older than the process is refused as stale). Exit code: 0 finished or stopped; 1 failed (a `FAILED`

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from aienv_gui.core.wording import Text, tr, verbatim
@@ -34,11 +36,23 @@ class Preset:
     options: Mapping[str, Any]
     settings: Mapping[str, Any]
     measured: Measured | None
+    needs: tuple[str, ...] = ()  # requirements (PEP 508), beside what every training needs
 
 
 def presets() -> tuple[Preset, ...]:
     """All presets, of each task the default first. Reads a small file of the program itself."""
     return tuple(map(_preset, read_json(engine_folder() / "presets.json")["presets"]))
+
+
+def needs_of_file(path: Path) -> tuple[str, ...]:
+    """What an environment must have to read a file of data with this ending; requirements (PEP 508)."""
+    return tuple(map(str, _endings().get(path.suffix.lower(), ())))
+
+
+@cache
+def _endings() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = read_json(engine_folder() / "presets.json")["endings"]
+    return found
 
 
 def words_of(preset: str, architecture: str) -> tuple[Text, Text]:
@@ -65,6 +79,7 @@ def _preset(item: Mapping[str, Any]) -> Preset:
         else Measured(
             float(measured["test_accuracy"]), float(measured["seconds"]), measured["machine"], measured["date"]
         ),
+        needs=tuple(map(str, item.get("needs", ()))),
     )
 
 

@@ -10,11 +10,13 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit,
 
 from aienv_gui.core.wording import Text, duration, percent, tr, verbatim
 from aienv_gui.engine.protocol import AUTO
+from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice import Choice
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.needs_row import NeedsRow
 from aienv_gui.gui.widgets.number import NumberField
 from aienv_gui.gui.words import say
 from aienv_gui.training.presets import Preset, presets
@@ -149,7 +151,7 @@ class Advanced(QWidget):
 class ModelSection(Card):
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(tr("Model"), parent)
         self._presets = presets()
         self._cards: dict[ChoiceCard, Preset] = {}
@@ -177,6 +179,8 @@ class ModelSection(Card):
             self._group.addButton(card)
             row.addWidget(card, 1)
         self.body.addLayout(row)
+        self.needs = NeedsRow(services, self)
+        self.body.addWidget(self.needs)
         self._fold = Button(tr("Advanced"), kind="link", icon="chevron", parent=self)
         self._fold.setCheckable(True)
         self._fold.toggled.connect(self._on_fold)
