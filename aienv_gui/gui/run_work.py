@@ -9,8 +9,17 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Environment
-from aienv_gui.training import inspection, run_store, samples, supervisor, table_inspection, text_inspection
+from aienv_gui.training import (
+    inspection,
+    pretrained_inspection,
+    run_store,
+    samples,
+    supervisor,
+    table_inspection,
+    text_inspection,
+)
 from aienv_gui.training.inspection import Inspection
+from aienv_gui.training.pretrained_inspection import Pretrained
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
 from aienv_gui.training.table_inspection import Asked, TableInspection
 from aienv_gui.training.text_inspection import AskedTexts, TextInspection, WritingInspection
@@ -111,3 +120,8 @@ def inspect_writing(
     if sample:
         path = samples.unpack(sample, folders, reporter)
     return text_inspection.inspect_writing(path, python, seed, folders, reporter)
+
+
+def inspect_pretrained(folder: Path, python: Path, folders: Folders, reporter: Reporter) -> Pretrained:
+    """Look at the folder of a model that others have trained."""
+    return pretrained_inspection.inspect(folder, python, folders, reporter)

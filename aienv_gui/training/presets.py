@@ -21,6 +21,7 @@ class Measured:
     seconds: float
     machine: str
     date: str
+    begun_with: str = ""  # the model of others that it began with, where it needs one
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,11 @@ def _preset(item: Mapping[str, Any]) -> Preset:
         measured=None
         if not measured
         else Measured(
-            float(measured["test_accuracy"]), float(measured["seconds"]), measured["machine"], measured["date"]
+            float(measured["test_accuracy"]),
+            float(measured["seconds"]),
+            measured["machine"],
+            measured["date"],
+            measured.get("begun_with", ""),
         ),
         needs=tuple(map(str, item.get("needs", ()))),
     )
@@ -112,6 +117,10 @@ _WORDS = {
         tr("Self-attention"),
         tr("Every word looks at every other, as in the large language models; wants many texts."),
     ),
+    "text_pretrained": (
+        tr("Fine-tune a model you have"),
+        tr("Begins with a network that others trained on much text: usually the best answers, and by far the slowest."),
+    ),
     "table_balanced": (
         tr("Balanced"),
         tr("Learns well from most tables. The right choice unless you want something else."),
@@ -126,6 +135,7 @@ _ARCHITECTURES = {
     "bag": tr("A bag of words and pairs of words"),
     "recurrent": tr("Recurrent network (GRU) that reads from both ends"),
     "attention": tr("Self-attention (Transformer encoder)"),
+    "hugging_face": tr("A pretrained network (Transformer encoder), AdamW, one-cycle learning rate"),
     "dense": tr("Dense network for tables"),
     "compact_convnet": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
     "residual_net": tr("Residual network of three stages, AdamW, one-cycle learning rate"),

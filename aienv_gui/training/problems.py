@@ -10,7 +10,7 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
 from aienv_gui.core.wording import Text, duration, shortened, size, tr, tr_count, verbatim
 from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
-from aienv_gui.training import device_problems, table_problems
+from aienv_gui.training import device_problems, pretrained_problems, table_problems
 
 _NAMED = 5  # broken pictures named in a sentence
 _NAME_MOST = 60  # characters of each
@@ -333,6 +333,7 @@ _DATA = {
     Code.DATA_CHANGED: _data_changed,
     **device_problems.PROBLEMS,
     **table_problems.PROBLEMS,
+    **pretrained_problems.PROBLEMS,
 }
 _TRAINING = {
     Code.NOT_A_NUMBER: _nan,

@@ -152,6 +152,7 @@ class NewTraining(QWidget):
             self.texts.ask(AskedTexts(recipe.text, recipe.target))
         self.model.choose(recipe.preset)
         self.model.show_settings(recipe.settings)
+        self.model.show_options(recipe.options)
         self.place.choose(recipe.environment_prefix)
         self.place.choose_device(recipe.device)
 
@@ -176,7 +177,7 @@ class NewTraining(QWidget):
             leave_out=asked.leave_out,
             preset=preset.id,
             architecture=preset.architecture,
-            options=preset.options,
+            options=self.model.options(),
             settings=self.model.settings(),
             environment_prefix=environment.prefix,
             environment_python=environment.python,
@@ -266,6 +267,7 @@ class NewTraining(QWidget):
     def _on_changed(self) -> None:
         chosen = self.place.chosen
         self._show_lacking()
+        self.model.set_python(chosen.python if chosen is not None else None)
         readable = chosen is not None and not self._lacking()[0]
         self.data.set_python(chosen.python if chosen is not None and readable else None)
         found = self.pictures.inspection
@@ -294,6 +296,6 @@ class NewTraining(QWidget):
         if what is None and self.data.folder is None:
             return
         data: object = what if what is not None else self.data.folder.stem if self.data.folder else ""
-        name = str(tr("{data}, {model}", data=data, model=self.model.preset.title))
+        name = str(tr("{data}, {model}", data=data, model=self.model.name))
         if name != self.place.name.text():
             self.place.name.setText(name)
