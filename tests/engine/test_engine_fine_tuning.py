@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import signal
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.optim.swa_utils import AveragedModel
 
 from aienv_gui.engine import attempt, protocol
 from aienv_gui.engine.failures import Failure
@@ -137,6 +139,24 @@ def test_what_comes_after_a_text_does_not_matter_to_any_of_them(kind: str) -> No
     together = network(pretrained.padded([short, long]))
     assert alone.shape == (1, 3)
     assert torch.allclose(alone[0], together[0], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_its_weights_have_their_names_also_inside_an_average(bert: Path) -> None:
+    network, found = pretrained.from_folder(bert, ("bad", "good"), 0)
+    assert found > 0.9
+    average = AveragedModel(network)
+    names = set(network.state_dict())
+    assert "classifier.weight" in names
+    assert set(average.state_dict()) == {"n_averaged", *(f"module.{name}" for name in names)}
+    for one in (network, average):
+        fresh = copy.deepcopy(one)
+        for parameter in fresh.parameters():
+            torch.nn.init.zeros_(parameter)
+        fresh.load_state_dict(one.state_dict())
+        assert all(torch.equal(fresh.state_dict()[name], value) for name, value in one.state_dict().items())
+    with pytest.raises(RuntimeError, match="odd"):
+        network.load_state_dict({**network.state_dict(), "odd": torch.ones(1)})
 
 
 @pytest.mark.slow

@@ -103,7 +103,8 @@ def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
     except Exception as error:  # whatever the library and the formats of files have in store
         raise pretrained_folder.unusable(source.folder, error) from error
     progress(len(corpus.texts), len(corpus.texts))
-    long = sum(len(pieces) >= length for pieces in cut)
+    full = [text for text, pieces in zip(corpus.texts, cut, strict=True) if len(pieces) == length]
+    long = sum(len(pieces) > length for pieces in pretrained.encode(tokenizer, full, length + 1)) if full else 0
     if long:
         fields["remarks"].append({"code": Code.LONG_TEXTS, "values": {"count": long, "words": length}})
     data = Data(
