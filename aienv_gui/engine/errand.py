@@ -12,7 +12,7 @@ from . import protocol
 from .failures import Failure
 from .protocol import Code
 from .recipe import options_of, preset_of
-from .tasks.task import DEFAULT, Progress, reader
+from .tasks.task import DEFAULT, LOOK_AT_PRETRAINED, Progress, reader
 
 REQUEST = "request.json"
 ANSWER = "answer.json"
@@ -59,6 +59,8 @@ def _inspect(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     task = str(request.get("task") or DEFAULT)
     try:
         looking = reader(task)
+        if task == LOOK_AT_PRETRAINED:
+            return looking.inspect(request, {}, progress)
         options = options_of(preset_of(task, request.get("preset")), request.get("model") or {})
     except ValueError as error:
         raise Failure(Code.BAD_RECIPE, reason=str(error)) from error

@@ -60,7 +60,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
             told = time.monotonic()
             events.emit(Event.PHASE, name="loading", done=done, total=total)
 
-    data, options = learner(recipe.task).load(recipe, loading)
+    data, options = learner(recipe.task, recipe.architecture).load(recipe, loading)
     recipe = recipe.with_options(options)
     if saved and saved["fingerprint"] != data.fingerprint:
         raise Failure(Code.DATA_CHANGED, path=str(recipe.folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,14 @@ from . import protocol
 from .failures import Failure
 from .protocol import Code
 from .recipe import Recipe
-from .tasks.task import Learner, Result, Task, learner
+from .tasks.task import Learner, Result, Task, WithFiles, learner
 
 
 def versions() -> dict[str, str]:
-    return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": numpy.__version__}
+    found = {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": numpy.__version__}
+    if "transformers" in sys.modules:
+        found["transformers"] = str(sys.modules["transformers"].__version__)
+    return found
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ def save_model(run: Path, model: Model) -> dict[str, Any]:
         fresh.mkdir()
         content = save(weights, metadata={"format": "pt", "task": recipe.task})
         protocol.write_atomic(fresh / protocol.WEIGHTS, content)
-        protocol.write_atomic(fresh / "network.py", _source(learner(recipe.task)).read_bytes())
+        source = _source(learner(recipe.task, recipe.architecture))
+        protocol.write_atomic(fresh / "network.py", source.read_bytes())
+        for name, part in (data.files(network) if isinstance(data, WithFiles) else {}).items():
+            protocol.write_atomic(fresh / name, part)
         protocol.write_json(fresh / protocol.CARD, card)
         if folder.exists():
             folder.rename(old)
@@ -92,13 +99,13 @@ def save_model(run: Path, model: Model) -> dict[str, Any]:
 
 
 def load_model(folder: Path) -> tuple[nn.Module, dict[str, Any], Learner]:
-    """The network and card of a model folder, and what can ask it. Runs no code of that folder.
+    """The network and card of a model folder (which it names), and what can ask it. Runs no code of that folder.
 
     Raises `Failure` (bad_model).
     """
     try:
-        card = protocol.read_json(folder / protocol.CARD)
-        asking = learner(card["task"])
+        card = {**protocol.read_json(folder / protocol.CARD), "folder": str(folder)}
+        asking = learner(card["task"], str(card.get("architecture")))
         network: nn.Module = asking.networks.of_card(card)
         network.load_state_dict(load_file(folder / protocol.WEIGHTS))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:

@@ -41,8 +41,11 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
     checkpoint_seconds   at most this much work may be lost (60)
 
-``presets.json`` beside this file: ``{version, presets: [{id, task, model{}, settings{}, measured{test_accuracy,
-seconds, machine, date}}]}``, of each task its default first. Their titles are words of the application, by id.
+``presets.json`` beside this file: ``{version, endings{}, presets: [{id, task, needs[], model{}, settings{},
+measured{test_accuracy, seconds, machine, date, begun_with?}}]}``, of each task its default first. Their titles are
+words of the application, by id. What an environment must have beside PyTorch, NumPy, Pillow and safetensors is data, so
+that the application can ask for it before a run: ``needs`` of a preset, and ``endings{".xlsx": [...]}`` for files of
+data by their ending; requirements as pip knows them (PEP 508).
 
 The engine is started as ``python -I engine/__main__.py train <run>``; whoever starts it empties ``commands/`` before
 (what is clearly older than the process is refused as stale). Exit code: 0 finished or stopped; 1 failed (a `FAILED`
@@ -66,6 +69,8 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
              of texts {task: "text_classification", folder, seed, text?, target?}
              ->  {texts, columns[] (of a table), text, target, classes[{name, texts}], examples[{text, class}], split{},
                   fingerprint, warnings[]}
+             of a folder with a model that others have trained {task: "pretrained", folder}
+             ->  {kind (bert, roberta ...), layers, width (null where it does not tell), bytes}
              of a text to go on writing {task: "language_model", folder, seed, text?}
              ->  {characters, different, files, columns[] (of a table), text, beginning, split{}, fingerprint,
                   warnings[]}
@@ -99,6 +104,11 @@ beside it makes a network's input from values; target: the column; where a numbe
 output{mean, std}: the network answers in these. Of texts input{vocabulary[], length}; of a language model
 input{vocabulary[] (characters), context}. Of a series input{columns[{name, kind, mean, std, least, most, swing}] (the
 one that is forecast first), window, horizon, season, time}, target and output{mean, std}.
+
+The architecture "hugging_face" of texts begins with a model that others have trained, in the folder that its option
+``folder`` names: config.json, model.safetensors (or pytorch_model.bin), tokenizer.json. The run adds the option
+``fingerprint`` of that folder, by which it notices a change; the finished model's folder is itself such a folder, with
+card.json and network.py beside, and does not need the one it began with. Its input{config{}, padding, length}.
 """
 
 from __future__ import annotations
@@ -234,6 +244,12 @@ class Code:
     # Texts
     SHORT_TEXT = "short_text"  # (path, count, minimum) characters
     NO_TEXTS = "no_texts"  # (path) no text file in any class folder, no column with texts
+
+    # Models that others have trained, to go on with
+    BAD_PRETRAINED = "bad_pretrained"  # (path, name, detail, reason: no_folder | no_config | no_weights | no_tokenizer
+    #                                    (name: the file) | bad_config (name) | unreadable (detail) | unusable (detail:
+    #                                    what the library said) | other_weights (name: the kind of network) | changed
+    #                                    (since the run was begun))
 
     # Warnings about the data
     THIN_CLASS = "thin_class"  # (classes{name: pictures}, minimum) works, but judged by very few pictures

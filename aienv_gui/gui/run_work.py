@@ -11,6 +11,7 @@ from aienv_gui.core.wording import tr
 from aienv_gui.environments.records import Environment
 from aienv_gui.training import (
     inspection,
+    pretrained_inspection,
     run_store,
     samples,
     series_inspection,
@@ -19,6 +20,7 @@ from aienv_gui.training import (
     text_inspection,
 )
 from aienv_gui.training.inspection import Inspection
+from aienv_gui.training.pretrained_inspection import Pretrained
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
 from aienv_gui.training.series_inspection import AskedSeries, SeriesInspection
 from aienv_gui.training.table_inspection import Asked, TableInspection
@@ -129,3 +131,8 @@ def inspect_series(
     if sample:
         path = samples.unpack(sample, folders, reporter)
     return series_inspection.inspect(path, asked, python, seed, folders, reporter)
+
+
+def inspect_pretrained(folder: Path, python: Path, folders: Folders, reporter: Reporter) -> Pretrained:
+    """Look at the folder of a model that others have trained."""
+    return pretrained_inspection.inspect(folder, python, folders, reporter)

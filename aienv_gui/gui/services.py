@@ -31,8 +31,8 @@ class Navigator(QObject):
     def open(self, page: str, argument: object = None) -> None:
         """Show a page: home, environments, train, models, hardware, activity or settings.
 
-        Arguments: environments - a prefix to select, or "new" for the wizard; train - a run's folder to show, or "new";
-        models - a model's folder.
+        Arguments: environments - a prefix to select, "new" for the wizard, or a `PackageWish` to plan; train - a run's
+        folder to show, or "new"; models - a model's folder.
         """
         self.requested.emit(page, argument)
 

@@ -22,7 +22,7 @@ from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
 from aienv_gui.training import run_store
-from aienv_gui.training.records import SERIES, TABLE, TEXTS, WRITING
+from aienv_gui.training.records import PRETRAINED, SERIES, TABLE, TEXTS, WRITING
 
 _TRASH = ".trash-"
 _COPY = ".copy-"
@@ -53,6 +53,11 @@ class Model:
     def numbers(self) -> bool:
         """Whether it answers with a number, and `accuracy` is the share of the differences that it explains."""
         return "output" in self.card
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether its training began with a model that others have trained."""
+        return bool(self.card.get("architecture") == PRETRAINED)
 
     def __hash__(self) -> int:
         return hash(self.folder)
@@ -244,11 +249,24 @@ names = [column["name"] for column in card["input"]["columns"]]
 columns = {{name: [float(row[name] or "nan") for row in rows] for name in names}}
 print(*source["forecast"](network, card, columns), sep="\\n")
 """
+_PRETRAINED_PROGRAM = """\
+# python use.py "SOME TEXT"
+import sys
+from transformers import pipeline
+
+classify = pipeline("text-classification", model={folder!r})
+print(classify(sys.argv[1])[0]["label"])
+"""
 _PROGRAMS = {TEXTS: _TEXT_PROGRAM, WRITING: _WRITING_PROGRAM, SERIES: _SERIES_PROGRAM}
 
 
 def sample_call(model: Model) -> str:
-    """A short Python program that asks the model with torch and safetensors (of pictures, Pillow) alone."""
+    """A short Python program that asks the model with torch and safetensors (of pictures, Pillow) alone.
+
+    One that began with a model of others is of their kind, and asked by their library.
+    """
+    if model.pretrained:
+        return _PRETRAINED_PROGRAM.format(folder=str(model.folder))
     if model.task != TABLE:
         return _PROGRAMS.get(model.task, _PROGRAM).format(folder=str(model.folder))
     row = "{\n" + "".join(f"    {column['name']!r}: {_usual(column)!r},\n" for column in _columns(model)) + "}"

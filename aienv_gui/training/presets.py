@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from aienv_gui.core.wording import Text, tr, verbatim
@@ -19,6 +21,7 @@ class Measured:
     seconds: float
     machine: str
     date: str
+    begun_with: str = ""  # the model of others that it began with, where it needs one
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,23 @@ class Preset:
     options: Mapping[str, Any]
     settings: Mapping[str, Any]
     measured: Measured | None
+    needs: tuple[str, ...] = ()  # requirements (PEP 508), beside what every training needs
 
 
 def presets() -> tuple[Preset, ...]:
     """All presets, of each task the default first. Reads a small file of the program itself."""
     return tuple(map(_preset, read_json(engine_folder() / "presets.json")["presets"]))
+
+
+def needs_of_file(path: Path) -> tuple[str, ...]:
+    """What an environment must have to read a file of data with this ending; requirements (PEP 508)."""
+    return tuple(map(str, _endings().get(path.suffix.lower(), ())))
+
+
+@cache
+def _endings() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = read_json(engine_folder() / "presets.json")["endings"]
+    return found
 
 
 def words_of(preset: str, architecture: str) -> tuple[Text, Text]:
@@ -63,8 +78,13 @@ def _preset(item: Mapping[str, Any]) -> Preset:
         measured=None
         if not measured
         else Measured(
-            float(measured["test_accuracy"]), float(measured["seconds"]), measured["machine"], measured["date"]
+            float(measured["test_accuracy"]),
+            float(measured["seconds"]),
+            measured["machine"],
+            measured["date"],
+            measured.get("begun_with", ""),
         ),
+        needs=tuple(map(str, item.get("needs", ()))),
     )
 
 
@@ -105,6 +125,10 @@ _WORDS = {
         tr("Self-attention"),
         tr("Every word looks at every other, as in the large language models; wants many texts."),
     ),
+    "text_pretrained": (
+        tr("Fine-tune a model you have"),
+        tr("Begins with a network that others trained on much text: usually the best answers, and by far the slowest."),
+    ),
     "table_balanced": (
         tr("Balanced"),
         tr("Learns well from most tables. The right choice unless you want something else."),
@@ -121,6 +145,7 @@ _ARCHITECTURES = {
     "attention": tr("Self-attention (Transformer encoder)"),
     "series_attention": tr("Self-attention over the window (Transformer encoder)"),
     "series_recurrent": tr("Recurrent network (GRU)"),
+    "hugging_face": tr("A pretrained network (Transformer encoder), AdamW, one-cycle learning rate"),
     "dense": tr("Dense network for tables"),
     "compact_convnet": tr("Three convolutions with batch normalisation, AdamW, one-cycle learning rate"),
     "residual_net": tr("Residual network of three stages, AdamW, one-cycle learning rate"),

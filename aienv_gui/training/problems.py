@@ -10,10 +10,16 @@ from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
 from aienv_gui.core.wording import Text, duration, shortened, size, tr, tr_count, verbatim
 from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
-from aienv_gui.training import device_problems, series_problems, table_problems
+from aienv_gui.training import device_problems, pretrained_problems, series_problems, table_problems
 
 _NAMED = 5  # broken pictures named in a sentence
 _NAME_MOST = 60  # characters of each
+# The packages of the modules that the engine imports. Any other that is missing is a part of one that is damaged.
+_PACKAGES = {
+    **{name: name for name in ("torch", "numpy", "safetensors", "openpyxl", "pyarrow", "transformers", "tokenizers")},
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+}
 
 
 def problem_of(code: str, values: Mapping[str, Any], details: str = "") -> Problem:
@@ -203,11 +209,13 @@ def _write_failed(v: Mapping[str, Any]) -> Problem:
 
 
 def _missing_package(v: Mapping[str, Any]) -> Problem:
+    package = _PACKAGES.get(str(v.get("name", "?")).partition(".")[0])
+    add = (Action("add_packages", tr("Add to the environment"), package),) if package else ()
     return Problem(
         tr("The environment lacks a package that training needs."),
         cause=tr("“{name}” is not installed in it, or does not load.", name=_name(v)),
         cure=tr("Add it on the page of the environment (Packages, Add...), or choose another environment."),
-        actions=(Action("open_page", tr("Open Environments"), "environments"),),
+        actions=(*add, Action("open_page", tr("Open Environments"), "environments")),
     )
 
 
@@ -326,6 +334,7 @@ _DATA = {
     **device_problems.PROBLEMS,
     **table_problems.PROBLEMS,
     **series_problems.PROBLEMS,
+    **pretrained_problems.PROBLEMS,
 }
 _TRAINING = {
     Code.NOT_A_NUMBER: _nan,

@@ -30,6 +30,7 @@ Array = npt.NDArray[np.float64]
 # Tasks.
 PICTURES, TABLE, TEXTS, WRITING = "image_classification", "tabular", "text_classification", "language_model"
 SERIES = "forecasting"
+PRETRAINED = "hugging_face"  # the architecture that begins with a model that others have trained
 NUMBER = "number"  # what is predicted, where it is no class
 
 

@@ -32,7 +32,7 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import CHECKPOINTS, COMMANDS, ENGINE, EVENTS, LOG, PROCESS, RECIPE, Code, Command, Event
 from aienv_gui.training import problems, run_store
-from aienv_gui.training.records import Load, Run, RunState
+from aienv_gui.training.records import PICTURES, Load, Run, RunState
 from aienv_gui.training.story import Story
 
 _LOOK_S = 0.05  # how often the folder is looked at: at most 20 partial results a second
@@ -278,14 +278,16 @@ def status_of(run: Run) -> Text:
     if run.state is RunState.TRAINING:
         return tr("Epoch {epoch} of {epochs}", epoch=max(1, run.epoch), epochs=run.epochs)
     if run.state is RunState.STARTING and run.phase_total:
-        return tr("Reading picture {done} of {total}", done=run.phase_done, total=run.phase_total)
+        if run.recipe.task == PICTURES:
+            return tr("Reading picture {done} of {total}", done=run.phase_done, total=run.phase_total)
+        return tr("Reading the data, {done} of {total}", done=run.phase_done, total=run.phase_total)
     return STATES[run.state]
 
 
 _PHASES = {
     "finding_rate": tr("Finding a learning rate"),
     "validating": tr("Validating"),
-    "testing": tr("Testing on the pictures it never saw"),
+    "testing": tr("Testing on the examples it never saw"),
     "saving": tr("Saving"),
 }
 STATES: Mapping[RunState, Text] = {

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -25,12 +25,14 @@ Progress = Callable[[int, int], None]
 Batch = tuple["Tensor", "Tensor"]
 Baseline = dict[str, Any]  # name: guessing | last | season | linear | boosted ...; accuracy
 
+LOOK_AT_PRETRAINED = "pretrained"  # no work of its own: a look at what some work begins with
 _READERS = {
     "image_classification": "pictures",
     "tabular": "tables",
     "text_classification": "texts",
     "language_model": "running_text",
     "forecasting": "series",
+    LOOK_AT_PRETRAINED: "pretrained_folder",
 }
 _LEARNERS = {
     "image_classification": "image_classification",
@@ -39,6 +41,8 @@ _LEARNERS = {
     "language_model": "language_model",
     "forecasting": "forecasting",
 }
+PRETRAINED = "hugging_face"  # the architecture that starts from a folder of a model that others have trained
+_PRETRAINED_LEARNERS = {"text_classification": "fine_tuning"}
 DEFAULT = "image_classification"  # of errands that name none
 
 
@@ -106,6 +110,14 @@ class Task(Protocol):
         """Of the card of the finished `network` what tells how data become its input, and its output answers."""
 
 
+@runtime_checkable
+class WithFiles(Protocol):
+    """A task whose finished models need more than weights, card and source."""
+
+    def files(self, network: nn.Module) -> dict[str, bytes]:
+        """The names of these files, and what is in them."""
+
+
 class Learner(Protocol):
     """A module that learns one kind of work."""
 
@@ -122,7 +134,7 @@ class Learner(Protocol):
     def predict(
         self, network: nn.Module, card: dict[str, Any], request: dict[str, Any], progress: Progress
     ) -> list[dict[str, Any]]:
-        """What a finished model answers, one result for each thing asked about."""
+        """What a finished model answers, one result for each thing asked about; `card` has its ``folder`` too."""
 
 
 class Reader(Protocol):
@@ -132,8 +144,10 @@ class Reader(Protocol):
         """The answer to an ``inspect`` errand; `options` are those of the model asked about."""
 
 
-def learner(task: str) -> Learner:
-    """Raises ValueError for a task that is not known."""
+def learner(task: str, architecture: str = "") -> Learner:
+    """What learns it with this architecture: some need a library of their own. Raises ValueError for a task not known."""
+    if architecture == PRETRAINED and task in _PRETRAINED_LEARNERS:
+        return cast("Learner", _module(_PRETRAINED_LEARNERS, task))
     return cast("Learner", _module(_LEARNERS, task))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,10 @@ from torch import Tensor, nn
 from ..models import text
 from ..protocol import Code
 from ..recipe import Recipe, Settings
-from . import baselines, texts
-from .classification import Classification, best_answers
-from .task import Baseline, Batch, Progress
+from . import classified_texts, texts
+from .classification import best_answers
+from .classified_texts import ClassifiedTexts
+from .task import Batch, Progress, Task
 
 networks = text
 
@@ -24,28 +24,11 @@ _LONGEST = 256  # words of a text that are read, where the options do not say
 
 
 @dataclass(frozen=True)
-class Data(Classification):
+class Data(ClassifiedTexts):
     """Every text as numbers of words: `words` (n, length), 0 where a text has ended."""
 
-    classes: tuple[str, ...]
-    labels: Tensor
     words: Tensor
-    texts: tuple[str, ...]
     vocabulary: tuple[str, ...]
-    where: tuple[str, ...]
-    splits: dict[str, Tensor]
-    counts: dict[str, dict[str, int]]
-    fingerprint: str
-    remarks: list[dict[str, Any]]
-    target: str
-
-    def described(self) -> dict[str, Any]:
-        return {
-            "classes": list(self.classes),
-            "counts": self.counts,
-            "fingerprint": self.fingerprint,
-            "target": self.target,
-        }
 
     def network(self, architecture: str, options: dict[str, Any]) -> nn.Module:
         words = len(self.vocabulary) + text.FIRST
@@ -67,48 +50,27 @@ class Data(Classification):
     def as_input(self, raw: Tensor) -> Tensor:
         return raw.to(torch.int64)
 
-    def names(self, chosen: Tensor) -> tuple[str, ...]:
-        return tuple(self.where[index] for index in chosen.tolist())
-
-    def baselines(self, between: Callable[[], None]) -> list[Baseline]:
-        return super().baselines(between) + baselines.text_classifier(self.texts, self.labels, self.splits, between)
-
     def card(self, _network: nn.Module) -> dict[str, Any]:
         wanted = {"vocabulary": list(self.vocabulary), "length": self.words.shape[1]}
         return {"classes": list(self.classes), "input": wanted, "target": self.target}
 
 
-def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
+def load(recipe: Recipe, progress: Progress) -> tuple[Task, dict[str, Any]]:
     """Read the texts of `recipe`; their words are those that the training texts have more than once.
 
     Raises `Failure` for texts that cannot be learnt from.
     """
     corpus = texts.read(recipe.folder, recipe.data, progress)
-    parts = texts.split(corpus, recipe.settings.seed)
+    fields = classified_texts.of_corpus(corpus, recipe)
     said = [text.words_of(one) for one in corpus.texts]
-    vocabulary = _vocabulary([said[place] for place in parts["train"]])
+    vocabulary = _vocabulary([said[place] for place in fields["splits"]["train"].tolist()])
     most = int(recipe.options.get("length", _LONGEST))
     length = max(1, min(most, max(map(len, said))))
-    remarks = texts.remarks(corpus)
     long = sum(len(words) > length for words in said)
     if long:
-        remarks.append({"code": Code.LONG_TEXTS, "values": {"count": long, "words": length}})
-    classes = corpus.classes
-    places = {name: place for place, name in enumerate(classes)}
-    data = Data(
-        classes=classes,
-        labels=torch.tensor([places[name] for name in corpus.truth]),
-        words=text.encode({"vocabulary": vocabulary, "length": length}, corpus.texts),
-        texts=corpus.texts,
-        vocabulary=vocabulary,
-        where=corpus.names,
-        splits={name: torch.tensor(chosen) for name, chosen in parts.items()},
-        counts=texts.split_counts(corpus, parts),
-        fingerprint=texts.fingerprint(corpus),
-        remarks=remarks,
-        target=corpus.target,
-    )
-    return data, dict(recipe.options)
+        fields["remarks"].append({"code": Code.LONG_TEXTS, "values": {"count": long, "words": length}})
+    words = text.encode({"vocabulary": vocabulary, "length": length}, corpus.texts)
+    return Data(**fields, words=words, vocabulary=vocabulary), dict(recipe.options)
 
 
 def _vocabulary(said: list[list[str]]) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSplitter, QVBoxLayout, QW
 from aienv_gui.core.errors import Problem
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.environments.planning.wizard import Step, Wizard
-from aienv_gui.environments.records import Environment, Unfinished
+from aienv_gui.environments.records import Change, Environment, Unfinished
 from aienv_gui.gui import environment_work
+from aienv_gui.gui.package_wishes import PackageWish
 from aienv_gui.gui.pages.environment_parts.details import EnvironmentDetails
 from aienv_gui.gui.pages.lost_kernels import LostKernels
 from aienv_gui.gui.pages.new_environment.frame import NewEnvironment
@@ -174,9 +175,18 @@ class EnvironmentsPage(Page):
             self.open_wizard()
         elif isinstance(argument, Unfinished):
             self._resume(argument)
+        elif isinstance(argument, PackageWish):
+            self._plan(argument)
         elif argument is not None:
             self.open_list()
             self.select(Path(str(argument)))
+
+    def _plan(self, wish: PackageWish) -> None:
+        self.open_list()
+        self.filter.clear()
+        self.select(wish.prefix)
+        if self.details.environment is not None and self.details.environment.prefix == wish.prefix:
+            self.details.plan_change(Change(add=wish.packages), back=wish.back)
 
     def select(self, prefix: Path) -> None:
         """Select an environment, at the latest once it has been found."""

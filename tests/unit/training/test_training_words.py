@@ -126,7 +126,7 @@ def test_presets_have_words_and_measurements() -> None:
     assert (found[0].id, found[0].task) == ("balanced", "image_classification")
     assert [preset.id for preset in found] == [
         *("balanced", "residual", "book", "table_balanced", "table_book"),
-        *("text_balanced", "text_recurrent", "text_attention", "gpt_small"),
+        *("text_balanced", "text_recurrent", "text_attention", "text_pretrained", "gpt_small"),
         *("forecast_attention", "forecast_recurrent"),
     ]
     for preset in found:

@@ -56,6 +56,7 @@ class EnvironmentDetails(Card):
         self.changes: dict[Path, ChangePanel] = {}  # by prefix
         self._problems: dict[Path, Problem] = {}
         self._outcomes: dict[Path, Text] = {}  # of changes that can be undone
+        self._backs: dict[Path, str] = {}  # the pages that wanted these changes
         self.measured: dict[Path, change_work.Measured] = {}
         self._measuring: Job | None = None
         self._using: Job | None = None  # looks when it was used last
@@ -94,6 +95,7 @@ class EnvironmentDetails(Card):
         column.addWidget(self._problem)
         self.outcome = OutcomeBar(overview)
         self.outcome.undo.clicked.connect(self._on_undo)
+        self.outcome.back.clicked.connect(self._on_back)
         self.outcome.dismiss.clicked.connect(self._on_outcome_seen)
         column.addWidget(self.outcome)
         broken = QHBoxLayout()
@@ -197,7 +199,7 @@ class EnvironmentDetails(Card):
         self._say_counts()
         self._show_problem()
         outcome = self._outcomes.get(environment.prefix)
-        self.outcome.show_outcome(outcome, can_undo=not busy)
+        self.outcome.show_outcome(outcome, can_undo=not busy, back=self._backs.get(environment.prefix, ""))
         self._pages.show_only(self.changes.get(environment.prefix, self._overview))
 
     def deletes(self, prefix: Path) -> bool:
@@ -307,10 +309,10 @@ class EnvironmentDetails(Card):
     # Changes
 
     @Slot(object)
-    def plan_change(self, change: Change) -> None:
-        """Plan a change of what is shown; nothing is changed before consent."""
+    def plan_change(self, change: Change, *, back: str = "") -> None:
+        """Plan a change of what is shown; nothing is changed before consent. `back`: the page that wants it."""
         if self.environment is not None:
-            self._open(ToChange(self.environment, change))
+            self._open(ToChange(self.environment, change), back)
 
     @Slot(object)
     def go_back(self, snapshot: Snapshot | None) -> None:
@@ -318,12 +320,15 @@ class EnvironmentDetails(Card):
         if self.environment is not None:
             self._open(ToGoBack(self.environment, snapshot))
 
-    def _open(self, intention: Intention) -> None:
+    def _open(self, intention: Intention, back: str = "") -> None:
         prefix = intention.environment.prefix
         present = self.changes.get(prefix)
         if present is not None and present.busy:
             return
         self._close(prefix)
+        self._backs.pop(prefix, None)
+        if back:
+            self._backs[prefix] = back
         self._problems.pop(prefix, None)
         panel = ChangePanel(self.services, intention, self.hindrance, self._pages, engine=self.packages.list.engine)
         panel.done.connect(self._on_changed)
@@ -389,6 +394,11 @@ class EnvironmentDetails(Card):
     @Slot()
     def _on_undo(self) -> None:
         self.go_back(None)
+
+    @Slot()
+    def _on_back(self) -> None:
+        if self.environment is not None:
+            self.services.navigator.open(self._backs[self.environment.prefix])
 
     @Slot()
     def _on_outcome_seen(self) -> None:

@@ -139,8 +139,8 @@ class ModelDetails(QWidget):
 
     def _make_use(self) -> Card:
         self.use_card = Card(tr("Use it in your own program"), self)
-        hint = tr("Needs PyTorch, safetensors and, for pictures, Pillow only, not AIEnv.")
-        self.use_card.body.addWidget(Label(hint, role="muted", parent=self))
+        self._needs = Label(role="muted", parent=self)
+        self.use_card.body.addWidget(self._needs)
         self.program = QPlainTextEdit(self)
         self.program.setReadOnly(True)
         self.program.setProperty("role", "mono")
@@ -179,6 +179,11 @@ class ModelDetails(QWidget):
             self.confusion.set_matrix(model.classes, evaluation["confusion"])
             self.cell.say(tr("Point at a cell, or move with the arrow keys, to read it."))
         self._show_mistakes(model, [mistake_of(entry) for entry in evaluation.get("worst", ())])
+        self._needs.say(
+            tr("Needs PyTorch and Hugging Face's transformers, not AIEnv.")
+            if model.pretrained
+            else tr("Needs PyTorch, safetensors and, for pictures, Pillow only, not AIEnv.")
+        )
         self.program.setPlainText(model_store.sample_call(model) if whole else "")
         if whole:
             trying.set_model(model)
@@ -236,6 +241,13 @@ class ModelDetails(QWidget):
         if model.task == TABLE:
             columns = [str(column["name"]) for column in card.get("input", {}).get("columns", ())]
             self._facts["input"].say(_names(tuple(columns)))
+        elif model.pretrained:
+            wanted = card.get("input", {})
+            kind = wanted.get("config", {}).get("model_type", "?")
+            length = wanted.get("length", "?")
+            self._facts["input"].say(
+                tr("{length} pieces of words of a text; a network of the kind {kind}", length=length, kind=kind)
+            )
         elif model.task == TEXTS:
             known, length = len(card.get("input", {}).get("vocabulary", ())), card.get("input", {}).get("length", "?")
             self._facts["input"].say(tr("{count:,} known words; {length} words of a text", count=known, length=length))

@@ -7,8 +7,10 @@ from typing import Any
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from aienv_gui.core.errors import Problem
+from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, percent, shortened, tr, verbatim
+from aienv_gui.environments.records import Environment
+from aienv_gui.gui import package_wishes
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.card import Card
@@ -63,6 +65,7 @@ class TryIt(Card):
         row.addLayout(right, 1)
         self.body.addLayout(row)
         self.problem = ProblemView(services, self)
+        self.problem.action.connect(self._on_action)
         self.body.addWidget(self.problem)
         services.environments.changed.connect(self._fill_environments)
         services.language.changed.connect(self._fill_environments)
@@ -165,7 +168,16 @@ class TryIt(Card):
 
     def _on_problem(self, problem: Problem) -> None:
         self.answer.say(tr("No answer."))
-        self.problem.show_problem(problem)
+        self.problem.show_problem(package_wishes.fitting(problem, self._chosen))
+
+    @property
+    def _chosen(self) -> Environment | None:
+        return package_wishes.environment_of(self._services, self.environment.currentData())
+
+    @Slot(object)
+    def _on_action(self, action: Action) -> None:
+        if action.name == package_wishes.ADD and self._chosen is not None:
+            package_wishes.ask(self._services, self._chosen, (action.argument,), "models")
 
     @Slot()
     def _fill_environments(self) -> None:

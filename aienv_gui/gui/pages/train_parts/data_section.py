@@ -11,12 +11,14 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.gui import package_wishes
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.needs_row import NeedsRow
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.gui.words import say
 from aienv_gui.training import samples
@@ -79,6 +81,8 @@ class DataSection(Card):
         self._place_row = place
         self._place.hide()
         self.body.addWidget(self._place)
+        self.needs = NeedsRow(services, self)
+        self.body.addWidget(self.needs)
 
         self._checking = QWidget(self)
         checking = QHBoxLayout(self._checking)
@@ -129,7 +133,10 @@ class DataSection(Card):
     # What the page asks.
 
     def set_python(self, python: Path | None) -> None:
-        """The interpreter that looks at the data; a change looks again only where nothing was found yet."""
+        """The interpreter that looks at the data, None where there is none that can.
+
+        A change looks again only where nothing was found yet.
+        """
         self._python = python
         if self.found is None:
             self.check()
@@ -139,7 +146,7 @@ class DataSection(Card):
         self.sample = sample if sample in self.sample_cards else next(iter(self.sample_cards))
         self.sample_cards[self.sample].setChecked(True)
         self._place.hide()
-        self.check()
+        self._look_or_tell()
 
     def choose_folder(self, folder: Path) -> None:
         """Take data of the user's own and look at them."""
@@ -147,7 +154,13 @@ class DataSection(Card):
         self.sample, self.folder = "", folder
         self._place.show()
         self._path.say(str(folder))
+        self._look_or_tell()
+
+    def _look_or_tell(self) -> None:
+        """Look at what was chosen; where nobody can, tell the page, which may know someone for this one."""
         self.check()
+        if self._python is None:
+            self.changed.emit()
 
     def check(self, *, again: bool = False, keep: bool = False) -> None:
         """Look at what is chosen, in the background; not twice at the same, unless `again`.
@@ -226,8 +239,11 @@ class DataSection(Card):
 
     @Slot(object)
     def _on_action(self, action: Action) -> None:
+        environment = package_wishes.environment_of(self._services, self._python)
         if action.name == "retry":
             self.check(again=True)
+        elif action.name == package_wishes.ADD and environment is not None:
+            package_wishes.ask(self._services, environment, (action.argument,), "train")
 
     @Slot(object)
     def _on_status(self, text: Text) -> None:
@@ -249,7 +265,8 @@ class DataSection(Card):
     @Slot(object)
     def _on_failed(self, problem: Problem) -> None:
         if self.sender() is self._job:
-            self.problem.show_problem(with_retry(problem))
+            environment = package_wishes.environment_of(self._services, self._python)
+            self.problem.show_problem(with_retry(package_wishes.fitting(problem, environment)))
 
     @Slot()
     def _on_finished(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -10,11 +11,14 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLineEdit,
 
 from aienv_gui.core.wording import Text, duration, percent, tr, verbatim
 from aienv_gui.engine.protocol import AUTO
+from aienv_gui.gui.pages.train_parts.pretrained_row import PretrainedRow
+from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.card import Card
 from aienv_gui.gui.widgets.choice import Choice
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.needs_row import NeedsRow
 from aienv_gui.gui.widgets.number import NumberField
 from aienv_gui.gui.words import say
 from aienv_gui.training.presets import Preset, presets
@@ -150,7 +154,7 @@ class Advanced(QWidget):
 class ModelSection(Card):
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(tr("Model"), parent)
         self._presets = presets()
         self._cards: dict[ChoiceCard, Preset] = {}
@@ -160,7 +164,7 @@ class ModelSection(Card):
         row.setSpacing(12)
         best: dict[str, float] = {}
         for preset in self._presets:
-            if preset.measured is not None:
+            if preset.measured is not None and not preset.measured.begun_with:
                 best[preset.task] = max(best.get(preset.task, 0.0), preset.measured.test_accuracy)
         for preset in self._presets:
             card = ChoiceCard(preset.title, preset.description, parent=self)
@@ -178,6 +182,11 @@ class ModelSection(Card):
             self._group.addButton(card)
             row.addWidget(card, 1)
         self.body.addLayout(row)
+        self.pretrained = PretrainedRow(services, self)
+        self.pretrained.changed.connect(self.changed)
+        self.body.addWidget(self.pretrained)
+        self.needs = NeedsRow(services, self)
+        self.body.addWidget(self.needs)
         self._fold = Button(tr("Advanced"), kind="link", icon="chevron", parent=self)
         self._fold.setCheckable(True)
         self._fold.toggled.connect(self._on_fold)
@@ -196,6 +205,16 @@ class ModelSection(Card):
         button = self._group.checkedButton()
         assert isinstance(button, ChoiceCard)
         return self._cards[button]
+
+    @property
+    def name(self) -> Text:
+        """What is chosen, for the name of a training."""
+        folder = self.pretrained.folder
+        return verbatim(folder.name) if self._begins_with_another and folder is not None else self.preset.title
+
+    @property
+    def _begins_with_another(self) -> bool:
+        return "folder" in self.preset.options
 
     def set_task(self, task: str) -> None:
         """Show the models for a kind of data, and choose the first of them where another kind's was chosen."""
@@ -225,12 +244,28 @@ class ModelSection(Card):
         """The preset's settings with the user's changes."""
         return {**self.preset.settings, **self.advanced.settings()}
 
+    def options(self) -> dict[str, Any]:
+        """The preset's options, with the model to begin with where it begins with one."""
+        if not self._begins_with_another:
+            return dict(self.preset.options)
+        return {**self.preset.options, "folder": str(self.pretrained.folder or "")}
+
+    def show_options(self, options: Mapping[str, Any]) -> None:
+        """Show a recipe's options in place of the preset's."""
+        if self._begins_with_another and options.get("folder"):
+            self.pretrained.choose(Path(str(options["folder"])))
+
+    def set_python(self, python: Path | None) -> None:
+        """The interpreter that looks at a model to begin with."""
+        self.pretrained.set_python(python)
+
     def missing(self) -> Text | None:
-        return self.advanced.missing()
+        return (self.pretrained.missing() if self._begins_with_another else None) or self.advanced.missing()
 
     @Slot(object)
     def _on_card(self, _card: object) -> None:
         self.advanced.show_settings(self.preset.settings)
+        self.pretrained.setVisible(self._begins_with_another)
         self.changed.emit()
 
     @Slot(bool)
@@ -246,6 +281,13 @@ def _measured(preset: Preset) -> Text:
         return tr(
             "Measured on the sample: {share} explained, in {time}",
             share=percent(preset.measured.test_accuracy, digits=1),
+            time=duration(preset.measured.seconds),
+        )
+    if preset.measured.begun_with:
+        return tr(
+            "Measured on the sample with {model}: {accuracy} right, in {time}",
+            model=preset.measured.begun_with,
+            accuracy=percent(preset.measured.test_accuracy, digits=1),
             time=duration(preset.measured.seconds),
         )
     return tr(

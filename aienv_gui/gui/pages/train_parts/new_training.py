@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr
+from aienv_gui.environments.contents.lacking import lacking
+from aienv_gui.gui import package_wishes
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.data_section import DataSection
 from aienv_gui.gui.pages.train_parts.model_section import ModelSection
@@ -24,6 +26,7 @@ from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.training import samples
+from aienv_gui.training.presets import needs_of_file
 from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Recipe
 from aienv_gui.training.series_inspection import AskedSeries
 from aienv_gui.training.table_inspection import Asked
@@ -68,7 +71,7 @@ class NewTraining(QWidget):
         self.kinds = self._make_kinds()
         for later in (self.table, self.texts, self.writing, self.series):
             later.hide()
-        self.model = ModelSection(self)
+        self.model = ModelSection(services, self)
         self.place = PlaceSection(services, self)
         self.footer = QWidget(self)  # the page keeps it below what scrolls
         foot = QHBoxLayout(self.footer)
@@ -89,6 +92,8 @@ class NewTraining(QWidget):
         for section in sections:
             column.addWidget(section)
             section.changed.connect(self._on_changed)
+        for row in (*(section.needs for section in self._sections.values()), self.model.needs):
+            row.add_asked.connect(self._on_add)
         column.addWidget(self.problem)
         column.addStretch(1)
         self.place.name.textEdited.connect(self._on_named)
@@ -155,6 +160,7 @@ class NewTraining(QWidget):
             self.series.ask(AskedSeries(recipe.target, recipe.time, recipe.leave_out, recipe.window, recipe.horizon))
         self.model.choose(recipe.preset)
         self.model.show_settings(recipe.settings)
+        self.model.show_options(recipe.options)
         self.place.choose(recipe.environment_prefix)
         self.place.choose_device(recipe.device)
 
@@ -183,7 +189,7 @@ class NewTraining(QWidget):
             horizon=series.horizon,
             preset=preset.id,
             architecture=preset.architecture,
-            options=preset.options,
+            options=self.model.options(),
             settings=self.model.settings(),
             environment_prefix=environment.prefix,
             environment_python=environment.python,
@@ -195,7 +201,40 @@ class NewTraining(QWidget):
         """Why it cannot start yet, in words; None when it can."""
         if self._job is not None:
             return tr("Starting...")
-        return self.place.missing() or self.data.missing() or self.model.missing()
+        return self.place.missing() or self._lacks() or self.data.missing() or self.model.missing()
+
+    def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the chosen environment lacks to read the data, and to train the model."""
+        environment = self.place.chosen
+        if environment is None:
+            return (), ()
+        own = self.data.folder if not self.data.sample else None
+        data = needs_of_file(own) if own is not None else ()
+        return lacking(environment, data), lacking(environment, self.model.preset.needs)
+
+    def _lacks(self) -> Text | None:
+        wanted = self._lacking()
+        if not any(wanted):
+            return None
+        return tr("The environment lacks {packages}.", packages=", ".join(dict.fromkeys((*wanted[0], *wanted[1]))))
+
+    def _show_lacking(self) -> None:
+        environment = self.place.chosen
+        for_data, for_model = self._lacking()
+        name = environment.name if environment is not None else ""
+        about_data = tr(
+            "Reading {ending} files needs {packages}, which “{environment}” does not have.",
+            ending=self.data.folder.suffix.lower() if self.data.folder else "",
+            packages=", ".join(for_data),
+            environment=name,
+        )
+        about_model = tr(
+            "This model needs {packages}, which “{environment}” does not have.",
+            packages=", ".join(for_model),
+            environment=name,
+        )
+        self.data.needs.show_lacking(about_data, environment, for_data)
+        self.model.needs.show_lacking(about_model, environment, for_model)
 
     @Slot()
     def start(self) -> None:
@@ -229,9 +268,20 @@ class NewTraining(QWidget):
             self.start()
 
     @Slot()
+    def _on_add(self) -> None:
+        """All that is lacking at once: it is one change."""
+        environment = self.place.chosen
+        wanted = self._lacking()
+        if environment is not None and any(wanted):
+            package_wishes.ask(self._services, environment, tuple(dict.fromkeys((*wanted[0], *wanted[1]))), "train")
+
+    @Slot()
     def _on_changed(self) -> None:
         chosen = self.place.chosen
-        self.data.set_python(chosen.python if chosen else None)
+        self._show_lacking()
+        self.model.set_python(chosen.python if chosen is not None else None)
+        readable = chosen is not None and not self._lacking()[0]
+        self.data.set_python(chosen.python if chosen is not None and readable else None)
         found = self.pictures.inspection
         self.model.set_colour(found is not None and found.colour)
         self._name()
@@ -258,6 +308,6 @@ class NewTraining(QWidget):
         if what is None and self.data.folder is None:
             return
         data: object = what if what is not None else self.data.folder.stem if self.data.folder else ""
-        name = str(tr("{data}, {model}", data=data, model=self.model.preset.title))
+        name = str(tr("{data}, {model}", data=data, model=self.model.name))
         if name != self.place.name.text():
             self.place.name.setText(name)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, duration, percent, size, tr, tr_count, verbatim
 from aienv_gui.engine.protocol import AUTO
-from aienv_gui.gui import run_work
+from aienv_gui.gui import package_wishes, run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.run_controls import RunControls
 from aienv_gui.gui.pages.train_parts.run_plots import RunPlots
@@ -205,7 +205,8 @@ class RunView(QWidget):
         self.result.show_run(run)
         if first or anew:
             if run.failure is not None:
-                self.problem.show_problem(run.failure)
+                environment = package_wishes.environment_of(self._services, run.recipe.environment_python)
+                self.problem.show_problem(package_wishes.fitting(run.failure, environment))
             elif not (run.state is RunState.PAUSED and run.pause_reason != "asked"):
                 self.problem.clear()  # it paused by itself: what is told now may be the reason
         self._advise(run)
@@ -261,6 +262,10 @@ class RunView(QWidget):
         if action.name == "retry":
             self.problem.clear()
             self._look()
+        elif action.name == package_wishes.ADD and self.run is not None:
+            environment = package_wishes.environment_of(self._services, self.run.recipe.environment_python)
+            if environment is not None:
+                package_wishes.ask(self._services, environment, (action.argument,), "train")
 
     @Slot()
     def _on_use(self) -> None:
