@@ -145,7 +145,7 @@ class Reader(Protocol):
 
 
 def learner(task: str, architecture: str = "") -> Learner:
-    """What learns it with this architecture: some need a library of their own. Raises ValueError for a task not known."""
+    """What learns it with this architecture, some by a library of their own. Raises ValueError for no such task."""
     if architecture == PRETRAINED and task in _PRETRAINED_LEARNERS:
         return cast("Learner", _module(_PRETRAINED_LEARNERS, task))
     return cast("Learner", _module(_LEARNERS, task))
