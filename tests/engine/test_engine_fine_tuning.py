@@ -21,7 +21,7 @@ from aienv_gui.engine.model_folder import load_model
 from aienv_gui.engine.models import pretrained
 from aienv_gui.engine.protocol import Code, Event
 from aienv_gui.engine.recipe import Recipe, read_recipe
-from aienv_gui.engine.tasks import pretrained_folder, text_classification
+from aienv_gui.engine.tasks import fine_tuning, pretrained_folder
 from aienv_gui.engine.tasks.fine_tuning import Data
 from tests.engine.engine_runs import curve, errand, events, make_run, predict, start, until
 from tests.fakes.pretrained import change_config, write_bert
@@ -161,7 +161,7 @@ def test_its_weights_have_their_names_also_inside_an_average(bert: Path) -> None
 
 @pytest.mark.slow
 def test_texts_are_cut_once_and_padded_to_the_longest_of_a_batch(tmp_path: Path, texts: Path, bert: Path) -> None:
-    data, options = text_classification.load(recipe_of(tmp_path, texts, bert), nothing)
+    data, options = fine_tuning.load(recipe_of(tmp_path, texts, bert), nothing)
     assert isinstance(data, Data)
     assert data.length == 46  # 48 places, of which two may be the padding's
     tokenizer = pretrained.tokenizer_of(bert)
@@ -170,7 +170,7 @@ def test_texts_are_cut_once_and_padded_to_the_longest_of_a_batch(tmp_path: Path,
         assert torch.equal(data.inputs(chosen).to(torch.int64), pretrained.padded(wanted))
     again = recipe_of(tmp_path / "again", texts, bert).with_options({**options, "fingerprint": "another"})
     with pytest.raises(Failure) as caught:
-        text_classification.load(again, nothing)
+        fine_tuning.load(again, nothing)
     assert (caught.value.code, caught.value.values["reason"]) == (Code.BAD_PRETRAINED, "changed")
 
 
@@ -229,16 +229,16 @@ def test_no_code_of_a_folder_is_run(tmp_path: Path, texts: Path) -> None:
     (folder / "evil.py").write_text(code, encoding="utf-8")
     classes = {name: f"evil.{name}" for name in ("AutoConfig", "AutoModelForSequenceClassification")}
     change_config(folder, auto_map=classes)
-    data, _ = text_classification.load(recipe_of(tmp_path, texts, folder), nothing)
+    data, _ = fine_tuning.load(recipe_of(tmp_path, texts, folder), nothing)
     data.network("hugging_face", {})  # it is a BERT all the same
     change_config(folder, model_type="evil")
     with pytest.raises(Failure) as caught:
-        text_classification.load(recipe_of(tmp_path / "2", texts, folder), nothing)[0].network("hugging_face", {})
+        fine_tuning.load(recipe_of(tmp_path / "2", texts, folder), nothing)[0].network("hugging_face", {})
     assert caught.value.values["reason"] == "unusable"
     change_config(folder, model_type="bert")
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(_Bomb(mark), protocol=2))
-    data, _ = text_classification.load(recipe_of(tmp_path / "3", texts, folder), nothing)
+    data, _ = fine_tuning.load(recipe_of(tmp_path / "3", texts, folder), nothing)
     with pytest.raises(Failure) as caught:
         data.network("hugging_face", {})
     assert caught.value.values["reason"] == "unusable"
@@ -251,13 +251,13 @@ def test_weights_of_another_network_are_refused_and_pickled_numbers_taken(tmp_pa
     weights = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     torch.save(weights, folder / "pytorch_model.bin")
-    data, _ = text_classification.load(recipe_of(tmp_path, texts, folder), nothing)
+    data, _ = fine_tuning.load(recipe_of(tmp_path, texts, folder), nothing)
     network = data.network("hugging_face", {})
     assert torch.equal(
         network.state_dict()["bert.embeddings.word_embeddings.weight"], weights["embeddings.word_embeddings.weight"]
     )
     torch.save({f"other.{name}": value for name, value in weights.items()}, folder / "pytorch_model.bin")
-    data, _ = text_classification.load(recipe_of(tmp_path / "2", texts, folder), nothing)
+    data, _ = fine_tuning.load(recipe_of(tmp_path / "2", texts, folder), nothing)
     with pytest.raises(Failure) as caught:
         data.network("hugging_face", {})
     assert (caught.value.values["reason"], caught.value.values["name"]) == ("other_weights", "bert")
