@@ -16,6 +16,8 @@ _TESTS = sources(ROOT / "tests")
 _EVERYTHING = [*_APPLICATION, *sources(ROOT / "packaging"), *_TESTS]
 
 _LINES = 600
+_OLDEST = (3, 10)
+_NEWER_NAMES = {"Self", "StrEnum", "UTC", "ExceptionGroup", "assert_never", "override", "batched", "TaskGroup"}
 _DRAWERS = {"util", "utils", "common", "misc", "base", "manager", "helper", "helpers", "tools"}
 _THREADS = {PACKAGE / "gui" / "jobs.py", PACKAGE / "gui" / "hardware_feed.py"}
 _JOB_SIGNALS = {
@@ -100,6 +102,25 @@ def test_events_are_never_processed_by_hand() -> None:
 def test_torch_loads_weights_only() -> None:
     found = [(path, call) for path in _EVERYTHING for call in calls(path) if ast.unparse(call.func) == "torch.load"]
     _refuse([place(path, call) for path, call in found if not _is_true(_keyword(call, "weights_only"))])
+
+
+def test_the_engine_speaks_the_oldest_python_it_may_meet() -> None:
+    """It runs in environments that others made; the rest of AIEnv brings its own."""
+    newer = []
+    for path in sources(PACKAGE / "engine"):
+        try:
+            ast.parse(path.read_text(encoding="utf-8"), str(path), feature_version=_OLDEST)
+        except SyntaxError as error:
+            newer.append(f"{path.relative_to(ROOT)}:{error.lineno}: {error.msg}")
+        newer += [place(path, node) for node in ast.walk(tree(path)) if _is_newer_library(node)]
+    _refuse(newer)
+
+
+def _is_newer_library(node: ast.AST) -> bool:
+    """Whether it imports what the standard library has had only since then."""
+    modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) and not node.level else []
+    return "tomllib" in modules or bool(_NEWER_NAMES.intersection(names))
 
 
 def test_nothing_is_unpickled() -> None:
