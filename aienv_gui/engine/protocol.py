@@ -22,8 +22,9 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
 
     version, id, name, created (seconds since the epoch), task: "image_classification" | "tabular" |
                  "text_classification" | "language_model" | "forecasting"
-    data         {folder (of a table: its file), sample: a sample's id or "";
-                 of pictures skip: [names relative to the folder, with /, agreed to be skipped];
+    data         {folder (of a table, also one that names pictures: its file), sample: a sample's id or "";
+                 of pictures skip: [names relative to the folder, with /, agreed to be skipped; rows of a table as
+                 "file:line"], and files, target: the columns of a table that names them ("": guessed);
                  of a table target: the column to predict ("": guessed), predicts: "classes" | "number" | "" (guessed),
                  leave_out: [columns];
                  of texts (a folder, a file, or a table) text, target: the columns of a table ("": guessed);
@@ -55,12 +56,15 @@ the events).
 An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done,
 total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
 
-    inspect  {task ("image_classification"), folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
+    inspect  {task ("image_classification"), folder, seed, skip[]?, files?, target?, preset?, model{}?,
+              examples? (a class; 6)}
              ->  {pictures, classes[{name, pictures}], broken[{path, reason, detail}], examples[{path, class}],
                   split{train, validation, test: {class: n}}, fingerprint, warnings[{code, values}],
                   colour, width[least, middle, greatest], height[...], input{channels, height, width}, bytes_in_memory}
                  (paths relative to the folder, with /; counts without what is broken or skipped; needs no PyTorch)
-                 {ok: false, code: one_class | few_pictures | ...} has as much of this as is known beside the code
+                 {ok: false, code: one_class | few_pictures | ...} has as much of this as is known beside the code;
+                 of pictures that a table names (folder: its file; their paths are relative to its folder, or absolute)
+                 columns[], files, target beside it, and in broken[] line, and labels{label: line} of two_labels
              of a table {task: "tabular", folder, seed, target?, predicts?, leave_out?}
              ->  {rows, columns[{name, kind, missing, distinct}], preview[][] (cells of the first rows), target,
                   predicts: "classes" | "number", inputs[] (columns learnt from), classes[{name, rows}], split{},
@@ -88,7 +92,8 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
              ->  {results[{forecast{labels[], values[]}, before{labels[], values[] (null: missing)}, warnings[]}]...}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
-folder.
+folder. Of a table's row (its path is "file:line") no_file_name, no_label (detail: the picture); of a picture that has
+several rows two_labels.
 
 A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the
 weights without AIEnv: `build`, `of_card`) and card.json::
@@ -96,7 +101,8 @@ weights without AIEnv: `build`, `of_card`) and card.json::
     version, task, name, created, classes[], parameters, architecture, options{},
     input{shape[channels, height, width], channels, height, width, mean, std, brightness, brightness_spread,
          range: [0, 1]}: the network takes numbers from 0 to 1 and does the normalisation by mean and std itself
-    preset, settings{}, data{folder, fingerprint, counts}, versions{}, step, outcome: "completed" | "stopped",
+    preset, settings{}, data{folder, fingerprint, counts, and files, target as in STARTED}, versions{}, step,
+    outcome: "completed" | "stopped",
     evaluation: the fields of EVALUATED but for its step; null if the training was stopped before it was through
 
 Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
@@ -153,7 +159,7 @@ class Event:
     #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes (of each, about),
     #                      architecture, options{}, settings{} (as used),
     #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts; of a
-    #                      series also window, horizon, season}
+    #                      series also window, horizon, season; of a table that names pictures files, target}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
     PHASE = "phase"  # name: loading, finding_rate (done, total; repeated) | training | validating | testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
@@ -202,10 +208,13 @@ class Code:
     UNREADABLE_FOLDER = "unreadable_folder"  # (path, reason)
     EMPTY_FOLDER = "empty_folder"  # (path) no picture in any class folder
     ONE_CLASS = "one_class"  # (path, name)
-    FEW_PICTURES = "few_pictures"  # (path, name, count, minimum, classes{}, paths[]) a class with too few pictures to
-    #                                train, validate and test (name, count: the smallest; classes: all of them; paths:
-    #                                their pictures: skipping them leaves these classes out)
-    BROKEN_PICTURES = "broken_pictures"  # (count, paths[] (first 20), reason) not agreed to skip
+    FEW_PICTURES = "few_pictures"  # (path, name, count, copies, minimum, classes{}, paths[]) a class with too few
+    #                                different pictures to train, validate and test (name, count: the smallest;
+    #                                classes: all of them; paths: their pictures: skipping them leaves these out)
+    BROKEN_PICTURES = "broken_pictures"  # (count, paths[] (first 20), reason, faults[] (these, as broken[] of an
+    #                                      inspect errand has them)) not agreed to skip
+    NO_NAMED_PICTURES = "no_named_pictures"  # (path, name, line, cell, base) none of the files is there that a table
+    #                                          names, in the column that looks most like it or was asked for
     DATA_CHANGED = "data_changed"  # the pictures are not those the run was started with
     NOT_A_NUMBER = "nan"  # (epoch, step, learning_rate, tries) also with a smaller learning rate, so many times
     NO_DEVICE = "no_device"  # (device, reason)
@@ -258,6 +267,8 @@ class Code:
     LOOSE_PICTURES = "loose_pictures"  # (count) lie in no class folder, not used
     LOOKS_SPLIT = "looks_split"  # (names[]) the folders are called train, test ..., not as classes
     SAME_PICTURE = "same_picture"  # (count) pictures that are equal, byte for byte, to another one
+    SAME_IN_CLASSES = "same_in_classes"  # (count, first, second) equal pictures in different classes; one pair of them
+    NAMED_AGAIN = "named_again"  # (count) rows of a table that say once more what another has said
 
     RARE_CLASSES = "rare_classes"  # (classes{name: rows}, minimum) too few rows, left out
     NO_TRUTH = "no_truth"  # (count, name) rows without a value to predict, left out

@@ -19,7 +19,7 @@ from aienv_gui.engine import protocol
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.model_folder import load_model
 from aienv_gui.engine.protocol import Event
-from aienv_gui.engine.tasks import pictures
+from aienv_gui.engine.tasks import picture_files
 from tests.engine.engine_runs import errand, events, make_run, train
 from tests.fakes.pictures import SHAPES, draw, write_pictures
 
@@ -125,7 +125,7 @@ def test_other_sizes_and_colour_are_brought_to_the_networks_input(run: Path, tmp
     assert colour["top"] == same["top"]
     assert len(enlarged["top"]) == len(same["top"])
     assert same["warnings"] == []
-    there, back = (pictures.array(picture, 1, 16, 16).astype(float) for picture in (shape, large))
+    there, back = (picture_files.array(picture, 1, 16, 16).astype(float) for picture in (shape, large))
     assert numpy.corrcoef(there.ravel(), back.ravel())[0, 1] > 0.9
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from ..failures import Failure
 from ..models import convolutional
 from ..protocol import Code
 from ..recipe import Recipe, Settings
-from . import pictures
+from . import picture_tables, pictures
 from .classification import Classification, best_answers
+from .picture_files import Array, Broken, array, digest, read_picture
+from .picture_sets import Table
 from .task import Batch, Progress
 
 networks = convolutional
@@ -33,9 +35,11 @@ class Data(Classification):
     counts: dict[str, dict[str, int]]
     fingerprint: str
     remarks: list[dict[str, Any]]
+    table: Table | None = None  # that names the pictures, where one does
 
     def described(self) -> dict[str, Any]:
-        return {"classes": list(self.classes), "counts": self.counts, "fingerprint": self.fingerprint}
+        told = {"classes": list(self.classes), "counts": self.counts, "fingerprint": self.fingerprint}
+        return told if self.table is None else {**told, "files": self.table.files, "target": self.table.target}
 
     def network(self, architecture: str, options: dict[str, Any]) -> nn.Module:
         """With the mean and spread of the training pictures, unless the options say that it is not to normalise."""
@@ -85,57 +89,57 @@ def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
 
     Raises `Failure` for data that cannot be trained on; a broken picture that was not agreed to be skipped is one.
     """
-    found = pictures.scan(recipe.folder, recipe.data.get("skip") or ())
+    found = pictures.find(recipe.folder, recipe.data)
+    if found.table and not found.table.faults:
+        found = picture_tables.without_rare(found)
     options = dict(recipe.options)
     if "auto" in (options.get("channels", "auto"), options.get("size", "auto")):
-        sample = pictures.survey(replace(found, paths=pictures.sample(found.paths)))
+        sample = pictures.survey(found.only(pictures.sample(len(found.paths))))
         options["channels"], options["size"] = pictures.input_for(options, sample.looks)
     channels, side = int(options["channels"]), int(options["size"])
 
-    def read(path: Path) -> tuple[pictures.Array, str, int]:
-        content, image = pictures.read_picture(path)
-        return pictures.array(image, channels, side, side), pictures.digest(content), len(content)
+    def read(path: Path) -> tuple[Array, str, int]:
+        content, image = read_picture(path)
+        return array(image, channels, side, side), digest(content), len(content)
 
     images = np.empty((len(found.paths), channels, side, side), dtype=np.uint8)
     digests: list[str] = []
     sizes: list[int] = []
-    broken: list[tuple[str, pictures.Broken]] = []
+    broken: list[tuple[str, Broken]] = []
     for index, (path, result) in enumerate(pictures.read_all(found, read, progress)):
-        if isinstance(result, pictures.Broken):
+        if isinstance(result, Broken):
             broken.append((path, result))
         else:
-            images[index], digest, size = result
-            digests.append(digest)
+            images[index], content, size = result
+            digests.append(content)
             sizes.append(size)
-    _refuse_broken(broken)
-    classes = found.classes
-    counts = dict.fromkeys(classes, 0)
-    for path in found.paths:
-        counts[pictures.class_of(path)] += 1
-    pictures.check(found, counts, found.paths)
-    parts = pictures.split(found.paths, recipe.settings.seed)
-    numbers = {name: number for number, name in enumerate(classes)}
+    _refuse(pictures.faults(found, broken))
+    pictures.check(found, digests)
+    parts = pictures.split(found, digests, recipe.settings.seed)
+    numbers = {name: number for number, name in enumerate(found.classes)}
     data = Data(
-        classes=classes,
+        classes=found.classes,
         paths=found.paths,
         images=torch.from_numpy(images),
-        labels=torch.tensor([numbers[pictures.class_of(path)] for path in found.paths]),
+        labels=torch.tensor([numbers[name] for name in found.truth]),
         splits={name: torch.tensor(indices) for name, indices in parts.items()},
-        counts=pictures.split_counts(found.paths, parts),
-        fingerprint=pictures.fingerprint(found.paths, sizes, digests),
-        remarks=pictures.remarks(found, counts, digests),
+        counts=pictures.split_counts(found, parts),
+        fingerprint=pictures.fingerprint(found, sizes, digests),
+        remarks=pictures.remarks(found, digests),
+        table=found.table,
     )
     return data, options
 
 
-def _refuse_broken(broken: list[tuple[str, pictures.Broken]]) -> None:
-    if broken:
+def _refuse(faults: list[dict[str, Any]]) -> None:
+    if faults:
         raise Failure(
             Code.BROKEN_PICTURES,
-            count=len(broken),
-            paths=[path for path, _ in broken[:20]],
-            reason=broken[0][1].reason,
-            detail=broken[0][1].detail,
+            count=len(faults),
+            paths=[fault["path"] for fault in faults[:20]],
+            reason=faults[0]["reason"],
+            detail=faults[0]["detail"],
+            faults=faults[:20],
         )
 
 
@@ -190,9 +194,9 @@ def predict(
     for number, path in enumerate(paths):
         progress(number, len(paths))
         try:
-            _, image = pictures.read_picture(Path(path))
-            values = pictures.array(image, wanted["channels"], wanted["height"], wanted["width"])
-        except pictures.Broken as error:
+            _, image = read_picture(Path(path))
+            values = array(image, wanted["channels"], wanted["height"], wanted["width"])
+        except Broken as error:
             broken = {"path": path, "reason": error.reason, "detail": error.detail}
             results.append({"path": path, "code": Code.BROKEN_PICTURE, "values": broken})
             continue

@@ -32,7 +32,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training import model_store, result_words
 from aienv_gui.training.model_store import Model
 from aienv_gui.training.presets import words_of
-from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Mistake
+from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Mistake, pictures_base
 from aienv_gui.training.story import evaluation_of, mistake_of
 
 
@@ -201,7 +201,9 @@ class ModelDetails(QWidget):
             self.mistake_rows.say(result_words.mistakes_in_rows(worst))
         else:
             self._mistakes_hint.say(tr("Test pictures it was most certain of, and wrong. Choose one to try it again."))
-            self.mistakes.set_mistakes(Path(str(model.card.get("data", {}).get("folder", ""))), worst)
+            data = model.card.get("data", {})
+            folder = Path(str(data.get("folder", "")))
+            self.mistakes.set_mistakes(pictures_base(folder, table=bool(data.get("files"))), worst)
 
     def set_copy(self, copy: Model | None) -> None:
         """Tell whether the model is kept already: then its button leads to the copy, instead of making another."""

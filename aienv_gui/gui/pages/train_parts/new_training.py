@@ -26,6 +26,7 @@ from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
 from aienv_gui.training import samples
+from aienv_gui.training.inspection import AskedPictures
 from aienv_gui.training.presets import needs_of_file
 from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Recipe
 from aienv_gui.training.series_inspection import AskedSeries
@@ -152,6 +153,8 @@ class NewTraining(QWidget):
             self.data.choose_sample(recipe.sample)
         else:
             self.data.choose_folder(recipe.folder)
+        if recipe.task == PICTURES and recipe.files:
+            self.pictures.ask(AskedPictures(recipe.files, recipe.target))
         if recipe.task == TABLE:
             self.table.ask(Asked(recipe.target, recipe.predicts, recipe.leave_out))
         if recipe.task == TEXTS:
@@ -173,6 +176,7 @@ class NewTraining(QWidget):
         asked = self.table.asked if self.task == TABLE else Asked()
         texts = self.texts.asked if self.task == TEXTS else AskedTexts()
         series = self.series.asked if self.task == SERIES else AskedSeries()
+        named = self.pictures.asked if self.task == PICTURES else AskedPictures()
         preset = self.model.preset
         return Recipe(
             name=self.place.name.text().strip(),
@@ -180,8 +184,9 @@ class NewTraining(QWidget):
             task=self.task,
             sample=self.data.sample,
             skip=self.pictures.skip if self.task == PICTURES else (),
+            files=named.files,
             text=texts.text,
-            target=asked.target or texts.target or series.target,
+            target=asked.target or texts.target or series.target or named.target,
             predicts=asked.predicts,
             leave_out=asked.leave_out or series.leave_out,
             time=series.time,
