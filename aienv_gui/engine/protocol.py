@@ -9,6 +9,7 @@ application reads runs with it. A run is a folder::
     events.jsonl    one JSON object a line, appended by the engine, never rewritten; a last line cut short is ignored
     commands/       <id>.json, each {"command": ...}; consumed once, answered by an event that names the id
     checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
+    start/          a copy of the weights that it begins with, under their name, where it begins with learnt ones
     model/          the finished model: model.safetensors and card.json
     log.txt         the engine's own stdout and stderr
     engine.lock     locked by the engine as long as it works on the run
@@ -32,11 +33,14 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
                  out: guessed; "": as they stand), leave_out: [columns], window, horizon: rows looked back at and
                  forecast (0: chosen)}
     preset       an id of presets.json
-    model        {architecture, options{}}
+    model        {architecture, options{}, start_from: weights learnt before to begin with, of pictures ("": none): a
+                 model's folder (its architecture is the same; "auto" options are its own), or for an architecture
+                 "torchvision:NAME" or "timm:NAME" a file .safetensors, .pth, .pt or .bin of that network}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate (or "auto"), batch_size, epochs, seed, momentum,
                  weight_decay, schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words),
                  precision: "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch),
-                 exact (on a card too), ...}: the preset's, with the user's changes; what else it has travels along
+                 exact (on a card too), freeze (epochs in which only what start_from does not give, and the last layer,
+                 learns), ...}: the preset's, with the user's changes; what else it has travels along
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
@@ -104,6 +108,8 @@ weights without AIEnv: `build`, `of_card`) and card.json::
     preset, settings{}, data{folder, fingerprint, counts, and files, target as in STARTED}, versions{}, step,
     outcome: "completed" | "stopped",
     evaluation: the fields of EVALUATED but for its step; null if the training was stopped before it was through
+    started_from{name, architecture, taken, fresh} where it began with weights learnt before: so many of its own were
+    taken and new; needs[]: packages beside torch that its network is made by
 
 Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
 beside it makes a network's input from values; target: the column; where a number is predicted no classes, and
@@ -136,6 +142,7 @@ EVENTS = "events.jsonl"
 COMMANDS = "commands"
 CHECKPOINTS = "checkpoints"
 INDEX = "index.json"
+START = "start"
 MODEL = "model"
 OLD_MODEL = ".model.old"  # the one before, while a new one takes its place
 CARD = "card.json"
@@ -227,6 +234,8 @@ class Code:
     NO_CHECKPOINT = "no_checkpoint"  # every checkpoint is damaged
     FINISHED = "finished"  # the run is complete, there is nothing to continue
     BAD_RECIPE = "bad_recipe"  # (reason)
+    BAD_START = "bad_start"  # (path, reason: missing | unreadable (detail) | no_weights (detail) | not_finite |
+    #                          architecture (wanted, found) | does_not_fit (names[], count)) weights to begin with
     BAD_MODEL = "bad_model"  # (path, reason)
     BROKEN_PICTURE = "broken_picture"  # (path, reason, detail) one picture of a prediction
     UNEXPECTED = "unexpected"  # (reason) a bug; `traceback` tells
@@ -284,6 +293,7 @@ class Code:
     UNBALANCED_ROWS = "unbalanced_rows"  # (smallest, few, largest, many)
 
     # Warnings while training and predicting
+    PARTLY_FITS = "partly_fits"  # (count, of, names[]) weights to begin with, beside the last layer: so many do not fit
     CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
     GPU_UNUSABLE = "gpu_unusable"  # (device, reason) training goes on, on the processor
     NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
