@@ -156,6 +156,37 @@ def names_of(paths: list[str], count: int) -> Text:
     return verbatim(shown)
 
 
+def _bad_start(v: Mapping[str, Any]) -> Problem:
+    path, reason = Path(str(v["path"])), str(v["reason"])
+    fault, cure = _STARTS.get(reason, _STARTS["no_weights"])
+    cause = tr("{name}: {reason}", name=path.name, reason=fault)
+    if reason == "architecture":
+        cause = tr(
+            "{name} is the model of another network ({found}) than the one that was asked for ({wanted}).",
+            name=path.name,
+            found=v.get("found", "?"),
+            wanted=v.get("wanted", "?"),
+        )
+    if reason == "does_not_fit":
+        names = [str(name) for name in v.get("names", ())]
+        cause = tr(
+            "{name} belongs to another network: it does not have, or not in this shape, {names}.",
+            name=path.name,
+            names=names_of(names, int(v.get("count", len(names)))),
+        )
+    return Problem(tr("The training cannot begin with these weights."), cause=cause, cure=cure)
+
+
+def _partly_fits(v: Mapping[str, Any]) -> Text:
+    names = [str(name) for name in v["names"]]
+    return tr(
+        "{count} of {of} weights beside the last layer do not fit what it begins with, and are learnt anew: {names}.",
+        count=v["count"],
+        of=v.get("of", "?"),
+        names=names_of(names, int(v["count"])),
+    )
+
+
 def _name(values: Mapping[str, Any], key: str = "name") -> str:
     return shortened(str(values.get(key, "?")))
 
@@ -197,7 +228,25 @@ _PICTURE_CURES = {
     "cut_short": tr("Get the file once more from where it came, or choose another one."),
     "folder": tr("Choose one picture in it."),
 }
+_STARTS = {
+    "missing": (tr("it is not there."), tr("Put it back, or begin with something else.")),
+    "unreadable": (
+        tr("it cannot be read, or is no model of AIEnv."),
+        tr("Check that you may read it, or begin with something else."),
+    ),
+    "no_weights": (
+        tr("it holds no weights, or is damaged; a file that would run code is not read."),
+        tr("Choose a file with the weights alone (a state_dict), best as .safetensors, or begin with something else."),
+    ),
+    "not_finite": (
+        tr("some of its weights are no numbers."),
+        tr("Get the file once more from where it came, or begin with something else."),
+    ),
+    "architecture": (verbatim(""), tr("Choose the network that the weights are of, or begin with something else.")),
+    "does_not_fit": (verbatim(""), tr("Choose the network that the weights are of, or begin with something else.")),
+}
 PROBLEMS = {
+    Code.BAD_START: _bad_start,
     Code.FEW_PICTURES: _few_pictures,
     Code.BROKEN_PICTURES: _broken_pictures,
     Code.BROKEN_PICTURE: _broken_picture,
@@ -208,4 +257,5 @@ WARNINGS = {
     Code.SAME_PICTURE: _same_picture,
     Code.SAME_IN_CLASSES: _same_in_classes,
     Code.NAMED_AGAIN: _named_again,
+    Code.PARTLY_FITS: _partly_fits,
 }

@@ -18,7 +18,7 @@ from aienv_gui.engine.protocol import Code
 # The recipe and the pictures decide these: the same again gives the same end.
 _FOR_GOOD = frozenset(
     {
-        *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.NO_DEVICE, Code.DATA_CHANGED),
+        *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.BAD_START, Code.NO_DEVICE, Code.DATA_CHANGED),
         *(Code.NO_FOLDER, Code.EMPTY_FOLDER, Code.ONE_CLASS, Code.FEW_PICTURES, Code.BROKEN_PICTURES),
         *(Code.NO_FILE, Code.NOT_A_TABLE, Code.BAD_ROW, Code.RAGGED_ROW, Code.EMPTY_TABLE, Code.FEW_ROWS),
         *(Code.NO_INPUTS, Code.BAD_TARGET, Code.NO_TEXTS, Code.SHORT_TEXT, Code.NO_NAMED_PICTURES),
@@ -78,6 +78,7 @@ class Recipe:
     skip: tuple[str, ...] = ()  # broken pictures the user agreed to leave out
     sample: str = ""  # the sample's id, where it is one
     task: str = PICTURES
+    start_from: Path | None = None  # weights learnt before, with which it begins: a model's folder or a file
     files: str = ""  # the column of a table that names pictures
     text: str = ""  # the column of a table that holds texts
     target: str = ""  # the column of a table to predict
@@ -107,7 +108,7 @@ class Recipe:
             "task": self.task,
             "data": {"folder": str(self.folder), "sample": self.sample, **self._choices()},
             "preset": self.preset,
-            "model": {"architecture": self.architecture, "options": dict(self.options)},
+            "model": {"architecture": self.architecture, "options": dict(self.options), **self._start()},
             "settings": dict(self.settings),
             "environment": {
                 "prefix": str(self.environment_prefix),
@@ -117,6 +118,9 @@ class Recipe:
             "device": self.device,
             "threads": self.threads,
         }
+
+    def _start(self) -> dict[str, Any]:
+        return {"start_from": str(self.start_from)} if self.start_from else {}
 
     def _choices(self) -> dict[str, Any]:
         """What was chosen about the data, as their kind has it."""
@@ -154,6 +158,7 @@ class Recipe:
             preset=data["preset"],
             architecture=data["model"]["architecture"],
             options=data["model"].get("options", {}),
+            start_from=Path(data["model"]["start_from"]) if data["model"].get("start_from") else None,
             settings=data["settings"],
             environment_prefix=Path(environment["prefix"]),
             environment_python=Path(environment["python"]),

@@ -203,6 +203,19 @@ def test_columns_that_do_not_do_are_told_and_others_can_be_chosen(tmp_path: Path
         inspection_of(tmp_path, {"ok": False, "code": "one_class", "values": {}})
 
 
+def test_why_weights_do_not_do_is_said() -> None:
+    def said(reason: str, **values: Any) -> str:
+        return str(problems.problem_of(Code.BAD_START, {"path": "/w/best.pth", "reason": reason, **values}))
+
+    assert "best.pth: it holds no weights" in said("no_weights", detail="UnpicklingError")
+    assert "(dense) than the one that was asked for (gpt)" in said("architecture", found="dense", wanted="gpt")
+    assert "fc.weight, fc.bias and 5 more" not in said("does_not_fit", names=["fc.weight"], count=1)
+    names = [f"layer{number}" for number in range(5)]
+    assert "layer4 and 3 more" in said("does_not_fit", names=names, count=8)
+    partly = str(problems.warning_of(Code.PARTLY_FITS, {"count": 3, "of": 6, "names": ["a", "b", "c"]}))
+    assert partly.startswith("3 of 6 weights")
+
+
 def _run(training: list[float], validation: list[float], accuracy: list[float], classes: int = 10) -> Run:
     def curve(loss: list[float], right: list[float], every: int) -> Curve:
         steps = np.arange(1, len(loss) + 1, dtype=float) * every
