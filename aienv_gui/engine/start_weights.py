@@ -128,6 +128,8 @@ def only_fresh(network: nn.Module, fit: Fit, *, alone: bool) -> None:
     last = last_layer(network) + "."
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not alone or name in fit.fresh or name.startswith(last))
+        if not parameter.requires_grad:
+            parameter.grad = None  # of a step before; optimisers move whatever has one
     if alone:
         for name, module in network.named_modules():
             held = [

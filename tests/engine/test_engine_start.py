@@ -136,7 +136,8 @@ def test_what_does_not_fit_is_new_and_told(tmp_path: Path, pictures: Path, learn
     wider = {"architecture": "compact_convnet", "options": {**TINY["options"], "widths": [4, 12]}}
     run = make_run(tmp_path / "run", pictures, model={**wider, "start_from": str(learnt)})
     data, options = image_classification.load(read_recipe(run), nothing)
-    values = {"count": 3, "of": 6, "names": ["layers.4.weight", "layers.5.weight", "layers.5.bias"]}
+    names = ["layers.4.weight", "layers.5.weight", "layers.5.bias"]
+    values = {"count": 3, "of": 6, "names": names}
     assert data.remarks[0] == {"code": "partly_fits", "values": values}
     network = data.network("compact_convnet", options)
     data.begin_epoch(network, 0, read_recipe(run).settings)
@@ -144,7 +145,7 @@ def test_what_does_not_fit_is_new_and_told(tmp_path: Path, pictures: Path, learn
     frozen = make_run(tmp_path / "frozen", pictures, settings={"freeze": 1})
     data.begin_epoch(network.train(), 0, read_recipe(frozen).settings)
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    assert learning == {*values["names"], "layers.11.weight", "layers.11.bias"}
+    assert learning == {*names, "layers.11.weight", "layers.11.bias"}
     assert (network.get_submodule("layers.1").training, network.get_submodule("layers.5").training) == (False, True)
     data.begin_epoch(network.train(), 1, read_recipe(frozen).settings)
     assert all(parameter.requires_grad for parameter in network.parameters())
