@@ -15,8 +15,9 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.engine import protocol
 from aienv_gui.environments.records import Package
+from aienv_gui.gui.pages.model_parts.model_details import ModelDetails
 from aienv_gui.gui.pages.train_parts.new_training import NewTraining
-from aienv_gui.training import run_store
+from aienv_gui.training import model_store, run_store
 from aienv_gui.training.records import TABLE
 from tests.fakes.pictures import write_pictures
 from tests.gui.training_pages import OWN, PATIENCE_MS, new_training, open_training_session
@@ -34,7 +35,7 @@ def make_model(folder: Path, **changes: Any) -> Path:
         "classes": ["a", "b"],
         "architecture": "compact_convnet",
         "options": OPTIONS,
-        "evaluation": {"accuracy": 0.75},
+        "evaluation": {"loss": 0.5, "accuracy": 0.75, "confusion": [[3, 1], [1, 3]], "worst": []},
         **changes,
     }
     (folder / protocol.CARD).write_text(json.dumps(card), encoding="utf-8")
@@ -142,3 +143,14 @@ def test_weights_from_elsewhere_want_their_file_and_their_package(
     choose(new, 0)
     choose(new, 1)
     assert new.recipe().settings["learning_rate"] == 0.02
+
+
+def test_a_model_tells_what_it_started_from_and_what_it_needs(qtbot: QtBot, session: Session, folders: Folders) -> None:
+    started = {"name": "resnet18.pth", "architecture": "", "taken": 120, "fresh": 4}
+    library = {"architecture": "torchvision:resnet18", "needs": ["torchvision"]}
+    own = make_model(folders.models / "Birds", started_from=started, **library)
+    details = ModelDetails(session.services)
+    qtbot.addWidget(details)
+    details.set_model(model_store.read(own))
+    said = details._facts["network"].text()
+    assert said == "torchvision:resnet18, 0 parameters; it started from “resnet18.pth”; needs torchvision"

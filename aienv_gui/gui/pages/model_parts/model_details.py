@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -233,13 +234,7 @@ class ModelDetails(QWidget):
         if model.task == SERIES:
             answer = tr("none: it forecasts numbers")
         self._facts["classes"].say(_names(model.classes) if model.classes else answer)
-        self._facts["network"].say(
-            tr(
-                "{architecture}, {parameters} parameters",
-                architecture=words_of(str(card.get("preset", "")), str(card.get("architecture", "?")))[1],
-                parameters=f"{int(card.get('parameters', 0)):,}",
-            )
-        )
+        self._facts["network"].say(_network(card))
         if model.task == TABLE:
             columns = [str(column["name"]) for column in card.get("input", {}).get("columns", ())]
             self._facts["input"].say(_names(tuple(columns)))
@@ -378,6 +373,21 @@ def _looks_back(wanted: dict[str, Any]) -> Text:
     names = _names(tuple(str(column["name"]) for column in wanted.get("columns", ())))
     window, ahead = wanted.get("window", "?"), wanted.get("horizon", "?")
     return tr("{columns}: {window} rows looked back at, {ahead} forecast", columns=names, window=window, ahead=ahead)
+
+
+def _network(card: Mapping[str, Any]) -> Text:
+    """The network of a model, what it began with, and what makes it beside PyTorch."""
+    words = tr(
+        "{architecture}, {parameters} parameters",
+        architecture=words_of(str(card.get("preset", "")), str(card.get("architecture", "?")))[1],
+        parameters=f"{int(card.get('parameters', 0)):,}",
+    )
+    if card.get("started_from"):
+        name = shortened(str(card["started_from"].get("name", "?")))
+        words = tr("{network}; it started from “{name}”", network=words, name=name)
+    if card.get("needs"):
+        words = tr("{network}; needs {packages}", network=words, packages=", ".join(map(str, card["needs"])))
+    return words
 
 
 def _names(classes: tuple[str, ...]) -> Text:
