@@ -16,6 +16,7 @@ from aienv_gui.training.picture_problems import names_of
 # The packages of the modules that the engine imports. Any other that is missing is a part of one that is damaged.
 _PACKAGES = {
     **{name: name for name in ("torch", "numpy", "safetensors", "openpyxl", "pyarrow", "transformers", "tokenizers")},
+    **{name: name for name in ("torchvision", "timm")},
     "PIL": "pillow",
     "sklearn": "scikit-learn",
 }
