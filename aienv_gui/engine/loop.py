@@ -32,7 +32,7 @@ from .recipe import Recipe
 from .rescue import NotANumber
 from .seeds import derive
 from .session import Position, Session, Stopped
-from .tasks.task import Result, learner
+from .tasks.task import Result, begin_epoch, learner
 from .work import Work, judge, prepare
 
 _STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
@@ -151,6 +151,7 @@ def _epochs(work: Work, session: Session) -> None:
         session.events.emit(Event.PHASE, name="training")
         session.pace.resume()
         work.network.train()
+        begin_epoch(data, work.network, epoch, settings)
         for place in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
             session.attend()
             chosen = order[place * settings.batch_size : (place + 1) * settings.batch_size]

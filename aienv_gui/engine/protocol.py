@@ -9,6 +9,7 @@ application reads runs with it. A run is a folder::
     events.jsonl    one JSON object a line, appended by the engine, never rewritten; a last line cut short is ignored
     commands/       <id>.json, each {"command": ...}; consumed once, answered by an event that names the id
     checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
+    start/          a copy of the weights that it begins with, under their name, where it begins with learnt ones
     model/          the finished model: model.safetensors and card.json
     log.txt         the engine's own stdout and stderr
     engine.lock     locked by the engine as long as it works on the run
@@ -22,8 +23,9 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
 
     version, id, name, created (seconds since the epoch), task: "image_classification" | "tabular" |
                  "text_classification" | "language_model" | "forecasting"
-    data         {folder (of a table: its file), sample: a sample's id or "";
-                 of pictures skip: [names relative to the folder, with /, agreed to be skipped];
+    data         {folder (of a table, also one that names pictures: its file), sample: a sample's id or "";
+                 of pictures skip: [names relative to the folder, with /, agreed to be skipped; rows of a table as
+                 "file:line"], and files, target: the columns of a table that names them ("": guessed);
                  of a table target: the column to predict ("": guessed), predicts: "classes" | "number" | "" (guessed),
                  leave_out: [columns];
                  of texts (a folder, a file, or a table) text, target: the columns of a table ("": guessed);
@@ -31,11 +33,14 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
                  out: guessed; "": as they stand), leave_out: [columns], window, horizon: rows looked back at and
                  forecast (0: chosen)}
     preset       an id of presets.json
-    model        {architecture, options{}}
+    model        {architecture, options{}, start_from: weights learnt before to begin with, of pictures ("": none): a
+                 model's folder (its architecture is the same; "auto" options are its own), or for an architecture
+                 "torchvision:NAME" or "timm:NAME" a file .safetensors, .pth, .pt or .bin of that network}
     settings     {optimiser: "sgd" | "adam" | "adamw", learning_rate (or "auto"), batch_size, epochs, seed, momentum,
                  weight_decay, schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words),
                  precision: "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch),
-                 exact (on a card too), ...}: the preset's, with the user's changes; what else it has travels along
+                 exact (on a card too), freeze (epochs in which only what start_from does not give, and the last layer,
+                 learns), ...}: the preset's, with the user's changes; what else it has travels along
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
@@ -55,12 +60,15 @@ the events).
 An errand is a folder too: ``request.json`` in, ``answer.json`` out (atomic), ``progress.jsonl`` with lines {done,
 total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: false, code, values{}, traceback}::
 
-    inspect  {task ("image_classification"), folder, seed, skip[]?, preset?, model{}?, examples? (a class; 6)}
+    inspect  {task ("image_classification"), folder, seed, skip[]?, files?, target?, preset?, model{}?,
+              examples? (a class; 6)}
              ->  {pictures, classes[{name, pictures}], broken[{path, reason, detail}], examples[{path, class}],
                   split{train, validation, test: {class: n}}, fingerprint, warnings[{code, values}],
                   colour, width[least, middle, greatest], height[...], input{channels, height, width}, bytes_in_memory}
                  (paths relative to the folder, with /; counts without what is broken or skipped; needs no PyTorch)
-                 {ok: false, code: one_class | few_pictures | ...} has as much of this as is known beside the code
+                 {ok: false, code: one_class | few_pictures | ...} has as much of this as is known beside the code;
+                 of pictures that a table names (folder: its file; their paths are relative to its folder, or absolute)
+                 columns[], files, target beside it, and in broken[] line, and labels{label: line} of two_labels
              of a table {task: "tabular", folder, seed, target?, predicts?, leave_out?}
              ->  {rows, columns[{name, kind, missing, distinct}], preview[][] (cells of the first rows), target,
                   predicts: "classes" | "number", inputs[] (columns learnt from), classes[{name, rows}], split{},
@@ -88,7 +96,8 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
              ->  {results[{forecast{labels[], values[]}, before{labels[], values[] (null: missing)}, warnings[]}]...}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
-folder.
+folder. Of a table's row (its path is "file:line") no_file_name, no_label (detail: the picture); of a picture that has
+several rows two_labels.
 
 A finished model is the folder ``model/``: model.safetensors, network.py (the architecture as plain torch, to load the
 weights without AIEnv: `build`, `of_card`) and card.json::
@@ -96,8 +105,11 @@ weights without AIEnv: `build`, `of_card`) and card.json::
     version, task, name, created, classes[], parameters, architecture, options{},
     input{shape[channels, height, width], channels, height, width, mean, std, brightness, brightness_spread,
          range: [0, 1]}: the network takes numbers from 0 to 1 and does the normalisation by mean and std itself
-    preset, settings{}, data{folder, fingerprint, counts}, versions{}, step, outcome: "completed" | "stopped",
+    preset, settings{}, data{folder, fingerprint, counts, and files, target as in STARTED}, versions{}, step,
+    outcome: "completed" | "stopped",
     evaluation: the fields of EVALUATED but for its step; null if the training was stopped before it was through
+    started_from{name, architecture, taken, fresh} where it began with weights learnt before: so many of its own were
+    taken and new; needs[]: packages beside torch that its network is made by
 
 Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
 beside it makes a network's input from values; target: the column; where a number is predicted no classes, and
@@ -130,6 +142,7 @@ EVENTS = "events.jsonl"
 COMMANDS = "commands"
 CHECKPOINTS = "checkpoints"
 INDEX = "index.json"
+START = "start"
 MODEL = "model"
 OLD_MODEL = ".model.old"  # the one before, while a new one takes its place
 CARD = "card.json"
@@ -153,7 +166,7 @@ class Event:
     #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes (of each, about),
     #                      architecture, options{}, settings{} (as used),
     #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts; of a
-    #                      series also window, horizon, season}
+    #                      series also window, horizon, season; of a table that names pictures files, target}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
     PHASE = "phase"  # name: loading, finding_rate (done, total; repeated) | training | validating | testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
@@ -202,10 +215,13 @@ class Code:
     UNREADABLE_FOLDER = "unreadable_folder"  # (path, reason)
     EMPTY_FOLDER = "empty_folder"  # (path) no picture in any class folder
     ONE_CLASS = "one_class"  # (path, name)
-    FEW_PICTURES = "few_pictures"  # (path, name, count, minimum, classes{}, paths[]) a class with too few pictures to
-    #                                train, validate and test (name, count: the smallest; classes: all of them; paths:
-    #                                their pictures: skipping them leaves these classes out)
-    BROKEN_PICTURES = "broken_pictures"  # (count, paths[] (first 20), reason) not agreed to skip
+    FEW_PICTURES = "few_pictures"  # (path, name, count, copies, minimum, classes{}, paths[]) a class with too few
+    #                                different pictures to train, validate and test (name, count: the smallest;
+    #                                classes: all of them; paths: their pictures: skipping them leaves these out)
+    BROKEN_PICTURES = "broken_pictures"  # (count, paths[] (first 20), reason, faults[] (these, as broken[] of an
+    #                                      inspect errand has them)) not agreed to skip
+    NO_NAMED_PICTURES = "no_named_pictures"  # (path, name, line, cell, base) none of the files is there that a table
+    #                                          names, in the column that looks most like it or was asked for
     DATA_CHANGED = "data_changed"  # the pictures are not those the run was started with
     NOT_A_NUMBER = "nan"  # (epoch, step, learning_rate, tries) also with a smaller learning rate, so many times
     NO_DEVICE = "no_device"  # (device, reason)
@@ -218,6 +234,8 @@ class Code:
     NO_CHECKPOINT = "no_checkpoint"  # every checkpoint is damaged
     FINISHED = "finished"  # the run is complete, there is nothing to continue
     BAD_RECIPE = "bad_recipe"  # (reason)
+    BAD_START = "bad_start"  # (path, reason: missing | unreadable (detail) | no_weights (detail) | not_finite |
+    #                          architecture (wanted, found) | does_not_fit (names[], count)) weights to begin with
     BAD_MODEL = "bad_model"  # (path, reason)
     BROKEN_PICTURE = "broken_picture"  # (path, reason, detail) one picture of a prediction
     UNEXPECTED = "unexpected"  # (reason) a bug; `traceback` tells
@@ -258,6 +276,8 @@ class Code:
     LOOSE_PICTURES = "loose_pictures"  # (count) lie in no class folder, not used
     LOOKS_SPLIT = "looks_split"  # (names[]) the folders are called train, test ..., not as classes
     SAME_PICTURE = "same_picture"  # (count) pictures that are equal, byte for byte, to another one
+    SAME_IN_CLASSES = "same_in_classes"  # (count, first, second) equal pictures in different classes; one pair of them
+    NAMED_AGAIN = "named_again"  # (count) rows of a table that say once more what another has said
 
     RARE_CLASSES = "rare_classes"  # (classes{name: rows}, minimum) too few rows, left out
     NO_TRUTH = "no_truth"  # (count, name) rows without a value to predict, left out
@@ -273,6 +293,7 @@ class Code:
     UNBALANCED_ROWS = "unbalanced_rows"  # (smallest, few, largest, many)
 
     # Warnings while training and predicting
+    PARTLY_FITS = "partly_fits"  # (count, of, names[]) weights to begin with, beside the last layer: so many do not fit
     CHECKPOINT_FAILED = "checkpoint_failed"  # (reason: disk_full | read_only | write_failed, path, free, detail)
     GPU_UNUSABLE = "gpu_unusable"  # (device, reason) training goes on, on the processor
     NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed

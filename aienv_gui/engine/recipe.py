@@ -37,6 +37,7 @@ class Settings:
     average: int = 0  # steps over which the weights that count are averaged; 0: the last ones count
     exact: bool = False  # the same to the last digit on a card, too, which costs speed; a processor always is
     parts: int = 1  # in which a batch is computed, one after the other, which needs less memory
+    freeze: int = 0  # epochs in which only the last layer learns, where the others begin with weights learnt before
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,6 +57,7 @@ class Recipe:
     device: str
     threads: int | None
     checkpoint_seconds: float
+    start_from: Path | None = None  # weights learnt before: a model's folder or a file
 
     @property
     def folder(self) -> Path:
@@ -75,14 +77,14 @@ class Recipe:
 def read_recipe(run: Path) -> Recipe:
     """The recipe of `run`. Raises `Failure` (bad_recipe) that names what is wrong."""
     try:
-        return _recipe(protocol.read_json(run / protocol.RECIPE))
+        return _recipe(protocol.read_json(run / protocol.RECIPE), run)
     except KeyError as error:
         raise Failure(Code.BAD_RECIPE, reason=f"{error} is missing") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
 
 
-def _recipe(data: dict[str, Any]) -> Recipe:
+def _recipe(data: dict[str, Any], run: Path) -> Recipe:
     if data.get("version") != protocol.VERSION:
         raise ValueError(f"version is {data.get('version')!r}, this engine knows {protocol.VERSION}")
     task = str(data.get("task"))
@@ -102,7 +104,16 @@ def _recipe(data: dict[str, Any]) -> Recipe:
         device=str(data.get("device") or "auto"),
         threads=threads,
         checkpoint_seconds=_number(data, "checkpoint_seconds", 60.0, least=0.0),
+        start_from=_start(run, str(model.get("start_from") or "")),
     )
+
+
+def _start(run: Path, named: str) -> Path | None:
+    """Where the weights are that it begins with: the run's own copy, by which it goes on when the original is gone."""
+    if not named:
+        return None
+    copy = run / protocol.START / Path(named).name
+    return copy if copy.exists() else Path(named)
 
 
 def preset_of(task: str, identity: str | None) -> dict[str, Any]:
@@ -147,6 +158,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         exact=_flag(data, "exact"),
         average=_whole({"average": 0, **data}, "average", least=0),
         parts=min(_whole({"parts": 1, **data}, "parts", least=1), data["batch_size"]),
+        freeze=_whole({"freeze": 0, **data}, "freeze", least=0),
     )
 
 

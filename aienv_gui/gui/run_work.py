@@ -19,7 +19,7 @@ from aienv_gui.training import (
     table_inspection,
     text_inspection,
 )
-from aienv_gui.training.inspection import Inspection
+from aienv_gui.training.inspection import AskedPictures, Inspection
 from aienv_gui.training.pretrained_inspection import Pretrained
 from aienv_gui.training.records import Load, Recipe, Run, RunSummary
 from aienv_gui.training.series_inspection import AskedSeries, SeriesInspection
@@ -90,11 +90,13 @@ def look(folders: Folders, followed: Mapping[Path, Run], reporter: Reporter) -> 
     return run_store.summaries(folders, reporter, followed)
 
 
-def inspect(folder: Path, sample: str, python: Path, seed: int, folders: Folders, reporter: Reporter) -> Inspection:
-    """Look at a folder of pictures, or at a sample, which is unpacked first where `sample` names one."""
+def inspect(
+    path: Path, sample: str, asked: AskedPictures, python: Path, seed: int, folders: Folders, reporter: Reporter
+) -> Inspection:
+    """Look at pictures, or at a sample, which is unpacked first where `sample` names one."""
     if sample:
-        folder = samples.unpack(sample, folders, reporter)
-    return inspection.inspect(folder, python, seed, folders, reporter)
+        path = samples.unpack(sample, folders, reporter)
+    return inspection.inspect(path, asked, python, seed, folders, reporter)
 
 
 def inspect_table(

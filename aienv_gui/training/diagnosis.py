@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aienv_gui.core.wording import Text, percent, shortened, tr, tr_count
-from aienv_gui.training import problems
+from aienv_gui.training.picture_problems import names_of
 from aienv_gui.training.records import TABLE, TEXTS, Run, RunState
 
 _EPOCHS_FOR_JUDGEMENT = 3
@@ -252,7 +252,7 @@ def _classes_ignored(run: Run) -> Text | None:
         "In the test the model never answers with {count} of the classes (in brackets: their test examples): {names}. "
         "Give these classes more examples, or train longer.",
         len(ignored),
-        names=problems.names_of(ignored, len(ignored)),
+        names=names_of(ignored, len(ignored)),
     )
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
-from aienv_gui.core.wording import Text, duration, shortened, size, tr, tr_count, verbatim
-from aienv_gui.engine.protocol import PICTURE_BYTES, PICTURE_POINTS, Code
-from aienv_gui.training import device_problems, pretrained_problems, series_problems, table_problems
+from aienv_gui.core.wording import Text, duration, shortened, tr, tr_count
+from aienv_gui.engine.protocol import Code
+from aienv_gui.training import device_problems, picture_problems, pretrained_problems, series_problems, table_problems
+from aienv_gui.training.picture_problems import names_of
 
-_NAMED = 5  # broken pictures named in a sentence
-_NAME_MOST = 60  # characters of each
 # The packages of the modules that the engine imports. Any other that is missing is a part of one that is damaged.
 _PACKAGES = {
     **{name: name for name in ("torch", "numpy", "safetensors", "openpyxl", "pyarrow", "transformers", "tokenizers")},
+    **{name: name for name in ("torchvision", "timm")},
     "PIL": "pillow",
     "sklearn": "scikit-learn",
 }
@@ -111,47 +111,6 @@ def _one_class(v: Mapping[str, Any]) -> Problem:
         cure=tr("Add a second folder with pictures of something else, or choose the folder above this one."),
         actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
     )
-
-
-def _few_pictures(v: Mapping[str, Any]) -> Problem:
-    return Problem(
-        tr("There are too few pictures."),
-        cause=tr_count(
-            "The class “{name}” has only one picture.",
-            "The class “{name}” has only {count} pictures.",
-            int(v.get("count", 0)),
-            name=_name(v),
-        ),
-        cure=tr(
-            "Each class needs at least {minimum} pictures: to train, to validate and to test. Ten or more are better.",
-            minimum=v.get("minimum", 3),
-        ),
-        actions=(Action("open_folder", tr("Open folder"), str(v["path"])),),
-    )
-
-
-def _broken_pictures(v: Mapping[str, Any]) -> Problem:
-    paths = [str(path) for path in v.get("paths", ())]
-    count = int(v.get("count", len(paths)))
-    return Problem(
-        tr_count("One picture cannot be read.", "{count} pictures cannot be read.", count),
-        cause=tr("Damaged or not a picture: {names}", names=names_of(paths, count)),
-        cure=tr("Remove or replace these files, or start a new training and agree to leave them out."),
-    )
-
-
-def _broken_picture(v: Mapping[str, Any]) -> Problem:
-    reason = str(v["reason"])
-    return Problem(
-        tr("This picture cannot be read."),
-        cause=tr("{name}: {reason}.", name=Path(str(v["path"])).name, reason=picture_fault(reason)),
-        cure=_PICTURE_CURES.get(reason) or tr("Open it in a picture program and save it again, or choose another one."),
-    )
-
-
-def picture_fault(reason: str) -> Text:
-    """What is wrong with a picture, in words for the engine's `reason`; an unknown one is said as it is."""
-    return _PICTURE_FAULTS.get(reason) or verbatim(reason)
 
 
 def _data_changed(v: Mapping[str, Any]) -> Problem:
@@ -314,24 +273,14 @@ def _name(values: Mapping[str, Any], key: str = "name") -> str:
     return shortened(str(values.get(key, "?")))
 
 
-def names_of(paths: list[str], count: int) -> Text:
-    """The first few of `count` names, and how many more there are."""
-    shown = ", ".join(shortened(path, _NAME_MOST) for path in paths[:_NAMED])
-    if count > _NAMED:
-        return tr("{names} and {more} more", names=shown, more=count - _NAMED)
-    return verbatim(shown)
-
-
 _DATA = {
     Code.NO_FOLDER: _no_folder,
     Code.UNREADABLE_FOLDER: _unreadable_folder,
     Code.EMPTY_FOLDER: _empty_folder,
     Code.ONE_CLASS: _one_class,
-    Code.FEW_PICTURES: _few_pictures,
-    Code.BROKEN_PICTURES: _broken_pictures,
-    Code.BROKEN_PICTURE: _broken_picture,
     Code.DATA_CHANGED: _data_changed,
     **device_problems.PROBLEMS,
+    **picture_problems.PROBLEMS,
     **table_problems.PROBLEMS,
     **series_problems.PROBLEMS,
     **pretrained_problems.PROBLEMS,
@@ -356,16 +305,6 @@ _REFUSED = {
     "unknown": _unknown,
     "ended": _ended,
 }
-
-
-def _thin_class(v: Mapping[str, Any]) -> Text:
-    classes = v.get("classes", {})
-    return tr_count(
-        "One class is judged by very few pictures: {names}.",
-        "{count} classes are judged by very few pictures: {names}.",
-        len(classes),
-        names=names_of([f"{name} ({n})" for name, n in classes.items()], len(classes)),
-    )
 
 
 def _unbalanced(v: Mapping[str, Any]) -> Text:
@@ -401,14 +340,6 @@ def _looks_split(v: Mapping[str, Any]) -> Text:
     )
 
 
-def _same_picture(v: Mapping[str, Any]) -> Text:
-    return tr_count(
-        "One picture is an exact copy of another: the result may look better than it is.",
-        "{count} pictures are exact copies of others: the result may look better than it is.",
-        int(v["count"]),
-    )
-
-
 def _checkpoint_failed(v: Mapping[str, Any]) -> Text:
     why = _FAILED_WRITES.get(str(v.get("reason")))
     return tr("A checkpoint could not be saved: {why}", why=why or str(v.get("detail") or v.get("path", "?")))
@@ -440,29 +371,6 @@ def _unlike_training(_v: Mapping[str, Any]) -> Text:
     return tr("This picture is much lighter or darker than those trained on: dark and light may be swapped.")
 
 
-_PICTURE_FAULTS = {
-    "not_a_picture": tr("it is no picture of a kind that AIEnv reads"),
-    "cut_short": tr("a part of the file is missing"),
-    "too_large": tr(
-        "it is too large: more than {points} million points, or than {bytes}",
-        points=PICTURE_POINTS // 1_000_000,
-        bytes=size(PICTURE_BYTES),
-    ),
-    "no_permission": tr("the system does not let you read it"),
-    "missing": tr("it is no longer there"),
-    "empty": tr("the file is empty"),
-    "unreadable": tr("its content is damaged"),
-    "folder": tr("it is a folder"),
-}
-_PICTURE_CURES = {
-    "not_a_picture": tr("Choose a picture, for example a PNG or JPEG file."),
-    "too_large": tr("Save it smaller in a picture program: the model looks at far fewer points anyway."),
-    "no_permission": tr("Give yourself permission to read it, or copy it to a folder of your own."),
-    "missing": tr("Put it back, or choose another one."),
-    "empty": tr("Get the file once more from where it came, or choose another one."),
-    "cut_short": tr("Get the file once more from where it came, or choose another one."),
-    "folder": tr("Choose one picture in it."),
-}
 _FAILED_WRITES = {
     Code.DISK_FULL: tr("the disk is full. Free some space on it."),
     Code.READ_ONLY: tr("the folder cannot be written to."),
@@ -500,18 +408,17 @@ _WARNINGS = {
     Code.RATE_FOUND: _rate_found,
     Code.ENOUGH_EPOCHS: _enough_epochs,
     Code.TIME_IS_UP: _time_is_up,
-    Code.THIN_CLASS: _thin_class,
     Code.UNBALANCED: _unbalanced,
     Code.EMPTY_CLASSES: _empty_classes,
     Code.LOOSE_PICTURES: _loose_pictures,
     Code.LOOKS_SPLIT: _looks_split,
-    Code.SAME_PICTURE: _same_picture,
     Code.CHECKPOINT_FAILED: _checkpoint_failed,
     Code.NO_LOCK: _no_lock,
     Code.NOT_AS_BEFORE: _not_as_before,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.UNLIKE_TRAINING: _unlike_training,
     **device_problems.WARNINGS,
+    **picture_problems.WARNINGS,
     **table_problems.WARNINGS,
     **series_problems.WARNINGS,
 }

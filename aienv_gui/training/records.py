@@ -18,10 +18,10 @@ from aienv_gui.engine.protocol import Code
 # The recipe and the pictures decide these: the same again gives the same end.
 _FOR_GOOD = frozenset(
     {
-        *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.NO_DEVICE, Code.DATA_CHANGED),
+        *(Code.NOT_A_NUMBER, Code.NO_CHECKPOINT, Code.BAD_RECIPE, Code.BAD_START, Code.NO_DEVICE, Code.DATA_CHANGED),
         *(Code.NO_FOLDER, Code.EMPTY_FOLDER, Code.ONE_CLASS, Code.FEW_PICTURES, Code.BROKEN_PICTURES),
         *(Code.NO_FILE, Code.NOT_A_TABLE, Code.BAD_ROW, Code.RAGGED_ROW, Code.EMPTY_TABLE, Code.FEW_ROWS),
-        *(Code.NO_INPUTS, Code.BAD_TARGET, Code.NO_TEXTS, Code.SHORT_TEXT),
+        *(Code.NO_INPUTS, Code.BAD_TARGET, Code.NO_TEXTS, Code.SHORT_TEXT, Code.NO_NAMED_PICTURES),
         *(Code.NO_SERIES, Code.BAD_TIME, Code.SHORT_SERIES),
     }
 )
@@ -32,6 +32,11 @@ PICTURES, TABLE, TEXTS, WRITING = "image_classification", "tabular", "text_class
 SERIES = "forecasting"
 PRETRAINED = "hugging_face"  # the architecture that begins with a model that others have trained
 NUMBER = "number"  # what is predicted, where it is no class
+
+
+def pictures_base(folder: Path, *, table: bool) -> Path:
+    """What the names of pictures count from: their folder, or that of the table's file."""
+    return folder.parent if table else folder
 
 
 def _nothing() -> Array:
@@ -65,7 +70,7 @@ class Recipe:
     """What the user asked for; ``recipe.json`` of a run. `id` and `created` are given by `run_store.create`."""
 
     name: str
-    folder: Path  # of the pictures; of a table its file
+    folder: Path  # of the pictures; of a table, also one that names pictures, its file
     preset: str
     architecture: str
     settings: Mapping[str, Any]  # optimiser, learning_rate, batch_size, epochs, seed and what else the preset has
@@ -73,6 +78,8 @@ class Recipe:
     skip: tuple[str, ...] = ()  # broken pictures the user agreed to leave out
     sample: str = ""  # the sample's id, where it is one
     task: str = PICTURES
+    start_from: Path | None = None  # weights learnt before, with which it begins: a model's folder or a file
+    files: str = ""  # the column of a table that names pictures
     text: str = ""  # the column of a table that holds texts
     target: str = ""  # the column of a table to predict
     predicts: str = ""  # what it is taken for: classes or number
@@ -88,6 +95,11 @@ class Recipe:
     id: str = ""
     created: float = 0.0
 
+    @property
+    def base(self) -> Path:
+        """What the names of examples count from."""
+        return pictures_base(self.folder, table=bool(self.files))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
@@ -96,7 +108,7 @@ class Recipe:
             "task": self.task,
             "data": {"folder": str(self.folder), "sample": self.sample, **self._choices()},
             "preset": self.preset,
-            "model": {"architecture": self.architecture, "options": dict(self.options)},
+            "model": {"architecture": self.architecture, "options": dict(self.options), **self._start()},
             "settings": dict(self.settings),
             "environment": {
                 "prefix": str(self.environment_prefix),
@@ -106,6 +118,9 @@ class Recipe:
             "device": self.device,
             "threads": self.threads,
         }
+
+    def _start(self) -> dict[str, Any]:
+        return {"start_from": str(self.start_from)} if self.start_from else {}
 
     def _choices(self) -> dict[str, Any]:
         """What was chosen about the data, as their kind has it."""
@@ -117,7 +132,8 @@ class Recipe:
             return {**chosen, **time, "leave_out": list(self.leave_out)}
         if self.task == TEXTS:
             return {"text": self.text, "target": self.target}
-        return {"skip": list(self.skip)}
+        columns = {"files": self.files, "target": self.target} if self.files else {}
+        return {"skip": list(self.skip), **columns}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Recipe:
@@ -131,6 +147,7 @@ class Recipe:
             folder=Path(data["data"]["folder"]),
             sample=data["data"].get("sample", ""),
             skip=tuple(data["data"].get("skip", ())),
+            files=data["data"].get("files", ""),
             text=data["data"].get("text", ""),
             target=data["data"].get("target", ""),
             predicts=data["data"].get("predicts", ""),
@@ -141,6 +158,7 @@ class Recipe:
             preset=data["preset"],
             architecture=data["model"]["architecture"],
             options=data["model"].get("options", {}),
+            start_from=Path(data["model"]["start_from"]) if data["model"].get("start_from") else None,
             settings=data["settings"],
             environment_prefix=Path(environment["prefix"]),
             environment_python=Path(environment["python"]),
@@ -243,7 +261,7 @@ class Answer:
 class Mistake:
     """A test example that was taken for another class, or whose number is far off."""
 
-    path: str  # relative to the data's folder; of a table "file:line"
+    path: str  # relative to the data's folder (`Recipe.base`); of a table "file:line"
     truth: str
     answer: str
     probability: float | None = None  # how sure the model was; of a number it is not told

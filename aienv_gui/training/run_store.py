@@ -18,7 +18,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Reporter
 from aienv_gui.core.wording import tr
 from aienv_gui.engine import protocol
-from aienv_gui.engine.protocol import CHECKPOINTS, COMMANDS, ENGINE, EVENTS, MODEL, PROCESS, RECIPE
+from aienv_gui.engine.protocol import CHECKPOINTS, COMMANDS, ENGINE, EVENTS, MODEL, PROCESS, RECIPE, Code
 from aienv_gui.training import problems
 from aienv_gui.training.records import Recipe, Run, RunState, RunSummary
 from aienv_gui.training.story import Story
@@ -40,7 +40,8 @@ def engine_folder() -> Path:
 def create(recipe: Recipe, folders: Folders) -> Path:
     """Make the folder of a new run, with a copy of the engine in it; returns it.
 
-    It appears whole or not at all. Raises `Problem` for a full disk or a folder without permission.
+    It appears whole or not at all. Raises `Problem` for a full disk or a folder without permission, and where weights
+    to begin with are not there.
     """
     created = time.time()
     identity = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(created))}-{secrets.token_hex(3)}"
@@ -51,12 +52,17 @@ def create(recipe: Recipe, folders: Folders) -> Path:
         _copy_engine(making / ENGINE)
         (making / COMMANDS).mkdir()
         (making / CHECKPOINTS).mkdir()
+        if recipe.start_from is not None:
+            _copy_start(making, recipe.start_from)
         whole = replace(recipe, id=identity, created=created)
         protocol.write_json(making / RECIPE, {"version": _VERSION, **whole.to_json()})
         making.rename(folder)
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
         raise storage.writing_failed(error, folder) from error
+    except Problem:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
     return folder
 
 
@@ -67,6 +73,23 @@ def _copy_engine(target: Path) -> None:
             copy = target / file.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
+
+
+def _copy_start(run: Path, source: Path) -> None:
+    """Give a run its own copy of the weights that it begins with: it goes on when the original is gone.
+
+    Raises `Problem` where they are not there, OSError where they cannot be copied.
+    """
+    if not source.exists():
+        raise problems.problem_of(Code.BAD_START, {"path": str(source), "reason": "missing"})
+    target = run / protocol.START / source.name
+    target.parent.mkdir()
+    if source.is_dir():
+        target.mkdir()
+        for name in (protocol.CARD, protocol.WEIGHTS):
+            shutil.copyfile(source / name, target / name)
+    else:
+        shutil.copyfile(source, target)
 
 
 def read_recipe(folder: Path) -> Recipe:

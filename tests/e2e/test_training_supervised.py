@@ -28,6 +28,7 @@ from aienv_gui.engine.protocol import PROCESS, RECIPE
 from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui import run_work
 from aienv_gui.training import inspection, run_store, supervisor
+from aienv_gui.training.inspection import AskedPictures
 from aienv_gui.training.records import Load, Recipe, Run, RunState
 from tests.engine import engine_runs
 from tests.engine.engine_runs import TINY
@@ -244,7 +245,7 @@ def test_an_environment_that_was_deleted(folders: Folders, pictures: Path, tmp_p
     assert caught.value.code == "environment_gone"
     assert run_store.summaries(folders, Silent()) == ()  # what could not be started is not listed
     with pytest.raises(Problem) as caught:
-        inspection.inspect(pictures, gone, 0, folders, Silent())
+        inspection.inspect(pictures, AskedPictures(), gone, 0, folders, Silent())
     assert caught.value.code == "environment_gone"
 
     folder = run_store.create(replace(recipe(pictures, epochs=1), environment_python=gone), folders)
@@ -298,7 +299,7 @@ def test_a_checkpoint_cut_short_is_left_out_with_a_warning(folders: Folders, pic
 def test_every_bad_folder_is_said_before_anything_is_trained(folders: Folders, tmp_path: Path) -> None:
     def problem(folder: Path) -> Problem:
         with pytest.raises(Problem) as caught:
-            inspection.inspect(folder, PYTHON, 0, folders, Silent())
+            inspection.inspect(folder, AskedPictures(), PYTHON, 0, folders, Silent())
         assert caught.value.cure is not None
         return caught.value
 
@@ -316,7 +317,7 @@ def test_every_bad_folder_is_said_before_anything_is_trained(folders: Folders, t
 def test_broken_pictures_are_named_and_left_out_with_consent(folders: Folders, tmp_path: Path) -> None:
     data = write_pictures(tmp_path / "data", classes=["a", "b"], each=10)
     (data / "a" / "not a “picture”.png").write_bytes(b"nothing")
-    found = inspection.inspect(data, PYTHON, 0, folders, Silent())
+    found = inspection.inspect(data, AskedPictures(), PYTHON, 0, folders, Silent())
     assert [broken.path for broken in found.broken] == ["a/not a “picture”.png"]
     assert found.pictures == 20
 

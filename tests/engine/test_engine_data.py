@@ -15,6 +15,7 @@ from PIL import Image
 
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.protocol import Event
+from aienv_gui.engine.tasks import picture_files, picture_sets
 from aienv_gui.engine.tasks import pictures as task
 from tests.engine.engine_runs import errand, events, make_run, train
 from tests.fakes.pictures import write_pictures
@@ -80,7 +81,7 @@ def test_names_with_spaces_quotes_chinese_and_emoji(tmp_path: Path) -> None:
 def test_finding_the_pictures_tells_its_progress(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "found", classes=("a", "b"), each=3)
     told: list[tuple[int, int]] = []
-    task.scan(folder, progress=lambda done, total: told.append((done, total)))
+    task.find(folder, {}, lambda done, total: told.append((done, total)))
     assert told == [(count, 0) for count in range(1, 7)]
 
 
@@ -196,10 +197,8 @@ def test_folders_that_are_missing_or_cannot_be_read(tmp_path: Path) -> None:
     missing = errand(tmp_path / "one", "inspect", {"folder": str(tmp_path / "nowhere")})
     assert (missing["ok"], missing["code"]) == (False, "no_folder")
     assert missing["values"]["path"] == str(tmp_path / "nowhere")
-    file = tmp_path / "file.txt"
-    file.write_text("not a folder", encoding="utf-8")
     with pytest.raises(Failure) as caught:
-        task.scan(file)
+        picture_sets.in_folder(tmp_path / "nowhere")
     assert caught.value.code == "unreadable_folder"
     assert caught.value.values["reason"]
 
@@ -230,30 +229,57 @@ def test_colour_photographs_get_a_larger_input_in_colour(tmp_path: Path) -> None
     assert answer["width"] == [300, 302, 304]
 
 
-def test_the_split_depends_on_seed_and_names_only_and_moves_few_when_one_comes() -> None:
-    paths = [f"{name}/{index}.png" for name in ("a", "b") for index in range(50)]
-    parts = task.split(paths, 5)
+def pretended(*contents: str) -> tuple[picture_sets.PictureSet, list[str]]:
+    """Pictures "class/content" that are not there, and their digests."""
+    paths = tuple(f"{content}.{number}.png" for number, content in enumerate(contents))
+    truth = tuple(content.split("/")[0] for content in contents)
+    digests = [picture_files.digest(content.split("/")[1].encode()) for content in contents]
+    return picture_sets.PictureSet(Path("/p"), Path("/p"), paths, truth), digests
+
+
+def test_the_split_depends_on_seed_and_content_only_and_moves_few_when_one_comes() -> None:
+    names = [f"{name}/{index}" for name in ("a", "b") for index in range(50)]
+    found, digests = pretended(*names)
+    parts = task.split(found, digests, 5)
     assert sorted(index for indices in parts.values() for index in indices) == list(range(100))
     assert {name: len(indices) for name, indices in parts.items()} == {"train": 80, "validation": 10, "test": 10}
-    assert task.split(list(paths), 5) == parts
-    assert task.split(paths, 6) != parts
-    more = [*paths, "b/50.png"]
-    now = task.split(more, 5)
-    where = {paths[index]: name for name, indices in parts.items() for index in indices}
-    moved = [more[i] for name, indices in now.items() for i in indices if where.get(more[i], name) != name]
+    assert task.split(found, list(digests), 5) == parts
+    assert task.split(found, digests, 6) != parts
+    now = task.split(*pretended(*names, "b/50"), 5)
+    where = {index: name for name, indices in parts.items() for index in indices}
+    moved = [index for name, indices in now.items() for index in indices if where.get(index, name) != name]
     assert len(moved) <= 2
 
 
 def test_three_pictures_are_one_for_each_split() -> None:
-    assert {name: len(part) for name, part in task.split(["a/1", "a/2", "a/3"], 0).items()} == {
-        "train": 1,
-        "validation": 1,
-        "test": 1,
-    }
+    parts = task.split(*pretended("a/1", "a/2", "a/3"), 0)
+    assert {name: len(part) for name, part in parts.items()} == {"train": 1, "validation": 1, "test": 1}
+
+
+def test_copies_are_never_torn_apart() -> None:
+    found, digests = pretended(*(f"a/{number % 10}" for number in range(30)), *(f"b/{n}" for n in range(10)))
+    for seed in range(10):
+        parts = task.split(found, digests, seed)
+        inside = [{digests[index] for index in parts[name] if found.truth[index] == "a"} for name in parts]
+        assert sum(map(len, inside)) == len(set.union(*inside)) == 10
+        assert all(inside)
+
+
+def test_a_class_of_copies_is_too_small_and_copies_in_two_classes_are_remarked(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "data", classes=("across", "down"), each=(9, 3))
+    for name in ("001", "002"):
+        shutil.copy(folder / "down" / "000.png", folder / "down" / f"{name}.png")
+    shutil.copy(folder / "down" / "000.png", folder / "across" / "wrong.png")
+    answer = inspect(folder)
+    values = {"name": "down", "count": 1, "copies": 2}
+    assert answer["code"] == "few_pictures"
+    assert answer["values"].items() >= values.items()
+    contrary = next(one["values"] for one in answer["warnings"] if one["code"] == "same_in_classes")
+    assert contrary == {"count": 3, "first": "across/wrong.png", "second": "down/000.png"}
 
 
 def as_array(image: Image.Image, kind: str = "PNG", channels: int = 1, size: int = 8) -> Any:
-    return task.array(_reopened(image, kind), channels, size, size)
+    return picture_files.array(_reopened(image, kind), channels, size, size)
 
 
 def _reopened(image: Image.Image, kind: str) -> Image.Image:
@@ -269,7 +295,7 @@ def test_pictures_are_turned_upright_by_their_exif() -> None:
     exif[0x0112] = 6  # to be turned by 90 degrees: the top comes to the right
     content = io.BytesIO()
     image.save(content, "JPEG", exif=exif, quality=95)
-    turned = task.array(Image.open(io.BytesIO(content.getvalue())), 1, 8, 8)[0]
+    turned = picture_files.array(Image.open(io.BytesIO(content.getvalue())), 1, 8, 8)[0]
     assert turned[:, 7].min() > 200
     assert turned[:, 0].max() < 50
 
@@ -299,7 +325,7 @@ def test_a_damaged_exif_does_not_spoil_the_picture() -> None:
     content = io.BytesIO()
     Image.new("L", (16, 16), 90).save(content, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\1" * 40)
     with pytest.warns(UserWarning, match="EXIF"):
-        values = task.array(Image.open(io.BytesIO(content.getvalue())), 1, 8, 8)
+        values = picture_files.array(Image.open(io.BytesIO(content.getvalue())), 1, 8, 8)
     assert values.shape == (1, 8, 8)
 
 

@@ -28,19 +28,18 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_sample_is_whole_and_licensed(digits: Path) -> None:
-    found = task.scan(digits)
-    seen = task.survey(found)
-    assert seen.counts == {str(digit): 500 for digit in range(10)}
+    seen = task.survey(task.find(digits, {}))
+    assert seen.found.counts == {str(digit): 500 for digit in range(10)}
     assert seen.broken == ()
     assert {(one.width, one.height, one.colour) for one in seen.looks} == {(28, 28, False)}
-    assert task.remarks(found, seen.counts, [one.digest for one in seen.looks]) == []
+    assert task.remarks(seen.found, seen.digests) == []
     assert "CC BY-SA 3.0" in (digits / "LICENCE").read_text(encoding="utf-8")
     assert protocol.read_json(digits / "sample.json")["pictures"] == 5000
 
 
 @pytest.mark.slow
 def test_the_balanced_preset_reads_digits_after_a_few_epochs(digits: Path, tmp_path: Path) -> None:
-    left_out = [path for path in task.scan(digits).paths if int(Path(path).stem) >= 150]
+    left_out = [path for path in task.find(digits, {}).paths if int(Path(path).stem) >= 150]
     run = make_run(
         tmp_path / "run",
         digits,

@@ -72,6 +72,7 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
             "average": 0,
             "exact": False,
             "parts": 1,
+            "freeze": 0,
         }
         assert 0 < preset["measured"]["test_accuracy"] <= 1
         sizes = {name: value for name, value in recipe.options.items() if value != "auto"}

@@ -1,7 +1,8 @@
-"""Small pictures that can be told apart, drawn by the tests: one folder a class."""
+"""Small pictures that can be told apart, drawn by the tests: one folder a class, or named by a table."""
 
 from __future__ import annotations
 
+import csv
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,3 +45,24 @@ def write_pictures(
         for index in range(count):
             draw(shape, size, chance).save(folder / name / f"{index:03d}.png")
     return folder
+
+
+def write_picture_table(
+    path: Path, *, classes: Sequence[str] = SHAPES, each: int | Sequence[int] = 20, size: int = 16, seed: int = 0
+) -> list[dict[str, str]]:
+    """Pictures in ``images/`` beside the table at `path`, all in one folder; returns the rows of the table."""
+    folder = write_pictures(path.parent / "drawn", classes=classes, each=each, size=size, seed=seed)
+    (path.parent / "images").mkdir()
+    rows = []
+    for number, picture in enumerate(sorted(folder.rglob("*.png"))):
+        picture.rename(path.parent / "images" / f"{number:03d}.png")
+        rows.append({"id": str(number), "file": f"images/{number:03d}.png", "shape": picture.parent.name})
+    write_rows(path, rows)
+    return rows
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, str]], *, delimiter: str = ",") -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)

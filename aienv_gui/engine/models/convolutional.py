@@ -1,17 +1,23 @@
 """Convolutional networks for pictures. Plain PyTorch, imports nothing of ours: a copy lies beside every finished model.
 
+Those called "torchvision:NAME" and "timm:NAME" are made by that package, which has to be there; nothing is downloaded.
+
 Every network takes a batch of pictures as numbers from 0 to 1, shaped (batch, channels, height, width), and gives one
 score (logit) a class. The normalisation belongs to the network, so that whoever loads the weights need not repeat it.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and spread of the channels
+_LEAST = 64  # points a side: networks for photographs halve them five times, and more than one point has to be left
 
 
 class Normalise(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
@@ -147,9 +153,66 @@ class ResidualNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not look
         return scores
 
 
+class OfLibrary(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+    """A network that torchvision or timm makes, with the normalisation that its published weights were learnt with."""
+
+    def __init__(self, library: str, name: str, classes: int, *, size: int) -> None:
+        super().__init__()
+        self.library = library
+        mean, std = _IMAGENET
+        if size < _LEAST:
+            raise ValueError(f"pictures of {size} x {size} are too small for {name}")
+        try:
+            if library == "torchvision":
+                more = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+                self.network = _library("torchvision.models").get_model(name, weights=None, num_classes=classes, **more)
+            else:
+                self.network = _library("timm").create_model(name, pretrained=False, num_classes=classes)
+                mean, std = (
+                    self.network.default_cfg.get(key) or usual
+                    for key, usual in zip(("mean", "std"), _IMAGENET, strict=True)
+                )
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        self.normalise = Normalise(3)
+        self.normalise.set(mean, std)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        scores: Tensor = self.network(self.normalise(pixels))
+        return scores
+
+
+def library_of(architecture: str) -> str:
+    """The package that makes a network; "" for those of this module."""
+    library = architecture.partition(":")[0]
+    return library if library in ("torchvision", "timm") and ":" in architecture else ""
+
+
+def usual_size(architecture: str) -> int:
+    """Of the pictures that a package's network was made for."""
+    name = architecture.partition(":")[2]
+    if library_of(architecture) == "timm":
+        known = _library("timm.models").get_pretrained_cfg(name, allow_unregistered=True)
+        return int(known.input_size[-1]) if known is not None else 224
+    return 299 if name == "inception_v3" else 224
+
+
+def _library(name: str) -> Any:
+    """Raises ModuleNotFoundError with the package's name where it is not there, or does not go with this PyTorch."""
+    try:
+        return importlib.import_module(name)
+    except (ImportError, RuntimeError, OSError, AttributeError) as error:
+        missing = (isinstance(error, ModuleNotFoundError) and error.name) or name
+        package = str(missing).partition(".")[0]
+        raise ModuleNotFoundError(f"{package} does not load: {error}", name=package) from error
+
+
 def build(architecture: str, options: dict[str, Any], classes: int) -> nn.Module:
     """The network of a card or recipe, with fresh weights. Raises ValueError for what it does not know."""
     channels, size = int(options["channels"]), int(options["size"])
+    library = library_of(architecture)
+    if library:
+        return OfLibrary(library, architecture.partition(":")[2], classes, size=size)
     widths = [int(width) for width in options.get("widths", (32, 64, 128))]
     dropout = float(options.get("dropout", 0))
     if architecture == "book_convnet":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .. import start_weights
 from ..failures import Failure
 from ..models import convolutional
 from ..protocol import Code
 from ..recipe import Recipe, Settings
-from . import pictures
+from ..start_weights import Fit, Start
+from . import picture_tables, pictures
 from .classification import Classification, best_answers
+from .picture_files import Array, Broken, array, digest, read_picture
+from .picture_sets import Table
 from .task import Batch, Progress
 
 networks = convolutional
@@ -33,17 +37,32 @@ class Data(Classification):
     counts: dict[str, dict[str, int]]
     fingerprint: str
     remarks: list[dict[str, Any]]
+    table: Table | None = None  # that names the pictures, where one does
+    start: Start | None = None  # what the network begins with
+    fits: list[Fit] = field(default_factory=list)  # how that fitted the network that was made last
 
     def described(self) -> dict[str, Any]:
-        return {"classes": list(self.classes), "counts": self.counts, "fingerprint": self.fingerprint}
+        told = {"classes": list(self.classes), "counts": self.counts, "fingerprint": self.fingerprint}
+        return told if self.table is None else {**told, "files": self.table.files, "target": self.table.target}
 
     def network(self, architecture: str, options: dict[str, Any]) -> nn.Module:
-        """With the mean and spread of the training pictures, unless the options say that it is not to normalise."""
+        """With the mean and spread of the training pictures, unless the options say that it is not to normalise.
+
+        Where it begins with weights learnt before, these bring their own.
+        """
         network = convolutional.build(architecture, options, len(self.classes))
         normalise = network.get_submodule("normalise")
-        if options.get("normalise", True) and isinstance(normalise, convolutional.Normalise):
+        ours = not convolutional.library_of(architecture)
+        if ours and options.get("normalise", True) and isinstance(normalise, convolutional.Normalise):
             normalise.set(*mean_and_std(self.images, self.splits["train"]))
+        if self.start is not None:
+            self.fits[:] = [start_weights.give(network, self.start, self.classes, inside="" if ours else "network.")]
         return network
+
+    def begin_epoch(self, network: nn.Module, epoch: int, settings: Settings) -> None:
+        """In the first `freeze` epochs only what is new to the network learns."""
+        if self.fits:
+            start_weights.only_fresh(network, self.fits[0], alone=epoch < settings.freeze)
 
     def batch(self, chosen: Tensor, settings: Settings, seed: int) -> Batch:
         images = self.inputs(chosen)
@@ -65,6 +84,7 @@ class Data(Classification):
         channels, height, width = self.images.shape[1:]
         light, spread = brightness(self.images, self.splits["train"])
         return {
+            **self._origin(network),
             "classes": list(self.classes),
             "input": {
                 "shape": [channels, height, width],
@@ -79,63 +99,126 @@ class Data(Classification):
             },
         }
 
+    def _origin(self, network: nn.Module) -> dict[str, Any]:
+        """What the network began with, and which packages make it."""
+        told: dict[str, Any] = {}
+        if isinstance(network, convolutional.OfLibrary):
+            told["needs"] = [network.library]
+        if self.start is not None and self.fits:
+            fit, card = self.fits[0], self.start.card or {}
+            told["started_from"] = {
+                "name": str(card.get("name") or self.start.path.name),
+                "architecture": str(card.get("architecture", "")),
+                "taken": len(fit.taken),
+                "fresh": len(fit.fresh),
+            }
+        return told
+
 
 def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
     """Read the pictures of `recipe`; returns them and the network's options, with every "auto" decided.
 
-    Raises `Failure` for data that cannot be trained on; a broken picture that was not agreed to be skipped is one.
+    Raises `Failure` for data that cannot be trained on; a broken picture that was not agreed to be skipped is one. And
+    for weights to begin with that do not fit, before the pictures are read: that may take long.
     """
-    found = pictures.scan(recipe.folder, recipe.data.get("skip") or ())
-    options = dict(recipe.options)
+    start = start_weights.read(recipe.start_from) if recipe.start_from else None
+    found = pictures.find(recipe.folder, recipe.data)
+    if found.table and not found.table.faults:
+        found = picture_tables.without_rare(found)
+    options = _of_start(recipe, start)
+    remarks = _fitting(recipe.architecture, options, found.classes, start)
     if "auto" in (options.get("channels", "auto"), options.get("size", "auto")):
-        sample = pictures.survey(replace(found, paths=pictures.sample(found.paths)))
+        sample = pictures.survey(found.only(pictures.sample(len(found.paths))))
         options["channels"], options["size"] = pictures.input_for(options, sample.looks)
     channels, side = int(options["channels"]), int(options["size"])
 
-    def read(path: Path) -> tuple[pictures.Array, str, int]:
-        content, image = pictures.read_picture(path)
-        return pictures.array(image, channels, side, side), pictures.digest(content), len(content)
+    def read(path: Path) -> tuple[Array, str, int]:
+        content, image = read_picture(path)
+        return array(image, channels, side, side), digest(content), len(content)
 
     images = np.empty((len(found.paths), channels, side, side), dtype=np.uint8)
     digests: list[str] = []
     sizes: list[int] = []
-    broken: list[tuple[str, pictures.Broken]] = []
+    broken: list[tuple[str, Broken]] = []
     for index, (path, result) in enumerate(pictures.read_all(found, read, progress)):
-        if isinstance(result, pictures.Broken):
+        if isinstance(result, Broken):
             broken.append((path, result))
         else:
-            images[index], digest, size = result
-            digests.append(digest)
+            images[index], content, size = result
+            digests.append(content)
             sizes.append(size)
-    _refuse_broken(broken)
-    classes = found.classes
-    counts = dict.fromkeys(classes, 0)
-    for path in found.paths:
-        counts[pictures.class_of(path)] += 1
-    pictures.check(found, counts, found.paths)
-    parts = pictures.split(found.paths, recipe.settings.seed)
-    numbers = {name: number for number, name in enumerate(classes)}
+    _refuse(pictures.faults(found, broken))
+    pictures.check(found, digests)
+    parts = pictures.split(found, digests, recipe.settings.seed)
+    numbers = {name: number for number, name in enumerate(found.classes)}
     data = Data(
-        classes=classes,
+        classes=found.classes,
         paths=found.paths,
         images=torch.from_numpy(images),
-        labels=torch.tensor([numbers[pictures.class_of(path)] for path in found.paths]),
+        labels=torch.tensor([numbers[name] for name in found.truth]),
         splits={name: torch.tensor(indices) for name, indices in parts.items()},
-        counts=pictures.split_counts(found.paths, parts),
-        fingerprint=pictures.fingerprint(found.paths, sizes, digests),
-        remarks=pictures.remarks(found, counts, digests),
+        counts=pictures.split_counts(found, parts),
+        fingerprint=pictures.fingerprint(found, sizes, digests),
+        remarks=[*remarks, *pictures.remarks(found, digests)],
+        table=found.table,
+        start=start,
     )
     return data, options
 
 
-def _refuse_broken(broken: list[tuple[str, pictures.Broken]]) -> None:
-    if broken:
+def _of_start(recipe: Recipe, start: Start | None) -> dict[str, Any]:
+    """The options of the recipe, "auto" decided by what the network begins with, or is made for, where that does."""
+    options = dict(recipe.options)
+    library = convolutional.library_of(recipe.architecture)
+    known: dict[str, Any] = {}
+    if start is not None and start.card is not None:
+        found = start.card.get("architecture")
+        if found != recipe.architecture:
+            values = {"wanted": recipe.architecture, "found": found}
+            raise Failure(Code.BAD_START, path=str(start.path), reason="architecture", **values)
+        known = start.card.get("options") or {}
+    elif library and options.get("size", "auto") == "auto":
+        known = {"size": convolutional.usual_size(recipe.architecture)}
+    if library:
+        options["channels"] = 3
+    for name in ("channels", "size"):
+        if options.get(name, "auto") == "auto" and known.get(name, "auto") != "auto":
+            options[name] = int(known[name])
+    return options
+
+
+def _fitting(
+    architecture: str, options: dict[str, Any], classes: tuple[str, ...], start: Start | None
+) -> list[dict[str, Any]]:
+    """Try whether a package can make the network, and whether the weights fit; tells where some of them do not."""
+    if start is None and not convolutional.library_of(architecture):
+        return []
+    sized = {"channels": 3, "size": 64, **{name: value for name, value in options.items() if value != "auto"}}
+    inside = "network." if convolutional.library_of(architecture) else ""
+    try:
+        network = convolutional.build(architecture, sized, len(classes))
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
+    if start is None:
+        return []
+    fit = start_weights.give(network, start, classes, inside=inside)
+    last = start_weights.last_layer(network) + "."
+    layers = [name for name, _ in network.named_parameters() if not name.startswith(last)]
+    fresh = [name for name in layers if name in fit.fresh]
+    if not fresh:
+        return []
+    return [{"code": Code.PARTLY_FITS, "values": {"count": len(fresh), "of": len(layers), "names": fresh[:5]}}]
+
+
+def _refuse(faults: list[dict[str, Any]]) -> None:
+    if faults:
         raise Failure(
             Code.BROKEN_PICTURES,
-            count=len(broken),
-            paths=[path for path, _ in broken[:20]],
-            reason=broken[0][1].reason,
-            detail=broken[0][1].detail,
+            count=len(faults),
+            paths=[fault["path"] for fault in faults[:20]],
+            reason=faults[0]["reason"],
+            detail=faults[0]["detail"],
+            faults=faults[:20],
         )
 
 
@@ -190,9 +273,9 @@ def predict(
     for number, path in enumerate(paths):
         progress(number, len(paths))
         try:
-            _, image = pictures.read_picture(Path(path))
-            values = pictures.array(image, wanted["channels"], wanted["height"], wanted["width"])
-        except pictures.Broken as error:
+            _, image = read_picture(Path(path))
+            values = array(image, wanted["channels"], wanted["height"], wanted["width"])
+        except Broken as error:
             broken = {"path": path, "reason": error.reason, "detail": error.detail}
             results.append({"path": path, "code": Code.BROKEN_PICTURE, "values": broken})
             continue

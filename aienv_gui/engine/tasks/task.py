@@ -118,6 +118,20 @@ class WithFiles(Protocol):
         """The names of these files, and what is in them."""
 
 
+@runtime_checkable
+class Staged(Protocol):
+    """A `Task` in which not every epoch goes the same way."""
+
+    def begin_epoch(self, network: nn.Module, epoch: int, settings: Settings) -> None:
+        """Prepare the network for an epoch, from 0; by nothing else than the epoch, so that a run goes on exactly."""
+
+
+def begin_epoch(data: Task, network: nn.Module, epoch: int, settings: Settings) -> None:
+    """Prepare the network for an epoch, where its task wants that."""
+    if isinstance(data, Staged):
+        data.begin_epoch(network, epoch, settings)
+
+
 class Learner(Protocol):
     """A module that learns one kind of work."""
 

@@ -56,6 +56,14 @@ def _finish(folder: Path, accuracy: float = 0.9, steps: int = 0) -> None:
     (folder / PROCESS).write_text(json.dumps({"pid": 2**22 + 1, "started": 10.0}))
 
 
+def test_a_run_whose_weights_to_begin_with_are_gone_is_not_made(folders: Folders) -> None:
+    with pytest.raises(Problem) as raised:
+        run_store.create(replace(RECIPE_ASKED, start_from=folders.models / "gone"), folders)
+    assert raised.value.code == "bad_start"
+    assert "gone" in str(raised.value)
+    assert list(folders.runs.iterdir()) == []
+
+
 def test_a_home_that_is_a_file_holds_no_runs(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("not a folder")
     assert run_store.summaries(Folders.under(tmp_path / "home"), Silent()) == ()

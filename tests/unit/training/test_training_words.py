@@ -13,7 +13,14 @@ import pytest
 from aienv_gui.core.errors import Problem
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Code
-from aienv_gui.training import device_problems, presets, problems, series_problems, table_problems
+from aienv_gui.training import (
+    device_problems,
+    picture_problems,
+    presets,
+    problems,
+    series_problems,
+    table_problems,
+)
 from aienv_gui.training.diagnosis import advice
 from aienv_gui.training.inspection import inspection_of
 from aienv_gui.training.records import Curve, Evaluation, Recipe, Run, RunState, Start
@@ -41,10 +48,10 @@ def test_every_code_has_words(code: str, values: dict[str, Any]) -> None:
 
 def test_codes_of_failures_have_words_of_their_own() -> None:
     warnings_only = {
-        Code.THIN_CLASS, Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT, Code.SAME_PICTURE,
+        Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT,
         Code.CHECKPOINT_FAILED, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
         Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, Code.RATE_FOUND,
-        *device_problems.WARNINGS, *table_problems.WARNINGS,
+        *device_problems.WARNINGS, *picture_problems.WARNINGS, *table_problems.WARNINGS,
         *series_problems.WARNINGS,
     }  # fmt: skip
     unexpected = str(problems.problem_of(Code.UNEXPECTED, VALUES).title)
@@ -102,7 +109,7 @@ def test_the_engines_reasons_for_a_broken_picture_are_not_shown_as_codes() -> No
     documented = str(protocol.__doc__).split("Reasons of a broken picture:")[1].split(".")[0]
     for reason in documented.replace("\n", " ").split(","):
         code = reason.strip()
-        words = str(problems.picture_fault(code))
+        words = str(picture_problems.picture_fault(code))
         assert words != code
         assert "_" not in words
         broken = str(problems.problem_of(Code.BROKEN_PICTURE, {"path": "/p/x.png", "reason": code}))
@@ -143,6 +150,7 @@ def test_an_inspection_is_read(tmp_path: Path) -> None:
     found = inspection_of(
         tmp_path,
         {
+            "ok": True,
             "pictures": 7,
             "classes": [{"name": "a", "pictures": 3}, {"name": "b", "pictures": 4}],
             "broken": [{"path": "a/x.png", "reason": "cut short"}],
@@ -155,8 +163,57 @@ def test_an_inspection_is_read(tmp_path: Path) -> None:
     assert found.examples[0].path == tmp_path / "a" / "sub" / "1.png"
     assert "2 pictures" in str(found.warnings[0])
     assert not found.colour
-    seen = inspection_of(tmp_path, {"pictures": 0, "classes": [], "input": {"channels": 3}})
+    seen = inspection_of(tmp_path, {"ok": True, "pictures": 0, "classes": [], "input": {"channels": 3}})
     assert seen.colour
+
+
+def test_what_is_wrong_with_the_rows_of_a_table_is_said_with_their_lines(tmp_path: Path) -> None:
+    faults = [
+        {"path": "labels.csv:4", "reason": "no_file_name", "detail": "", "line": 4},
+        {"path": "labels.csv:7", "reason": "no_label", "detail": "a/7.png", "line": 7},
+        {"path": "a/8.png", "reason": "two_labels", "detail": "", "line": 8, "labels": {"cat": 8, "dog": 12}},
+        {"path": "a/9.png", "reason": "missing", "detail": "", "line": 9},
+    ]
+    answer = {"ok": True, "columns": ["file", "label"], "files": "file", "target": "label", "broken": faults}
+    found = inspection_of(tmp_path / "labels.csv", {**answer, "examples": [{"path": "a/1.png", "class": "cat"}]})
+    assert [str(broken.words) for broken in found.broken] == [
+        "Line 4: it names no picture",
+        "Line 7: a/7.png has no class (an empty cell, “-”, “NA” or “none”)",
+        "a/8.png has several classes: “cat” (line 8); “dog” (line 12)",
+        "Line 9: a/9.png: there is no such file",
+    ]
+    assert [broken.path for broken in found.broken] == ["labels.csv:4", "labels.csv:7", "a/8.png", "a/9.png"]
+    assert found.examples[0].path == tmp_path / "a" / "1.png"
+    values = {"count": 9, "paths": ["?"], "faults": faults}
+    refused = str(problems.problem_of(Code.BROKEN_PICTURES, values))
+    assert "9 pictures or rows cannot be used." in refused
+    assert "Line 7" in refused
+    assert "5 more" in refused
+
+
+def test_columns_that_do_not_do_are_told_and_others_can_be_chosen(tmp_path: Path) -> None:
+    values = {"path": "/p/labels.csv", "name": "file", "line": 2, "cell": "gone.png", "base": "/p"}
+    answer = {"ok": False, "code": "no_named_pictures", "values": values, "columns": ["file", "label"]}
+    found = inspection_of(tmp_path / "labels.csv", answer)
+    assert found.columns == ("file", "label")
+    assert found.problem is not None
+    assert "line 2 says “gone.png”" in str(found.problem)
+    assert found.problem.actions[0].argument == "/p"
+    with pytest.raises(Problem):
+        inspection_of(tmp_path, {"ok": False, "code": "one_class", "values": {}})
+
+
+def test_why_weights_do_not_do_is_said() -> None:
+    def said(reason: str, **values: Any) -> str:
+        return str(problems.problem_of(Code.BAD_START, {"path": "/w/best.pth", "reason": reason, **values}))
+
+    assert "best.pth: it holds no weights" in said("no_weights", detail="UnpicklingError")
+    assert "(dense) than the one that was asked for (gpt)" in said("architecture", found="dense", wanted="gpt")
+    assert "fc.weight, fc.bias and 5 more" not in said("does_not_fit", names=["fc.weight"], count=1)
+    names = [f"layer{number}" for number in range(5)]
+    assert "layer4 and 3 more" in said("does_not_fit", names=names, count=8)
+    partly = str(problems.warning_of(Code.PARTLY_FITS, {"count": 3, "of": 6, "names": ["a", "b", "c"]}))
+    assert partly.startswith("3 of 6 weights")
 
 
 def _run(training: list[float], validation: list[float], accuracy: list[float], classes: int = 10) -> Run:

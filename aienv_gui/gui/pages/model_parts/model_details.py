@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training import model_store, result_words
 from aienv_gui.training.model_store import Model
 from aienv_gui.training.presets import words_of
-from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Mistake
+from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Mistake, pictures_base
 from aienv_gui.training.story import evaluation_of, mistake_of
 
 
@@ -201,7 +202,9 @@ class ModelDetails(QWidget):
             self.mistake_rows.say(result_words.mistakes_in_rows(worst))
         else:
             self._mistakes_hint.say(tr("Test pictures it was most certain of, and wrong. Choose one to try it again."))
-            self.mistakes.set_mistakes(Path(str(model.card.get("data", {}).get("folder", ""))), worst)
+            data = model.card.get("data", {})
+            folder = Path(str(data.get("folder", "")))
+            self.mistakes.set_mistakes(pictures_base(folder, table=bool(data.get("files"))), worst)
 
     def set_copy(self, copy: Model | None) -> None:
         """Tell whether the model is kept already: then its button leads to the copy, instead of making another."""
@@ -231,13 +234,7 @@ class ModelDetails(QWidget):
         if model.task == SERIES:
             answer = tr("none: it forecasts numbers")
         self._facts["classes"].say(_names(model.classes) if model.classes else answer)
-        self._facts["network"].say(
-            tr(
-                "{architecture}, {parameters} parameters",
-                architecture=words_of(str(card.get("preset", "")), str(card.get("architecture", "?")))[1],
-                parameters=f"{int(card.get('parameters', 0)):,}",
-            )
-        )
+        self._facts["network"].say(_network(card))
         if model.task == TABLE:
             columns = [str(column["name"]) for column in card.get("input", {}).get("columns", ())]
             self._facts["input"].say(_names(tuple(columns)))
@@ -376,6 +373,21 @@ def _looks_back(wanted: dict[str, Any]) -> Text:
     names = _names(tuple(str(column["name"]) for column in wanted.get("columns", ())))
     window, ahead = wanted.get("window", "?"), wanted.get("horizon", "?")
     return tr("{columns}: {window} rows looked back at, {ahead} forecast", columns=names, window=window, ahead=ahead)
+
+
+def _network(card: Mapping[str, Any]) -> Text:
+    """The network of a model, what it began with, and what makes it beside PyTorch."""
+    words = tr(
+        "{architecture}, {parameters} parameters",
+        architecture=words_of(str(card.get("preset", "")), str(card.get("architecture", "?")))[1],
+        parameters=f"{int(card.get('parameters', 0)):,}",
+    )
+    if card.get("started_from"):
+        name = shortened(str(card["started_from"].get("name", "?")))
+        words = tr("{network}; it started from “{name}”", network=words, name=name)
+    if card.get("needs"):
+        words = tr("{network}; needs {packages}", network=words, packages=", ".join(map(str, card["needs"])))
+    return words
 
 
 def _names(classes: tuple[str, ...]) -> Text:

@@ -100,8 +100,7 @@ class Advanced(QWidget):
 
     def show_settings(self, settings: Mapping[str, Any]) -> None:
         """Show a preset's settings, or a recipe's."""
-        rate = settings["learning_rate"]
-        self.learning_rate.setText("" if rate == AUTO else f"{rate:.12g}")
+        self.show_rate(settings["learning_rate"])
         self.batch_size.setValue(int(settings["batch_size"]))
         self.epochs.setValue(int(settings["epochs"]))
         self.seed.setValue(int(settings["seed"]))
@@ -112,6 +111,9 @@ class Advanced(QWidget):
         self.optimiser.choose(settings["optimiser"])
         self.precision.choose(settings.get("precision", "float32"))
         self.exact.choose(settings.get("exact", False))
+
+    def show_rate(self, rate: float | str) -> None:
+        self.learning_rate.setText("" if isinstance(rate, str) else f"{rate:.12g}")
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -157,6 +159,7 @@ class ModelSection(Card):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(tr("Model"), parent)
         self._presets = presets()
+        self._suggested: float | None = None  # a learning rate that suits better than the preset's
         self._cards: dict[ChoiceCard, Preset] = {}
         self._grey: list[Label] = []  # warnings of the networks that look at no colours
         self._group = QButtonGroup(self)
@@ -240,6 +243,13 @@ class ModelSection(Card):
         self.advanced.show_settings({**self.preset.settings, **settings})
         self._fold.setChecked(True)
 
+    def suggest_rate(self, rate: float | None) -> None:
+        """Show another learning rate than the preset's, or that again; not where the user has written one."""
+        usual, before = float(self.preset.settings["learning_rate"]), self._suggested
+        self._suggested = rate
+        if rate != before and self.advanced.settings()["learning_rate"] in (usual, before):
+            self.advanced.show_rate(usual if rate is None else rate)
+
     def settings(self) -> dict[str, Any]:
         """The preset's settings with the user's changes."""
         return {**self.preset.settings, **self.advanced.settings()}
@@ -265,6 +275,8 @@ class ModelSection(Card):
     @Slot(object)
     def _on_card(self, _card: object) -> None:
         self.advanced.show_settings(self.preset.settings)
+        if self._suggested is not None:
+            self.advanced.show_rate(self._suggested)
         self.pretrained.setVisible(self._begins_with_another)
         self.changed.emit()
 

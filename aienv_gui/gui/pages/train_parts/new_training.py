@@ -12,6 +12,7 @@ from aienv_gui.core.wording import Text, tr
 from aienv_gui.environments.contents.lacking import lacking
 from aienv_gui.gui import package_wishes
 from aienv_gui.gui.jobs import Job
+from aienv_gui.gui.pages.train_parts.beginning_row import BeginningRow
 from aienv_gui.gui.pages.train_parts.data_section import DataSection
 from aienv_gui.gui.pages.train_parts.model_section import ModelSection
 from aienv_gui.gui.pages.train_parts.picture_section import PictureSection
@@ -25,7 +26,9 @@ from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.choice_card import ChoiceCard
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.problem_view import ProblemView
-from aienv_gui.training import samples
+from aienv_gui.training import beginnings, samples
+from aienv_gui.training.beginnings import Beginning
+from aienv_gui.training.inspection import AskedPictures
 from aienv_gui.training.presets import needs_of_file
 from aienv_gui.training.records import PICTURES, SERIES, TABLE, TEXTS, WRITING, Recipe
 from aienv_gui.training.series_inspection import AskedSeries
@@ -72,6 +75,8 @@ class NewTraining(QWidget):
         for later in (self.table, self.texts, self.writing, self.series):
             later.hide()
         self.model = ModelSection(services, self)
+        self.beginning = BeginningRow(services, self.model)
+        self.model.body.insertWidget(1, self.beginning)
         self.place = PlaceSection(services, self)
         self.footer = QWidget(self)  # the page keeps it below what scrolls
         foot = QHBoxLayout(self.footer)
@@ -94,6 +99,7 @@ class NewTraining(QWidget):
             section.changed.connect(self._on_changed)
         for row in (*(section.needs for section in self._sections.values()), self.model.needs):
             row.add_asked.connect(self._on_add)
+        self.beginning.changed.connect(self._on_beginning)
         column.addWidget(self.problem)
         column.addStretch(1)
         self.place.name.textEdited.connect(self._on_named)
@@ -131,6 +137,7 @@ class NewTraining(QWidget):
         for kind, section in self._sections.items():
             section.setVisible(kind == task)
         self.model.set_task(task)
+        self.beginning.setVisible(task == PICTURES)
         self._on_changed()
         self.data.reopen()
 
@@ -140,6 +147,7 @@ class NewTraining(QWidget):
             self.place.choose(environment)
         self.problem.clear()
         self.place.refresh()
+        self.beginning.refresh()
         self.data.reopen()
 
     def show_recipe(self, recipe: Recipe) -> None:
@@ -152,12 +160,16 @@ class NewTraining(QWidget):
             self.data.choose_sample(recipe.sample)
         else:
             self.data.choose_folder(recipe.folder)
+        if recipe.task == PICTURES and recipe.files:
+            self.pictures.ask(AskedPictures(recipe.files, recipe.target))
         if recipe.task == TABLE:
             self.table.ask(Asked(recipe.target, recipe.predicts, recipe.leave_out))
         if recipe.task == TEXTS:
             self.texts.ask(AskedTexts(recipe.text, recipe.target))
         if recipe.task == SERIES:
             self.series.ask(AskedSeries(recipe.target, recipe.time, recipe.leave_out, recipe.window, recipe.horizon))
+        start, freeze = recipe.start_from, int(recipe.settings.get("freeze", 0))
+        self.beginning.show_beginning(Beginning(start, recipe.architecture) if start else None, freeze)
         self.model.choose(recipe.preset)
         self.model.show_settings(recipe.settings)
         self.model.show_options(recipe.options)
@@ -173,24 +185,29 @@ class NewTraining(QWidget):
         asked = self.table.asked if self.task == TABLE else Asked()
         texts = self.texts.asked if self.task == TEXTS else AskedTexts()
         series = self.series.asked if self.task == SERIES else AskedSeries()
+        named = self.pictures.asked if self.task == PICTURES else AskedPictures()
         preset = self.model.preset
+        begins = self.beginning.chosen if self.task == PICTURES else None
+        freeze = {"freeze": self.beginning.epochs_at_rest} if begins else {}
         return Recipe(
             name=self.place.name.text().strip(),
             folder=found.folder,
             task=self.task,
             sample=self.data.sample,
             skip=self.pictures.skip if self.task == PICTURES else (),
+            files=named.files,
             text=texts.text,
-            target=asked.target or texts.target or series.target,
+            target=asked.target or texts.target or series.target or named.target,
             predicts=asked.predicts,
             leave_out=asked.leave_out or series.leave_out,
             time=series.time,
             window=series.window,
             horizon=series.horizon,
             preset=preset.id,
-            architecture=preset.architecture,
-            options=self.model.options(),
-            settings=self.model.settings(),
+            architecture=begins.architecture if begins else preset.architecture,
+            options=begins.options if begins else self.model.options(),
+            start_from=begins.path if begins else None,
+            settings={**self.model.settings(), **freeze},
             environment_prefix=environment.prefix,
             environment_python=environment.python,
             environment_name=environment.name,
@@ -201,7 +218,8 @@ class NewTraining(QWidget):
         """Why it cannot start yet, in words; None when it can."""
         if self._job is not None:
             return tr("Starting...")
-        return self.place.missing() or self._lacks() or self.data.missing() or self.model.missing()
+        begins = self.beginning.missing() if self.task == PICTURES else None
+        return self.place.missing() or self._lacks() or self.data.missing() or self.model.missing() or begins
 
     def _lacking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What the chosen environment lacks to read the data, and to train the model."""
@@ -210,7 +228,9 @@ class NewTraining(QWidget):
             return (), ()
         own = self.data.folder if not self.data.sample else None
         data = needs_of_file(own) if own is not None else ()
-        return lacking(environment, data), lacking(environment, self.model.preset.needs)
+        begins = self.beginning.chosen if self.task == PICTURES else None
+        model = ((begins.library,) if begins.library else ()) if begins else self.model.preset.needs
+        return lacking(environment, data), lacking(environment, model)
 
     def _lacks(self) -> Text | None:
         wanted = self._lacking()
@@ -290,6 +310,12 @@ class NewTraining(QWidget):
         says = missing or tr("Trains in the background; the window can be closed meanwhile.")
         self.reason.say(says)
         self.start_button.hint(says)
+
+    @Slot()
+    def _on_beginning(self) -> None:
+        """Weights of a library want smaller steps than a preset that begins with chance; unless the user chose some."""
+        self.model.suggest_rate(beginnings.RATE if self.beginning.elsewhere else None)
+        self._on_changed()
 
     @Slot(object)
     def _on_kind(self, card: object) -> None:

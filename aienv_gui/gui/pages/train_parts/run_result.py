@@ -116,7 +116,7 @@ class RunResult(Card):
         if rows:
             self.worst_rows.say(result_words.mistakes_in_rows(result.mistakes))
         else:
-            self._worst.set_mistakes(run.recipe.folder, result.mistakes)
+            self._worst.set_mistakes(run.recipe.base, result.mistakes)
 
     @Slot()
     def _on_use(self) -> None:
