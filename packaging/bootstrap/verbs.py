@@ -19,7 +19,8 @@ _WITHOUT_QT: Final = ("-p", "tests.without_qt", "-p", "no:pytest-qt")
 # The whole suite, in the order of its phases: title, arguments of pytest.
 _PHASES: Final = (
     ("unit tests, with Qt blocked", (*_WITHOUT_QT, "tests/unit")),
-    ("window, engine, end to end", ("tests/gui", "tests/engine", "tests/e2e")),
+    # Few files with long tests first: last, one of them would keep one process busy while the other has nothing to do.
+    ("end to end, engine, window", ("--no-loadscope-reorder", "tests/e2e", "tests/engine", "tests/gui")),
 )
 _PROCESSES: Final = "2"
 
