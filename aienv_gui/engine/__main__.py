@@ -30,7 +30,7 @@ def _become_package() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    verbs = ("train", "inspect", "predict")
+    verbs = ("train", "inspect", "predict", "follow")  # follow: started by an engine that trains
     if len(arguments) != 2 or arguments[0] not in verbs:
         print(f"usage: __main__.py {'|'.join(verbs)} <folder>", file=sys.stderr)
         return 2
@@ -43,8 +43,9 @@ def main(arguments: list[str]) -> int:
     # none at all would cost half as much again. Read when PyTorch is loaded, by the threads' library of GCC.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     _become_package()
-    if verb == "train":
-        code = int(importlib.import_module(f"{_PACKAGE}.attempt").run(folder, _BORN))
+    if verb in ("train", "follow"):
+        attempt = importlib.import_module(f"{_PACKAGE}.attempt")
+        code = int(attempt.run(folder, _BORN) if verb == "train" else attempt.follow(folder))
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # everything is on the disk; taking PyTorch apart would keep who pressed Stop waiting

@@ -48,6 +48,17 @@ def run(folder: Path, born: float) -> int:
         lock.release()
 
 
+def follow(folder: Path) -> int:
+    """Do the steps that the engine of the run in `folder` tells, until it ends this process."""
+    from .devices import prepare
+    from .follow import follow as steps_with_the_leader
+
+    recipe = read_recipe(folder)
+    prepare(recipe.device, exact=recipe.settings.exact)
+    steps_with_the_leader(recipe)
+    return 0
+
+
 def _history(folder: Path) -> tuple[int, bool]:
     """The number of this attempt, from 1, and whether an earlier one has completed the run."""
     number, complete = 1, False

@@ -116,7 +116,7 @@ class Store:
             raise ValueError(f"{len(data)} bytes instead of {entry.bytes}")
         if hashlib.sha256(data).hexdigest() != entry.sha256:
             raise ValueError("its content is not what was written")
-        return _state_of(data)
+        return unpack(data)
 
     def forget(self, entry: Entry) -> None:
         """Leave a damaged checkpoint out of the index that is written next."""
@@ -127,7 +127,8 @@ class Store:
         return next((entry for entry in reversed(self.entries) if entry.best), None)
 
 
-def _state_of(data: bytes) -> dict[str, Any]:
+def unpack(data: bytes) -> dict[str, Any]:
+    """The state that was packed. Raises ValueError; runs no code that is in it."""
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # what is no checkpoint makes the reader stumble in many ways
@@ -157,7 +158,7 @@ def _entries_of_files(folder: Path) -> tuple[Entry, ...]:
         with contextlib.suppress(OSError, ValueError):
             when = path.stat().st_mtime
             data = path.read_bytes()
-            state = _state_of(data)
+            state = unpack(data)
             manual = bool(state.get(_MANUAL, True))
             best_step = int(state.get("position", {}).get("best_step", 0))
         digest = hashlib.sha256(data).hexdigest()

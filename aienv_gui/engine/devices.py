@@ -53,13 +53,21 @@ def choose_device(wanted: str, events: Events) -> torch.device:
     return device
 
 
-def computes_bfloat16(device: torch.device, events: Events) -> bool:
+def own_device(wanted: str, rank: int) -> torch.device:
+    """The device of a process of a team: a card of its own where there are so many, else what the leader has."""
+    name = {"auto": _present(), "cuda": "cuda:0"}.get(wanted, wanted)
+    if name == "cuda:0" and torch.cuda.device_count() > rank:
+        name = f"cuda:{rank}"
+    return torch.device(name)
+
+
+def computes_bfloat16(device: torch.device, events: Events | None) -> bool:
     """Whether the device computes with short numbers by itself; warns where it does not."""
     if device.type == "cuda":
         able = bool(torch.cuda.get_device_capability(device) >= _BFLOAT16_CAPABILITY)
     else:
         able = _multiplies_bfloat16(device)
-    if not able:
+    if not able and events is not None:
         events.emit(Event.WARNING, code=Code.NO_BFLOAT16, values={"device": device_name(device)})
     return able
 

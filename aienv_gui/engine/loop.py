@@ -30,9 +30,9 @@ from .protocol import Code, Event
 from .range_test import find_rate
 from .recipe import Recipe
 from .rescue import NotANumber
-from .seeds import derive
 from .session import Position, Session, Stopped
 from .tasks.task import Result, begin_epoch, learner
+from .team import Leader, TeamBroken
 from .work import Work, judge, prepare
 
 _STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
@@ -45,9 +45,10 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     entry, saved = _last_good(store, events)
     if saved:
         recipe = recipe.with_options(saved["options"])
-        if not recipe.settings.learning_rate:
+        if recipe.settings.find_rate and saved["learning_rate"] is not None:
             recipe = recipe.with_rate(saved["learning_rate"])
-    threads = (saved["threads"] if saved else recipe.threads) or torch.get_num_threads()
+    processes = recipe.settings.processes
+    threads = (saved["threads"] if saved else recipe.threads) or max(1, torch.get_num_threads() // processes)
     torch.set_num_threads(threads)
     memory.keep_for_the_next_step()
     device = choose_device(recipe.device, events)
@@ -84,11 +85,13 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     if differences:
         events.emit(Event.WARNING, code=Code.NOT_AS_BEFORE, values={"differences": differences})
     steps.rehearse(work, position, events)
+    if processes > 1:
+        work.team = Leader(run, processes, events)
     outcome, command, evaluation = "completed", None, None
     try:
         if asked_to_pause:
             session.pause(*asked_to_pause)
-        if not work.recipe.settings.learning_rate:
+        if work.recipe.settings.find_rate:
             _find_rate(work, session)
         _rescued_epochs(work, session)
         events.emit(Event.PHASE, name="testing")
@@ -106,6 +109,8 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
             _wrap_up(run, work, session)
     finally:
         session.close()
+        if isinstance(work.team, Leader):
+            work.team.dismiss()
     desk.close()
     held_up = round(session.held_up, 4)
     events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command, held_up=held_up)
@@ -130,31 +135,36 @@ def _find_rate(work: Work, session: Session) -> None:
 def _rescued_epochs(work: Work, session: Session) -> None:
     """`_epochs`, from an earlier state again where the loss was no number."""
     while True:
+        _gather(work, session)
         try:
             return _epochs(work, session)
         except NotANumber as found:
             _go_back(work, session, found.files)
 
 
+def _gather(work: Work, session: Session) -> None:
+    """Have all who help be where this process is."""
+    if isinstance(work.team, Leader):
+        work.team.gather(work.state(session.position), session.attend)
+
+
 def _epochs(work: Work, session: Session) -> None:
     """Every step that is left, each epoch judged by the validation examples."""
     settings, data, position = work.recipe.settings, work.data, session.position
-    indices = data.splits["train"]
     while True:
         if position.step % work.steps_per_epoch == 0 and position.validated < position.step // work.steps_per_epoch:
             _validate(work, session)
         if position.step >= work.total_steps or _enough(work, session):
             return
         epoch = position.step // work.steps_per_epoch  # from 0; said from 1
-        generator = torch.Generator().manual_seed(derive(settings.seed, "order", epoch))
-        order = indices[torch.randperm(len(indices), generator=generator)]
+        order = steps.order(work, epoch)
         session.events.emit(Event.PHASE, name="training")
         session.pace.resume()
         work.network.train()
         begin_epoch(data, work.network, epoch, settings)
         for place in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
             session.attend()
-            chosen = order[place * settings.batch_size : (place + 1) * settings.batch_size]
+            chosen = steps.chosen(work, order, place)
             loss, accuracy, waited = _step(work, session, chosen, epoch)
             position.step += 1
             session.metrics.add(position.step, epoch + 1, loss, accuracy)
@@ -192,10 +202,17 @@ def _step(work: Work, session: Session, chosen: torch.Tensor, epoch: int) -> tup
         try:
             batch = steps.fetch(work, chosen, session.position.step, epoch)
             waited = time.perf_counter() - began
+            if isinstance(work.team, Leader):
+                position = session.position
+                work.team.lead(position.step, epoch, position.parts, position.rescues)
             return *steps.advance(work, batch, session.position, epoch), waited
         except NotANumber as found:
             found.files = work.data.names(chosen)
             raise
+        except TeamBroken:
+            if isinstance(work.team, Leader):
+                work.team.dismiss()
+            _gather(work, session)
         except MemoryIsFull:
             steps.in_more_parts(work, session.position, session.events)
 

@@ -40,7 +40,8 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
                  weight_decay, schedule: "constant" | "one_cycle", shift (pixels), hide (share of a text's words),
                  precision: "float32" | "bfloat16", average (steps whose weights are averaged), parts (of a batch),
                  exact (on a card too), freeze (epochs in which only what start_from does not give, and the last layer,
-                 learns), ...}: the preset's, with the user's changes; what else it has travels along
+                 learns), processes (that share each batch, each on a card of its own where there are so many), ...}:
+                 the preset's, with the user's changes; what else it has travels along
     environment  {prefix, python, name}
     device       "auto" | "cpu" | "cuda:<uuid or index>" | "mps"
     threads      int or null (the engine chooses; kept with each checkpoint, since exactness depends on it)
@@ -225,6 +226,7 @@ class Code:
     DATA_CHANGED = "data_changed"  # the pictures are not those the run was started with
     NOT_A_NUMBER = "nan"  # (epoch, step, learning_rate, tries) also with a smaller learning rate, so many times
     NO_DEVICE = "no_device"  # (device, reason)
+    TEAM_LOST = "team_lost"  # (processes, tries) processes that help were lost again and again
     NOT_DETERMINISTIC = "not_deterministic"  # (reason) the network has a part that no card computes exactly
     OUT_OF_MEMORY = "out_of_memory"  # (device)
     DISK_FULL = "disk_full"  # (path)
@@ -299,6 +301,7 @@ class Code:
     NO_LOCK = "no_lock"  # (path, reason) the disk cannot lock files: a second engine would not be noticed
     NOT_AS_BEFORE = "not_as_before"  # (differences{name: [before, now]}) of python, torch, numpy or the device: the
     #                                  training goes on, but not to the last digit as if it had not been interrupted
+    FOLLOWER_LOST = "follower_lost"  # (tries, most) a process that helps is gone and was replaced; nothing is lost
     RATE_FOUND = "rate_found"  # (learning_rate, steps, seconds) by trying, before the first step
     IN_PARTS = "in_parts"  # (batch, parts, size, device) memory does not suffice for a whole batch at once
     NO_BFLOAT16 = "no_bfloat16"  # (device) computes in float32 instead

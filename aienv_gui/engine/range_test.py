@@ -31,7 +31,9 @@ def find_rate(work: Work, position: Position, between: Callable[[int, int], None
     """A learning rate for `work`, which stays as it is, and the steps that were tried; `between` is told of each."""
     settings = work.recipe.settings
     network = copy.deepcopy(work.network).train()
-    trial = replace(work, network=network, optimiser=optimiser_for(network, settings, work.device), average=None)
+    trial = replace(
+        work, network=network, optimiser=optimiser_for(network, settings, work.device), average=None, team=None
+    )
     most = max(_FEWEST, min(_STEPS, work.total_steps // _SHARE))
     rates = [_LEAST * (_MOST / _LEAST) ** (number / (most - 1)) for number in range(most)]
     losses: list[float] = []

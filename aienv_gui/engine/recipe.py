@@ -22,7 +22,7 @@ class Settings:
     """How it is trained. What a preset or recipe has beyond these is carried along and not used."""
 
     optimiser: str
-    learning_rate: float  # 0: to be found by trying
+    learning_rate: float
     momentum: float
     weight_decay: float
     schedule: str
@@ -33,9 +33,11 @@ class Settings:
     hide: float = 0.0  # share of a text's words that are not shown, others in each epoch
     patience: int = 0  # epochs without a better one, after which it ends; 0: all epochs are trained
     minutes: float = 0.0  # of work, after which it ends; 0: as long as it takes
+    find_rate: bool = False  # the learning rate is still to be found
     precision: str = "float32"  # of what is computed in a step; weights are float32 always
     average: int = 0  # steps over which the weights that count are averaged; 0: the last ones count
     exact: bool = False  # the same to the last digit on a card, too, which costs speed; a processor always is
+    processes: int = 1  # that do their share of each batch
     parts: int = 1  # in which a batch is computed, one after the other, which needs less memory
     freeze: int = 0  # epochs in which only the last layer learns, where the others begin with weights learnt before
 
@@ -68,7 +70,7 @@ class Recipe:
         return replace(self, options=options)
 
     def with_rate(self, rate: float) -> Recipe:
-        return replace(self, settings=replace(self.settings, learning_rate=rate))
+        return replace(self, settings=replace(self.settings, learning_rate=rate, find_rate=False))
 
     def on(self, device: str) -> Recipe:
         return replace(self, device=device)
@@ -138,12 +140,14 @@ def _settings(data: dict[str, Any]) -> Settings:
         raise ValueError(f"optimiser must be one of {', '.join(_OPTIMISERS)}, not {data['optimiser']!r}")
     if data["schedule"] not in _SCHEDULES:
         raise ValueError(f"schedule must be one of {', '.join(_SCHEDULES)}, not {data['schedule']!r}")
+    find_rate = data["learning_rate"] == protocol.AUTO
     precision = data.get("precision", "float32")
     if precision not in _PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, not {precision!r}")
     return Settings(
         optimiser=data["optimiser"],
-        learning_rate=0.0 if data["learning_rate"] == protocol.AUTO else _number(data, "learning_rate", least=0.0),
+        learning_rate=0.0 if find_rate else _number(data, "learning_rate", least=0.0),
+        find_rate=find_rate,
         momentum=_number(data, "momentum", 0.0, least=0.0),
         weight_decay=_number(data, "weight_decay", 0.0, least=0.0),
         schedule=data["schedule"],
@@ -156,6 +160,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         minutes=_number(data, "minutes", 0.0, least=0.0),
         precision=precision,
         exact=_flag(data, "exact"),
+        processes=_whole({"processes": 1, **data}, "processes", least=1),
         average=_whole({"average": 0, **data}, "average", least=0),
         parts=min(_whole({"parts": 1, **data}, "parts", least=1), data["batch_size"]),
         freeze=_whole({"freeze": 0, **data}, "freeze", least=0),

@@ -105,6 +105,11 @@ class Session:
         """The epoch that the last step belonged to, from 1."""
         return max(1, -(-self.position.step // self._per_epoch))
 
+    @property
+    def _moved(self) -> bool:
+        """Whether there is anything that the last checkpoint has not."""
+        return self.position.step > 0 and (self.position.step, self.position.validated) != self._last_position
+
     def attend(self) -> None:
         """Between steps: consume commands, save when it is time. Raises `Stopped`; returns after a pause has ended."""
         for identity, command in self._desk.take():
@@ -118,7 +123,7 @@ class Session:
                 self._desk.refuse(identity, "not_paused")
         if self._unwritten and self._unwritten.done.done():
             self.finish_writing()
-        if time.monotonic() - self._saved_at >= self._every and self.position.step and not self._unwritten:
+        if time.monotonic() - self._saved_at >= self._every and self._moved and not self._unwritten:
             self.save_beside("time")
         if (error := self.events.flush()) is not None:
             self._hold(failures.of_writing(error, self._run / protocol.EVENTS), lambda: None)

@@ -19,7 +19,21 @@ from .rescue import NotANumber
 from .seeds import derive
 from .session import Position
 from .tasks.task import Batch
+from .team import Member, TeamBroken
 from .work import Work
+
+
+def order(work: Work, epoch: int) -> torch.Tensor:
+    """The training's examples as they come in an epoch, from 0."""
+    examples = work.data.splits["train"]
+    generator = torch.Generator().manual_seed(derive(work.recipe.settings.seed, "order", epoch))
+    return examples[torch.randperm(len(examples), generator=generator)]
+
+
+def chosen(work: Work, order: torch.Tensor, place: int) -> torch.Tensor:
+    """Those of the batch at a place of an epoch, from 0."""
+    size = work.recipe.settings.batch_size
+    return order[place * size : (place + 1) * size]
 
 
 def fetch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> Batch:
@@ -32,7 +46,7 @@ def fetch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> Batch:
 def advance(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[float, float]:
     """One step on a batch; returns its loss and accuracy before it.
 
-    Raises `NotANumber` where the loss is none, and `MemoryIsFull`; no weight has changed then.
+    Raises `NotANumber` where the loss is none, `MemoryIsFull` and `TeamBroken`; no weight has changed then.
     """
     settings = work.recipe.settings
     seed_dropout(work.device, derive(settings.seed, "step", epoch, position.step))  # dropout
@@ -40,7 +54,10 @@ def advance(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[f
     for group in work.optimiser.param_groups:
         group["lr"] = rate
     work.optimiser.zero_grad(set_to_none=True)
-    result = gradients(work, batch, position.parts)
+    if work.team is None:
+        result = gradients(work, batch, position.parts)
+    else:
+        result = _shared_gradients(work, work.team, batch, position.parts)
     work.optimiser.step()
     if work.average is not None:
         work.average.update_parameters(work.network)
@@ -63,6 +80,44 @@ def gradients(work: Work, batch: Batch, parts: int) -> tuple[float, float]:
     memory.let_go(work.device)
     _put_back(work, kept)
     raise MemoryIsFull
+
+
+def _shared_gradients(work: Work, team: Member, batch: Batch, parts: int) -> tuple[float, float]:
+    """As `gradients`, each member of the team computing its share; all have the sum of them and raise the same."""
+    inputs, truth = batch
+    mine = team.share(len(truth))
+    share = len(truth[mine]) / len(truth)
+    means = _running_means(work)
+    loss = accuracy = 0.0
+    bad, full = False, False
+    try:
+        if share:
+            loss, accuracy = gradients(work, (inputs[mine], truth[mine]), parts)
+    except NotANumber:
+        bad = True
+    except MemoryIsFull:
+        full = True
+    told = torch.tensor([loss * share, accuracy * share, float(bad), float(full)], device=work.device)
+    learnt = [parameter for parameter in work.network.parameters() if parameter.requires_grad]
+    try:
+        total = team.sum(torch.cat([told, *(_flat(parameter).mul(share) for parameter in learnt)]))
+    except TeamBroken:
+        _put_back(work, means)
+        raise
+    loss, accuracy, bads, fulls = total[:4].tolist()
+    if bads:
+        raise NotANumber
+    if fulls:
+        _put_back(work, means)
+        raise MemoryIsFull
+    for parameter, gradient in zip(learnt, total[4:].split([one.numel() for one in learnt]), strict=True):
+        parameter.grad = gradient.view_as(parameter)
+    return loss, accuracy
+
+
+def _flat(parameter: torch.nn.Parameter) -> torch.Tensor:
+    gradient = parameter.grad
+    return torch.zeros(parameter.numel(), device=parameter.device) if gradient is None else gradient.flatten()
 
 
 def _running_means(work: Work) -> list[torch.Tensor]:
@@ -100,7 +155,8 @@ def _part(work: Work, part: Batch, share: float) -> tuple[float, float]:
 def rehearse(work: Work, position: Position, events: Events) -> None:
     """Compute a whole batch and learn nothing from it, in more parts as long as memory does not suffice.
 
-    What the optimiser will keep beside the weights takes its room meanwhile. Raises `Failure` (out_of_memory).
+    What the optimiser will keep beside the weights takes its room meanwhile. A team's share is a part, too. Raises
+    `Failure` (out_of_memory).
     """
     settings = work.recipe.settings
     chosen = work.data.splits["train"][: settings.batch_size]

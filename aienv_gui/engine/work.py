@@ -22,6 +22,7 @@ from .recipe import Recipe, Settings
 from .seeds import derive
 from .session import Position
 from .tasks.task import Result, Task
+from .team import Member
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Work:
     device: torch.device
     threads: int
     bfloat16: bool = False
+    team: Member | None = None  # other processes that do their share of each batch
 
     def __post_init__(self) -> None:
         self.buffers = list(self.network.buffers())  # running means and the like; to walk through takes its time
@@ -69,7 +71,7 @@ class Work:
             "average": None if self.average is None else self.average.state_dict(),
             "position": asdict(position),
             "options": self.recipe.options,
-            "learning_rate": self.recipe.settings.learning_rate,
+            "learning_rate": None if self.recipe.settings.find_rate else self.recipe.settings.learning_rate,
             "threads": self.threads,
             "fingerprint": self.data.fingerprint,
             "versions": versions(),

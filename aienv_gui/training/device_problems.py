@@ -61,12 +61,30 @@ def _no_bfloat16(v: Mapping[str, Any]) -> Text:
     return tr("{device} does not compute in bfloat16: it goes on in float32.", device=v.get("device", "?"))
 
 
+def _team_lost(v: Mapping[str, Any]) -> Problem:
+    return Problem(
+        tr("The processes that share the work end again and again."),
+        cause=tr("They were started {tries} times anew; the log tells why they ended.", tries=v.get("tries", "?")),
+        cure=tr("Continue it; if they end again, start a new training with one process (under Advanced)."),
+    )
+
+
+def _follower_lost(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "A process that shares the work was gone; it was started anew (try {tries} of {most}), and nothing is lost.",
+        tries=v.get("tries", "?"),
+        most=v.get("most", "?"),
+    )
+
+
 PROBLEMS = {
+    Code.TEAM_LOST: _team_lost,
     Code.NO_DEVICE: _no_device,
     Code.OUT_OF_MEMORY: _out_of_memory,
     Code.NOT_DETERMINISTIC: _not_deterministic,
 }
 WARNINGS = {
+    Code.FOLLOWER_LOST: _follower_lost,
     Code.GPU_UNUSABLE: _gpu_unusable,
     Code.IN_PARTS: _in_parts,
     Code.NO_BFLOAT16: _no_bfloat16,

@@ -28,7 +28,6 @@ _FALLING = 0.9  # validation loss over that of a quarter of the epochs before, t
 _CREEPS = 6  # epochs whose training losses fall ...
 _CREEPING = 0.75  # ... to no less than this share of the first ...
 _STEADY = 0.5  # ... from their second third to the last as from the first to the second, or in this share of it
-_WAITING = 0.3  # of the time, in which there was nothing to learn from yet
 _STILL = 5  # epochs without a better one, and a third of those so far, to advise an end
 
 
@@ -48,7 +47,6 @@ def advice(run: Run) -> Text | None:
         or _better_stop(run)
         or _unfinished(run)
         or _classes_ignored(run)
-        or _waiting_for_data(run)
     )
 
 
@@ -204,17 +202,6 @@ def _by_epoch(run: Run) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         ends - starts
     )
     return means
-
-
-def _waiting_for_data(run: Run) -> Text | None:
-    share = run.waiting_share
-    if run.state is not RunState.TRAINING or share is None or share < _WAITING:
-        return None
-    return tr(
-        "In the last half minute {share} of the time went by until the next examples were there: the network waits for "
-        "its data. A faster disk, a copy of the data on this computer or smaller examples help.",
-        share=percent(share),
-    )
 
 
 def _unfinished(run: Run) -> Text | None:

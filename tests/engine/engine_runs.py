@@ -21,6 +21,10 @@ TINY: dict[str, Any] = {
     "architecture": "compact_convnet",
     "options": {"channels": 1, "size": 16, "widths": [4, 8], "dropout": 0.2, "normalise": True},
 }
+PLAIN: dict[str, Any] = {  # no running means, no chance in the network
+    "architecture": "book_convnet",
+    "options": {"channels": 1, "size": 16, "widths": [4, 8], "hidden": 16, "dropout": 0.0, "normalise": True},
+}
 PATIENCE = 60.0  # seconds until a test gives up waiting; a shared machine may be slow
 
 Event = dict[str, Any]

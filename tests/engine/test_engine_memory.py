@@ -23,12 +23,8 @@ from aienv_gui.engine.session import Position
 from aienv_gui.engine.steps import advance, fetch, in_more_parts
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.work import Work, prepare
-from tests.engine.engine_runs import curve, end, events, make_run, start, train, until
+from tests.engine.engine_runs import PLAIN, curve, end, events, make_run, start, train, until
 
-_PLAIN = {
-    "architecture": "book_convnet",
-    "options": {"channels": 1, "size": 16, "widths": [4, 8], "hidden": 16, "dropout": 0.0, "normalise": True},
-}
 # 32 pictures of 128 x 128 in 64 maps are 134 MB, several times over; PyTorch itself keeps some 300.
 _LARGE = {"architecture": "compact_convnet", "options": {"channels": 1, "size": 128, "widths": [64, 8]}}
 _ROOM = 700_000_000
@@ -42,7 +38,7 @@ def _work(run: Path) -> Work:
 
 @pytest.mark.parametrize("parts", [2, 3, 8])
 def test_parts_of_a_batch_are_learnt_from_as_the_whole(tmp_path: Path, pictures: Path, parts: int) -> None:
-    run = make_run(tmp_path / "run", pictures, model=_PLAIN, settings={"optimiser": "sgd", "shift": 0})
+    run = make_run(tmp_path / "run", pictures, model=PLAIN, settings={"optimiser": "sgd", "shift": 0})
     whole, split = _work(run), _work(run)
     position, in_parts = Position(), Position(parts=parts)
     chosen = whole.data.splits["train"][:8]
@@ -99,7 +95,7 @@ def _too_much_for_more_than_four(_network: torch.nn.Module, batch: tuple[torch.T
 
 
 def test_a_single_example_that_does_not_fit_ends_it(tmp_path: Path, pictures: Path) -> None:
-    run = make_run(tmp_path / "run", pictures, model=_PLAIN, settings={"batch_size": 3})
+    run = make_run(tmp_path / "run", pictures, model=PLAIN, settings={"batch_size": 3})
     work, position, told = _work(run), Position(), Events(run)
     for parts in (2, 3):
         in_more_parts(work, position, told)

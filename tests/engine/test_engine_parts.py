@@ -70,7 +70,9 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
             "minutes": 0.0,
             "precision": "float32",
             "average": 0,
+            "find_rate": False,
             "exact": False,
+            "processes": 1,
             "parts": 1,
             "freeze": 0,
         }
@@ -156,6 +158,7 @@ def test_settings_of_the_recipe_replace_those_of_the_preset(tmp_path: Path) -> N
         ({"settings": {"average": -1}}, "average"),
         ({"settings": {"parts": 0}}, "parts"),
         ({"settings": {"exact": 1}}, "exact"),
+        ({"settings": {"processes": 0}}, "processes"),
         ({"threads": 0}, "threads"),
     ],
 )

@@ -55,6 +55,7 @@ class Advanced(QWidget):
         self.parts = self._number(1, 4096)
         self.precision = Choice(tr("Precision"), _PRECISIONS, self)
         self.precision.chosen.connect(self._on_changed)
+        self.processes = self._number(1, 64)
         self.exact = Choice(tr("Continued on a GPU"), _EXACTNESS, self)
         self.exact.chosen.connect(self._on_changed)
         self.optimiser = Choice(tr("Optimiser"), _OPTIMISERS, self)
@@ -75,6 +76,7 @@ class Advanced(QWidget):
             (tr("Parts of a batch"), tr("One after the other, as one step; more parts need less memory"), self.parts),
             (tr("Precision"), tr("Short numbers need less memory, and are faster on newer GPUs"), self.precision),
             (tr("Continued on a GPU"), tr("To the last digit, or nearly; on the CPU it is exact always"), self.exact),
+            (tr("Processes"), tr("So many share each batch; for computers with several GPUs"), self.processes),
         )
         for index, (name, meaning, widget) in enumerate(rows):
             row, column = index // 3 * 4, index % 3
@@ -108,6 +110,7 @@ class Advanced(QWidget):
         self.minutes.setValue(round(settings.get("minutes", 0)))
         self.average.setValue(int(settings.get("average", 0)))
         self.parts.setValue(int(settings.get("parts", 1)))
+        self.processes.setValue(int(settings.get("processes", 1)))
         self.optimiser.choose(settings["optimiser"])
         self.precision.choose(settings.get("precision", "float32"))
         self.exact.choose(settings.get("exact", False))
@@ -126,6 +129,7 @@ class Advanced(QWidget):
             "minutes": self.minutes.value(),
             "average": self.average.value(),
             "parts": self.parts.value(),
+            "processes": self.processes.value(),
             "precision": self.precision.currentData(),
             "exact": self.exact.currentData(),
         }

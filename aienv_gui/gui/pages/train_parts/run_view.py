@@ -404,6 +404,8 @@ def _settings(run: Run) -> Text:
         facts.append(tr("weights averaged over about {count} steps", count=average))
     if (parts := int(settings.get("parts", 1))) > 1:
         facts.append(tr("batches in {count} parts", count=parts))
+    if (processes := int(settings.get("processes", 1))) > 1:
+        facts.append(tr("shared by {count} processes", count=processes))
     if run.start is not None and run.start.checkpoint_bytes:
         facts.append(tr("checkpoints of about {size}", size=size(run.start.checkpoint_bytes)))
     if run.start is not None:

@@ -5,16 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QSignalBlocker, Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.gui import run_work
@@ -26,6 +18,7 @@ from aienv_gui.gui.widgets.file_dialog import ask_for_file
 from aienv_gui.gui.widgets.flow import FlowRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.number import NumberField
+from aienv_gui.gui.widgets.tick_list import Tick, TickList
 from aienv_gui.gui.words import say
 from aienv_gui.training import samples
 from aienv_gui.training.series_inspection import AskedSeries, SeriesInspection
@@ -91,12 +84,9 @@ class SeriesSection(AskedSection):
         self.plot = SeriesPlot(self._services.theme, self._services.language, tr("The series"), found)
         self._split = Label(role="muted", parent=found)
         self._from = Label(tr("These columns are looked back at too; those without a tick are left out:"), parent=found)
-        self.columns = QListWidget(found)
-        self.columns.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.columns.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        say(self.columns, "setAccessibleName", tr("Other columns to look back at"))
+        self.columns = TickList(tr("Other columns to look back at"), _ROWS_SHOWN, found)
         self._from.setBuddy(self.columns)
-        self.columns.itemChanged.connect(self._on_ticked)
+        self.columns.ticked.connect(self._on_ticked)
         self._warnings = Label(role="warn", parent=found)
         for part in (self.plot, self._split, self._from, self.columns, self._warnings):
             column.addWidget(part)
@@ -169,24 +159,14 @@ class SeriesSection(AskedSection):
         self._shown = (self.window_length.value(), self.horizon.value())
 
     def _show_columns(self, found: SeriesInspection) -> None:
-        blocked = QSignalBlocker(self.columns)
-        self.columns.clear()
         leave_out = cast("AskedSeries", self.choice).leave_out
-        for column in found.columns:
-            if not column.numeric or column.name in (found.target, found.time) or not found.target:
-                continue
-            item = QListWidgetItem(column.name)
-            item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsSelectable)
-            ticked = column.name not in leave_out
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
-            self.columns.addItem(item)
-        blocked.unblock()
-        some = self.columns.count() > 0
-        self._from.setVisible(some)
-        self.columns.setVisible(some)
-        height = max(self.columns.sizeHintForRow(0), self.fontMetrics().height() + 4)
-        shown = min(self.columns.count(), _ROWS_SHOWN)
-        self.columns.setFixedHeight(shown * height + 2 * self.columns.frameWidth() + 4)
+        self.columns.show_ticks(
+            Tick(column.name, column.name, ticked=column.name not in leave_out)
+            for column in found.columns
+            if column.numeric and found.target and column.name not in (found.target, found.time)
+        )
+        for widget in (self._from, self.columns):
+            widget.setVisible(self.columns.count() > 0)
 
     def _show_course(self, found: SeriesInspection) -> None:
         first, validation, test, last = found.labels
@@ -234,12 +214,11 @@ class SeriesSection(AskedSection):
         )
         self.check(keep=True)
 
-    @Slot(QListWidgetItem)
-    def _on_ticked(self, _item: QListWidgetItem) -> None:
-        items = [self.columns.item(row) for row in range(self.columns.count())]
-        leave_out = tuple(item.text() for item in items if item.checkState() is Qt.CheckState.Unchecked)
+    @Slot()
+    def _on_ticked(self) -> None:
+        target, leave_out = self.target.currentText(), self.columns.unticked()
         chosen = cast("AskedSeries", self.choice)
-        self.choice = AskedSeries(self.target.currentText(), chosen.time, leave_out, chosen.window, chosen.horizon)
+        self.choice = AskedSeries(target, chosen.time, leave_out, chosen.window, chosen.horizon)
         self.check(keep=True)
 
     @Slot()

@@ -5,16 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.gui import run_work
@@ -25,6 +17,7 @@ from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.choice import Choice
 from aienv_gui.gui.widgets.file_dialog import ask_for_file
 from aienv_gui.gui.widgets.labels import Label
+from aienv_gui.gui.widgets.tick_list import Tick, TickList
 from aienv_gui.gui.words import say
 from aienv_gui.training import samples
 from aienv_gui.training.table_inspection import Asked, TableColumn, TableInspection
@@ -90,12 +83,9 @@ class TableSection(AskedSection):
         self._split = Label(role="muted", parent=found)
         self._bars = ClassBars(self._services.theme, found)
         self._from = Label(tr("From these columns; those without a tick are left out:"), parent=found)
-        self.columns = QListWidget(found)
-        self.columns.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.columns.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        say(self.columns, "setAccessibleName", tr("Columns to learn from"))
+        self.columns = TickList(tr("Columns to learn from"), _ROWS_SHOWN, found)
         self._from.setBuddy(self.columns)
-        self.columns.itemChanged.connect(self._on_ticked)
+        self.columns.ticked.connect(self._on_ticked)
         self._warnings = Label(role="warn", parent=found)
         for widget in (self._split, self._bars, self._from, self.columns, self._warnings):
             column.addWidget(widget)
@@ -154,22 +144,16 @@ class TableSection(AskedSection):
         self.predicts.setEnabled(kind == "number")  # words are never numbers
 
     def _show_columns(self, found: TableInspection) -> None:
-        blocked = QSignalBlocker(self.columns)
-        self.columns.clear()
-        for number, column in enumerate(found.columns):
-            if column.name == (found.target or self.choice.target):
-                continue
-            item = QListWidgetItem(str(_column_words(column, [row[number] for row in found.preview])))
-            item.setData(Qt.ItemDataRole.UserRole, column.name)
-            flags = item.flags() & ~Qt.ItemFlag.ItemIsSelectable
-            item.setFlags(flags if column.learnable else flags & ~Qt.ItemFlag.ItemIsEnabled)
-            ticked = column.learnable and column.name not in self.choice.leave_out
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
-            self.columns.addItem(item)
-        blocked.unblock()
-        shown = min(self.columns.count(), _ROWS_SHOWN)
-        height = max(self.columns.sizeHintForRow(0), self.fontMetrics().height() + 4)
-        self.columns.setFixedHeight(shown * height + 2 * self.columns.frameWidth() + 4)
+        self.columns.show_ticks(
+            Tick(
+                column.name,
+                str(_column_words(column, [row[number] for row in found.preview])),
+                ticked=column.learnable and column.name not in self.choice.leave_out,
+                offered=column.learnable,
+            )
+            for number, column in enumerate(found.columns)
+            if column.name != (found.target or self.choice.target)
+        )
 
     # Events.
 
@@ -182,15 +166,10 @@ class TableSection(AskedSection):
         self.choice = Asked(target, predicts, leave_out)
         self.check(keep=True)
 
-    @Slot(QListWidgetItem)
-    def _on_ticked(self, _item: QListWidgetItem) -> None:
-        items = [self.columns.item(row) for row in range(self.columns.count())]
-        leave_out = tuple(
-            str(item.data(Qt.ItemDataRole.UserRole))
-            for item in items
-            if item.flags() & Qt.ItemFlag.ItemIsEnabled and item.checkState() is Qt.CheckState.Unchecked
-        )
-        self.choice = Asked(self.target.currentText(), str(self.predicts.currentData()), leave_out)
+    @Slot()
+    def _on_ticked(self) -> None:
+        predicts = str(self.predicts.currentData())
+        self.choice = Asked(self.target.currentText(), predicts, self.columns.unticked())
         self.check(keep=True)
 
     @Slot()

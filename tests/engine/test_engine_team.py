@@ -1,0 +1,99 @@
+"""Processes that train one network together: as one, also when one of them is killed, and seen by nobody else."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from aienv_gui.engine import protocol
+from aienv_gui.engine.protocol import Command, Event
+from tests.engine.engine_runs import PLAIN, curve, end, events, make_run, start, train, until
+
+pytestmark = pytest.mark.slow
+_TWO: dict[str, Any] = {"processes": 2, "shift": 0, "epochs": 10}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
+    run = make_run(tmp_path_factory.mktemp("team") / "run", pictures, model=PLAIN, settings=_TWO)
+    assert train(run) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
+    return run
+
+
+def _model(run: Path) -> dict[str, torch.Tensor]:
+    return dict(load_file(run / protocol.MODEL / protocol.WEIGHTS))
+
+
+def _reached(run: Path, goal: int, _found: object) -> bool:
+    return max(curve(run), default=0) >= goal
+
+
+def test_two_learn_as_one_does(tmp_path: Path, pictures: Path, undisturbed: Path) -> None:
+    alone = make_run(tmp_path / "run", pictures, model=PLAIN, settings={**_TWO, "processes": 1})
+    assert train(alone) == 0
+    one, two = curve(alone), curve(undisturbed)
+    assert one.keys() == two.keys()
+    for step in range(1, 20):  # then what sums in another order come to has grown
+        assert two[step] == pytest.approx(one[step], rel=1e-3, abs=1e-3)
+    assert events(undisturbed, Event.EVALUATED)[-1]["accuracy"] > 0.9
+
+
+def test_one_that_is_killed_is_replaced_and_nothing_is_lost(tmp_path: Path, pictures: Path, undisturbed: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, model=PLAIN, settings=_TWO)
+    process = start(run)
+    try:
+        until(run, partial(_reached, run, 20), process)
+        (follower,) = psutil.Process(process.pid).children()
+        _assert_on_loopback_only([psutil.Process(process.pid), follower])
+        follower.kill()
+        assert process.wait(60) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
+    finally:
+        end(process)
+    lost = [event["values"] for event in events(run, Event.WARNING) if event["code"] == "follower_lost"]
+    assert lost == [{"tries": 1, "most": 3}]
+    assert len(events(run, Event.STARTED)) == 1
+    assert curve(run) == curve(undisturbed)
+    wanted, found = _model(undisturbed), _model(run)
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+def _assert_on_loopback_only(processes: list[psutil.Process]) -> None:
+    listening = [
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert set(listening) <= {"127.0.0.1", "::1"}
+
+
+def test_when_the_leader_is_killed_the_run_goes_on_exactly(tmp_path: Path, pictures: Path, undisturbed: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, model=PLAIN, settings=_TWO, checkpoint_seconds=0.05)
+    process = start(run)
+    try:
+        until(run, partial(_reached, run, 30), process)
+        (follower,) = psutil.Process(process.pid).children()
+    finally:
+        end(process)
+    assert follower.wait(10) is None or not follower.is_running()
+    assert train(run) == 0
+    assert events(run, Event.STARTED)[-1]["step"] > 0
+    assert curve(run) == curve(undisturbed)
+
+
+def test_a_stop_leaves_no_process_behind(tmp_path: Path, pictures: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, model=PLAIN, settings={**_TWO, "epochs": 10_000})
+    process = start(run)
+    until(run, partial(_reached, run, 5), process)
+    (follower,) = psutil.Process(process.pid).children()
+    protocol.send_command(run, Command.STOP)
+    assert process.wait(20) == 0
+    assert not follower.is_running()
+    assert events(run)[-1]["outcome"] == "stopped"
