@@ -89,13 +89,13 @@ def _preset(item: Mapping[str, Any]) -> Preset:
 
 
 _WORDS = {
-    "balanced": (
+    "residual": (
         tr("Balanced"),
         tr("Learns fast and well on small pictures. The right choice unless you want something else."),
     ),
-    "residual": (
-        tr("Residual"),
-        tr("Blocks that learn what to add to what they see, as the modern networks for pictures do."),
+    "balanced": (
+        tr("Plain convolutions"),
+        tr("Three convolutions, one after the other: about as small as a good network for pictures can be."),
     ),
     "book": (
         tr("The book's network"),

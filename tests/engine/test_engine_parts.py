@@ -52,7 +52,7 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
     data = protocol.read_json(Path(protocol.__file__).with_name("presets.json"))
     defaults = {preset["task"]: preset["id"] for preset in reversed(data["presets"])}
     assert defaults == {
-        "image_classification": "balanced",
+        "image_classification": "residual",
         "tabular": "table_balanced",
         "text_classification": "text_balanced",
         "language_model": "gpt_small",

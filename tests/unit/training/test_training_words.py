@@ -130,9 +130,9 @@ def test_pictures_outside_of_classes_are_not_called_no_pictures() -> None:
 
 def test_presets_have_words_and_measurements() -> None:
     found = presets.presets()
-    assert (found[0].id, found[0].task) == ("balanced", "image_classification")
+    assert (found[0].id, found[0].task) == ("residual", "image_classification")
     assert [preset.id for preset in found] == [
-        *("balanced", "residual", "book", "table_balanced", "table_book"),
+        *("residual", "balanced", "book", "table_balanced", "table_book"),
         *("text_balanced", "text_recurrent", "text_attention", "text_pretrained", "gpt_small"),
         *("forecast_attention", "forecast_recurrent"),
     ]
