@@ -49,7 +49,7 @@ def advance(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[f
     Raises `NotANumber` where the loss is none, `MemoryIsFull` and `TeamBroken`; no weight has changed then.
     """
     settings = work.recipe.settings
-    seed_dropout(work.device, derive(settings.seed, "step", epoch, position.step))  # dropout
+    seed_dropout(work.device, derive(settings.seed, "step", epoch, position.step))
     rate = rescue.slower(learning_rate(settings, position.step, work.total_steps), position.rescues)
     for group in work.optimiser.param_groups:
         group["lr"] = rate
@@ -155,8 +155,7 @@ def _part(work: Work, part: Batch, share: float) -> tuple[float, float]:
 def rehearse(work: Work, position: Position, events: Events) -> None:
     """Compute a whole batch and learn nothing from it, in more parts as long as memory does not suffice.
 
-    What the optimiser will keep beside the weights takes its room meanwhile. A team's share is a part, too. Raises
-    `Failure` (out_of_memory).
+    What the optimiser will keep beside the weights takes its room meanwhile. Raises `Failure` (out_of_memory).
     """
     settings = work.recipe.settings
     chosen = work.data.splits["train"][: settings.batch_size]

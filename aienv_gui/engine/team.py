@@ -1,9 +1,9 @@
 """Several processes that train one network: the engine leads, its followers compute their share of each batch.
 
 The leader is the engine as always, with data, commands and checkpoints; a follower only does steps, each when it is
-told to, from the state that it was handed. What all find is summed up by gloo, over the loopback interface and a file:
-no port is open to others, which is why neither torch's launcher nor its rendezvous is used. A follower that is lost
-is replaced, and the step done again: no weight has changed before all have done their share.
+told to, from the state that it was handed. What all find is summed up by gloo, over the loopback interface and a file.
+PyTorch's own launcher is not used: its rendezvous listens to every computer around, and it starts all processes anew
+where one is lost. Here that one is replaced and the step done again: no weight changes before all have done theirs.
 """
 
 from __future__ import annotations
@@ -92,6 +92,9 @@ class Leader(Member):
     """Starts the followers, and replaces them."""
 
     def __init__(self, run: Path, size: int, events: Events) -> None:
+        """Raises `Failure` where what they tell each other could be heard by other computers."""
+        if sys.platform == "win32":  # where gloo listens under the computer's name
+            raise Failure(Code.BAD_RECIPE, reason="several processes share the work on Linux and macOS only")
         super().__init__(0, size)
         self._run = run
         self._events = events

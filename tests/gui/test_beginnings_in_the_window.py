@@ -78,7 +78,7 @@ def test_own_models_are_offered_and_give_the_network(
         "other weights...",
     ]
     assert not new.beginning.freeze.isVisible()
-    assert (new.recipe().start_from, new.recipe().architecture) == (None, "compact_convnet")
+    assert (new.recipe().start_from, new.recipe().architecture) == (None, "residual_net")
     assert "freeze" not in new.recipe().settings
 
     choose(new, 1)
