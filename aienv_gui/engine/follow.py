@@ -26,7 +26,6 @@ def follow(recipe: Recipe) -> None:
     work = prepare(recipe.with_options(options), data, device, torch.get_num_threads(), bfloat16=short)
     work.average, work.team = None, follower  # the leader's weights are those that count
     follower.join()
-    work.network.train()
     epoch, order = -1, torch.empty(0)
     while True:
         told = follower.heard()

@@ -128,8 +128,7 @@ def _find_rate(work: Work, session: Session) -> None:
     rate, tried = find_rate(work, session.position, between)
     work.recipe = work.recipe.with_rate(rate)
     seconds = round(time.monotonic() - began - (session.paused - paused), 1)
-    values = {"learning_rate": rate, "steps": tried, "seconds": seconds}
-    session.events.emit(Event.WARNING, code=Code.RATE_FOUND, values=values)
+    session.events.emit(Event.RATE_FOUND, learning_rate=rate, steps=tried, seconds=seconds)
 
 
 def _rescued_epochs(work: Work, session: Session) -> None:
@@ -160,7 +159,6 @@ def _epochs(work: Work, session: Session) -> None:
         order = steps.order(work, epoch)
         session.events.emit(Event.PHASE, name="training")
         session.pace.resume()
-        work.network.train()
         begin_epoch(data, work.network, epoch, settings)
         for place in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
             session.attend()

@@ -9,6 +9,7 @@ application reads runs with it. A run is a folder::
     events.jsonl    one JSON object a line, appended by the engine, never rewritten; a last line cut short is ignored
     commands/       <id>.json, each {"command": ...}; consumed once, answered by an event that names the id
     checkpoints/    <step>.pt written aside, fsynced, renamed, and index.json with sizes and sha256
+    team/           where processes that share the work find each other, as long as they do
     start/          a copy of the weights that it begins with, under their name, where it begins with learnt ones
     model/          the finished model: model.safetensors and card.json
     log.txt         the engine's own stdout and stderr
@@ -183,6 +184,7 @@ class Event:
     ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers; reason: not_paused | stale |
     #                    loading | unknown | ended, or a code of a failed write
     WARNING = "warning"  # code, values{}: said in words by the application
+    RATE_FOUND = "rate_found"  # learning_rate, steps, seconds: found by trying so many, before the first step
     RESCUED = "rescued"  # step (gone back to), at (where the loss was no number), epoch, learning_rate (from now on),
     #                      tries (so far), most (tries), files[] (of the batch; none: it was the validation's)
     EVALUATED = "evaluated"  # split, step, loss, accuracy, baselines[{name: guessing | linear | boosted | pairs | last
@@ -302,7 +304,6 @@ class Code:
     NOT_AS_BEFORE = "not_as_before"  # (differences{name: [before, now]}) of python, torch, numpy or the device: the
     #                                  training goes on, but not to the last digit as if it had not been interrupted
     FOLLOWER_LOST = "follower_lost"  # (tries, most) a process that helps is gone and was replaced; nothing is lost
-    RATE_FOUND = "rate_found"  # (learning_rate, steps, seconds) by trying, before the first step
     IN_PARTS = "in_parts"  # (batch, parts, size, device) memory does not suffice for a whole batch at once
     NO_BFLOAT16 = "no_bfloat16"  # (device) computes in float32 instead
     ENOUGH_EPOCHS = "enough_epochs"  # (epoch, best_epoch, patience) ended early: it got no better any more

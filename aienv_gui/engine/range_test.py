@@ -18,6 +18,7 @@ from .rescue import NotANumber
 from .seeds import derive
 from .session import Position
 from .steps import fetch, gradients, seed_dropout
+from .tasks.task import begin_epoch
 from .work import Work, optimiser_for
 
 _LEAST, _MOST = 1e-6, 3.0
@@ -30,7 +31,8 @@ _LOST = 4.0  # times the smallest loss: it only grows from there
 def find_rate(work: Work, position: Position, between: Callable[[int, int], None]) -> tuple[float, int]:
     """A learning rate for `work`, which stays as it is, and the steps that were tried; `between` is told of each."""
     settings = work.recipe.settings
-    network = copy.deepcopy(work.network).train()
+    network = copy.deepcopy(work.network)
+    begin_epoch(work.data, network, 0, settings)
     trial = replace(
         work, network=network, optimiser=optimiser_for(network, settings, work.device), average=None, team=None
     )

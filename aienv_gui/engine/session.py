@@ -136,7 +136,7 @@ class Session:
         """As `save`, but it is written while the training goes on; whether it could be shows in a later `attend`."""
         self.finish_writing()
         began = time.monotonic()
-        write = self._copied(reason, command, best)
+        write = self._copy_to_write(reason, command, best)
         self._unwritten = _Unwritten(self._writer.submit(write), write, command)
         self.held_up += time.monotonic() - began
 
@@ -165,9 +165,9 @@ class Session:
 
     def _write(self, reason: str, command: str | None, best: bool) -> None:
         self._settle()
-        self._copied(reason, command, best)()
+        self._copy_to_write(reason, command, best)()
 
-    def _copied(self, reason: str, command: str | None, best: bool) -> Callable[[], None]:
+    def _copy_to_write(self, reason: str, command: str | None, best: bool) -> Callable[[], None]:
         """A copy of the state as it is now; the answer writes it, in whatever thread, and says so. Raises OSError."""
         began = time.monotonic()
         self.metrics.flush()

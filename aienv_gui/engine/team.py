@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -96,7 +97,7 @@ class Leader(Member):
         if sys.platform == "win32":  # where gloo listens under the computer's name
             raise Failure(Code.BAD_RECIPE, reason="several processes share the work on Linux and macOS only")
         super().__init__(0, size)
-        self._run = run
+        self._run, self._folder = run, run / _FOLDER
         self._events = events
         self._followers: list[subprocess.Popen[bytes]] = []
         self._tries = 0
@@ -125,6 +126,7 @@ class Leader(Member):
         if distributed.is_initialized():
             distributed.destroy_process_group()
         self._followers = []
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self, between: Callable[[], None]) -> None:
         if self._round:
@@ -133,11 +135,9 @@ class Leader(Member):
                 raise Failure(Code.TEAM_LOST, processes=self.size, tries=_TRIES)
             self._events.emit(Event.WARNING, code=Code.FOLLOWER_LOST, values={"tries": self._tries, "most": _TRIES})
         self._round += 1
-        folder = self._run / _FOLDER
-        folder.mkdir(exist_ok=True)
-        for left in folder.iterdir():
-            left.unlink()
-        store = folder / f"store-{os.getpid()}-{self._round}"
+        shutil.rmtree(self._folder, ignore_errors=True)  # what a kill has left
+        self._folder.mkdir(exist_ok=True)
+        store = self._folder / f"store-{os.getpid()}-{self._round}"
         main = Path(__file__).with_name("__main__.py")
         self._followers = [
             subprocess.Popen(
@@ -147,7 +147,7 @@ class Leader(Member):
             )
             for rank in range(1, self.size)
         ]
-        while len(list(folder.glob(f"{store.name}.*"))) < self.size - 1:
+        while len(list(self._folder.glob(f"{store.name}.*"))) < self.size - 1:
             between()
             if any(follower.poll() is not None for follower in self._followers):
                 raise TeamBroken

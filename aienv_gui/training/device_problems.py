@@ -49,7 +49,7 @@ def _gpu_unusable(v: Mapping[str, Any]) -> Text:
 
 def _in_parts(v: Mapping[str, Any]) -> Text:
     return tr(
-        "There is not memory enough for {batch} examples at once: each batch is computed in {parts} parts of {size}. "
+        "There is not enough memory for {batch} examples at once: each batch is computed in {parts} parts of {size}. "
         "It learns the same from them, a little more slowly.",
         batch=v.get("batch", "?"),
         parts=v.get("parts", "?"),

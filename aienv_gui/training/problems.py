@@ -8,7 +8,7 @@ from typing import Any
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
-from aienv_gui.core.wording import Text, duration, shortened, tr, tr_count
+from aienv_gui.core.wording import Text, shortened, tr, tr_count
 from aienv_gui.engine.protocol import Code
 from aienv_gui.training import device_problems, picture_problems, pretrained_problems, series_problems, table_problems
 from aienv_gui.training.picture_problems import names_of
@@ -395,17 +395,7 @@ def _time_is_up(v: Mapping[str, Any]) -> Text:
     )
 
 
-def _rate_found(v: Mapping[str, Any]) -> Text:
-    return tr(
-        "A learning rate of {rate} was found by trying {steps} of them on a copy of the network, in {time}.",
-        rate=f"{float(v.get('learning_rate', 0)):g}",
-        steps=v.get("steps", "?"),
-        time=duration(float(v.get("seconds", 0))),
-    )
-
-
 _WARNINGS = {
-    Code.RATE_FOUND: _rate_found,
     Code.ENOUGH_EPOCHS: _enough_epochs,
     Code.TIME_IS_UP: _time_is_up,
     Code.UNBALANCED: _unbalanced,

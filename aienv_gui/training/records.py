@@ -326,6 +326,15 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundRate:
+    """A learning rate that was found by trying, and what that took."""
+
+    rate: float
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as its folder tells it at one moment. Its arrays may be shared with later moments: read only."""
 
@@ -351,6 +360,7 @@ class Run:
     checkpoints: tuple[Checkpoint, ...] = ()
     answers: tuple[Answer, ...] = ()
     warnings: tuple[Text, ...] = ()
+    found_rate: FoundRate | None = None
     pause_reason: str = ""  # asked, disk_full, write_failed
     evaluation: Evaluation | None = None
     model: Path | None = None

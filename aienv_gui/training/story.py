@@ -30,6 +30,7 @@ from aienv_gui.training.records import (
     Course,
     Curve,
     Evaluation,
+    FoundRate,
     Load,
     LoadCurve,
     Mistake,
@@ -147,6 +148,7 @@ class Story:
             Event.RESUMED: self._on_resumed,
             Event.ANSWER: self._on_answer,
             Event.WARNING: self._on_warning,
+            Event.RATE_FOUND: self._on_rate_found,
             Event.RESCUED: self._on_rescued,
             Event.EVALUATED: self._on_evaluated,
             Event.MODEL: self._on_model,
@@ -381,6 +383,10 @@ class Story:
         text = problems.warning_of(str(event.get("code")), event.get("values", {}))
         if text not in self._run.warnings:
             self._run = replace(self._run, warnings=(*self._run.warnings, text))
+
+    def _on_rate_found(self, event: Mapping[str, Any]) -> None:
+        found = FoundRate(float(event["learning_rate"]), int(event["steps"]), float(event["seconds"]))
+        self._run = replace(self._run, found_rate=found)
 
     def _on_evaluated(self, event: Mapping[str, Any]) -> None:
         if event.get("split", "test") != "test":

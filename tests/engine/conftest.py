@@ -9,8 +9,9 @@ import pytest
 
 from tests.fakes.pictures import write_pictures
 
-# Small disks and limits on files are made by means that Windows does not have.
-collect_ignore = ["test_engine_disk.py"] if sys.platform == "win32" else []
+# Small disks and limits on files and memory are made by means that Windows does not have; nor are there teams.
+_NOT_ON_WINDOWS = ["test_engine_disk.py", "test_engine_memory.py", "test_engine_team.py"]
+collect_ignore = _NOT_ON_WINDOWS if sys.platform == "win32" else []
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,21 @@ def until(run: Path, met: Callable[[list[Event]], Any], process: subprocess.Pope
         time.sleep(0.005)
 
 
+def reached(run: Path, step: int) -> Callable[[list[Event]], bool]:
+    """Whether this step was done."""
+    return lambda _found: max(curve(run), default=0) >= step
+
+
+def kill_at(run: Path, *steps: int) -> None:
+    """Start the engine and kill it once it has done each of these steps."""
+    for step in steps:
+        process = start(run)
+        try:
+            until(run, reached(run, step), process)
+        finally:
+            end(process)
+
+
 def answered(identity: str) -> Callable[[list[Event]], bool]:
     return lambda found: any(event.get("command") == identity for event in found)
 

@@ -6,7 +6,6 @@ import copy
 import pickle
 import signal
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from aienv_gui.engine.protocol import Code, Event
 from aienv_gui.engine.recipe import Recipe, read_recipe
 from aienv_gui.engine.tasks import fine_tuning, pretrained_folder
 from aienv_gui.engine.tasks.fine_tuning import Data
-from tests.engine.engine_runs import curve, errand, events, make_run, predict, start, until
+from tests.engine.engine_runs import curve, errand, events, kill_at, make_run, predict
 from tests.fakes.pretrained import change_config, write_bert
 from tests.fakes.texts import sentences, write_folder
 
@@ -86,18 +85,11 @@ def test_it_learns_and_tells_what_it_began_with(run: Path, bert: Path) -> None:
 @pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_exactly(tmp_path: Path, texts: Path, bert: Path, run: Path) -> None:
     other = make(tmp_path / "run", texts, bert, checkpoint_seconds=0.02)
-    process = start(other)
-    until(other, partial(_reached, other, 30), process)
-    process.kill()
-    process.wait()
+    kill_at(other, 30)
     assert train_here(other) == 0  # another process than the one that began
     assert curve(other) == curve(run)
     weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (other, run))
     assert all(torch.equal(weights[name], reference[name]) for name in reference)
-
-
-def _reached(run: Path, step: int, _found: object) -> bool:
-    return max(curve(run), default=0) >= step
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from aienv_gui.engine.models import series as networks
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import Settings, read_recipe
 from aienv_gui.engine.tasks import forecasting
-from tests.engine.engine_runs import curve, events, make_run, predict, start, train, until
+from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
 from tests.fakes.series import SEASON, tides
 from tests.fakes.tables import write_table
 
@@ -86,17 +85,10 @@ def test_the_test_part_is_told_beside_its_forecasts(run: Path, table: Path) -> N
     assert course["truth"].count(None) == 1
 
 
-def _reached(run: Path, step: int, _found: object) -> bool:
-    return max(curve(run), default=0) >= step
-
-
 @pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_exactly(tmp_path: Path, table: Path, run: Path) -> None:
     other = make(tmp_path / "run", table, RECURRENT, checkpoint_seconds=0.05)
-    process = start(other)
-    until(other, partial(_reached, other, 70), process)
-    process.kill()
-    process.wait()
+    kill_at(other, 70)
     assert train(other) == 0
     assert curve(other) == curve(run)
     weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (other, run))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import runpy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.models import causal
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.tasks import running_text
-from tests.engine.engine_runs import curve, events, make_run, predict, start, train, until
+from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
 from tests.fakes.tables import write_table
 from tests.fakes.texts import sentences, write_folder
 
@@ -63,18 +62,11 @@ def test_it_learns_more_than_what_follows_the_last_character(run: Path) -> None:
 @pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_exactly(tmp_path: Path, book: Path, run: Path) -> None:
     other = make(tmp_path / "run", book, checkpoint_seconds=0.05)
-    process = start(other)
-    until(other, partial(_reached, other, 60), process)
-    process.kill()
-    process.wait()
+    kill_at(other, 60)
     assert train(other) == 0
     assert curve(other) == curve(run)
     weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (other, run))
     assert all(torch.equal(weights[name], reference[name]) for name in reference)
-
-
-def _reached(run: Path, step: int, _found: object) -> bool:
-    return max(curve(run), default=0) >= step
 
 
 @pytest.mark.slow

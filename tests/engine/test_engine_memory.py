@@ -23,7 +23,7 @@ from aienv_gui.engine.session import Position
 from aienv_gui.engine.steps import advance, fetch, in_more_parts
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.work import Work, prepare
-from tests.engine.engine_runs import PLAIN, curve, end, events, make_run, start, train, until
+from tests.engine.engine_runs import PLAIN, curve, end, events, kill_at, make_run, start, train
 
 # 32 pictures of 128 x 128 in 64 maps are 134 MB, several times over; PyTorch itself keeps some 300.
 _LARGE = {"architecture": "compact_convnet", "options": {"channels": 1, "size": 128, "widths": [64, 8]}}
@@ -133,11 +133,7 @@ def test_with_every_option_it_goes_on_exactly(tmp_path: Path, pictures: Path) ->
     undisturbed = make_run(tmp_path / "undisturbed", pictures, settings=_ALL)
     assert train(undisturbed) == 0
     run = make_run(tmp_path / "run", pictures, settings=_ALL, checkpoint_seconds=0.02)
-    for goal in (20, 53):
-        process = start(run)
-        until(run, partial(_reached, run, goal), process)
-        process.kill()
-        process.wait()
+    kill_at(run, 20, 53)
     assert train(run) == 0
     assert events(run, Event.STARTED)[-1]["step"] > 0
     assert curve(run) == curve(undisturbed)
@@ -150,7 +146,3 @@ def test_with_every_option_it_goes_on_exactly(tmp_path: Path, pictures: Path) ->
     assert short[1][0] == pytest.approx(long[1][0], rel=0.02)  # the same loss but for its short numbers
     plain = load_file(full / protocol.MODEL / protocol.WEIGHTS)
     assert any(not torch.allclose(plain[name], other[name], rtol=0.01) for name in other)
-
-
-def _reached(run: Path, goal: int, _found: object) -> bool:
-    return max(curve(run), default=0) >= goal

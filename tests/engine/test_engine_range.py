@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from aienv_gui.engine.recipe import read_recipe
 from aienv_gui.engine.session import Position
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.work import Work, prepare
-from tests.engine.engine_runs import curve, events, make_run, start, train, until
+from tests.engine.engine_runs import curve, events, kill_at, make_run, start, train, until
 
 _AUTO = {"learning_rate": "auto", "epochs": 12}
 
@@ -57,23 +56,16 @@ def test_the_network_stays_as_it_is_and_the_rate_is_the_same_again(tmp_path: Pat
 def test_the_rate_that_was_found_is_kept_over_a_kill(tmp_path: Path, pictures: Path) -> None:
     undisturbed = make_run(tmp_path / "undisturbed", pictures, settings=_AUTO)
     assert train(undisturbed) == 0
-    (found,) = [event["values"] for event in events(undisturbed, Event.WARNING) if event["code"] == "rate_found"]
+    (found,) = events(undisturbed, Event.RATE_FOUND)
     assert found["steps"] > 10
     card = protocol.read_json(undisturbed / protocol.MODEL / protocol.CARD)
     assert card["settings"]["learning_rate"] == found["learning_rate"] > 0
     assert all(math.isfinite(loss) for loss, _ in curve(undisturbed).values())
     run = make_run(tmp_path / "run", pictures, settings=_AUTO, checkpoint_seconds=0.02)
-    process = start(run)
-    until(run, partial(_reached, run, 30), process)
-    process.kill()
-    process.wait()
+    kill_at(run, 30)
     assert train(run) == 0
-    assert len([event for event in events(run, Event.WARNING) if event["code"] == "rate_found"]) == 1
+    assert len(events(run, Event.RATE_FOUND)) == 1
     assert curve(run) == curve(undisturbed)
-
-
-def _reached(run: Path, goal: int, _found: object) -> bool:
-    return max(curve(run), default=0) >= goal
 
 
 @pytest.mark.slow

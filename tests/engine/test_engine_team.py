@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from safetensors.torch import load_file
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Command, Event
-from tests.engine.engine_runs import PLAIN, curve, end, events, make_run, start, train, until
+from tests.engine.engine_runs import PLAIN, TINY, curve, end, events, kill_at, make_run, reached, start, train, until
 
 pytestmark = pytest.mark.slow
 _TWO: dict[str, Any] = {"processes": 2, "shift": 0, "epochs": 10}
@@ -30,10 +29,6 @@ def _model(run: Path) -> dict[str, torch.Tensor]:
     return dict(load_file(run / protocol.MODEL / protocol.WEIGHTS))
 
 
-def _reached(run: Path, goal: int, _found: object) -> bool:
-    return max(curve(run), default=0) >= goal
-
-
 def test_two_learn_as_one_does(tmp_path: Path, pictures: Path, undisturbed: Path) -> None:
     alone = make_run(tmp_path / "run", pictures, model=PLAIN, settings={**_TWO, "processes": 1})
     assert train(alone) == 0
@@ -48,7 +43,7 @@ def test_one_that_is_killed_is_replaced_and_nothing_is_lost(tmp_path: Path, pict
     run = make_run(tmp_path / "run", pictures, model=PLAIN, settings=_TWO)
     process = start(run)
     try:
-        until(run, partial(_reached, run, 20), process)
+        until(run, reached(run, 20), process)
         (follower,) = psutil.Process(process.pid).children()
         _assert_on_loopback_only([psutil.Process(process.pid), follower])
         follower.kill()
@@ -78,7 +73,7 @@ def test_when_the_leader_is_killed_the_run_goes_on_exactly(tmp_path: Path, pictu
     run = make_run(tmp_path / "run", pictures, model=PLAIN, settings=_TWO, checkpoint_seconds=0.05)
     process = start(run)
     try:
-        until(run, partial(_reached, run, 30), process)
+        until(run, reached(run, 30), process)
         (follower,) = psutil.Process(process.pid).children()
     finally:
         end(process)
@@ -91,9 +86,24 @@ def test_when_the_leader_is_killed_the_run_goes_on_exactly(tmp_path: Path, pictu
 def test_a_stop_leaves_no_process_behind(tmp_path: Path, pictures: Path) -> None:
     run = make_run(tmp_path / "run", pictures, model=PLAIN, settings={**_TWO, "epochs": 10_000})
     process = start(run)
-    until(run, partial(_reached, run, 5), process)
+    until(run, reached(run, 5), process)
     (follower,) = psutil.Process(process.pid).children()
     protocol.send_command(run, Command.STOP)
     assert process.wait(20) == 0
     assert not follower.is_running()
     assert events(run)[-1]["outcome"] == "stopped"
+
+
+def test_one_that_comes_later_does_what_the_others_did(tmp_path: Path, pictures: Path) -> None:
+    """Layers that rested in the first epochs learn again: those who were there then must be told, too."""
+    first = make_run(tmp_path / "first", pictures, settings={"epochs": 1})
+    assert train(first) == 0
+    settings = {"processes": 2, "epochs": 5, "freeze": 2}
+    model = {**TINY, "start_from": str(first / protocol.MODEL)}
+    undisturbed = make_run(tmp_path / "undisturbed", pictures, model=model, settings=settings)
+    assert train(undisturbed) == 0, (undisturbed / protocol.LOG).read_text(encoding="utf-8")
+    run = make_run(tmp_path / "run", pictures, model=model, settings=settings, checkpoint_seconds=0.02)
+    kill_at(run, 28)  # in the fourth epoch
+    assert train(run) == 0
+    assert events(run, Event.STARTED)[-1]["step"] > 16
+    assert curve(run) == curve(undisturbed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from safetensors.torch import load_file
 from aienv_gui.engine import protocol
 from aienv_gui.engine.models import text
 from aienv_gui.engine.protocol import Event
-from tests.engine.engine_runs import curve, events, make_run, predict, start, train, until
+from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
 from tests.fakes.texts import sentences, write_folder
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -59,18 +58,11 @@ def test_killed_in_the_middle_it_goes_on_exactly(
     tmp_path: Path, folder: Path, runs: dict[str, Path], network: str
 ) -> None:
     run = make(tmp_path / "run", folder, network, checkpoint_seconds=0.02)
-    process = start(run)
-    until(run, partial(_reached, run, 40), process)
-    process.kill()
-    process.wait()
+    kill_at(run, 40)
     assert train(run) == 0
     assert curve(run) == curve(runs[network])
     weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (run, runs[network]))
     assert all(torch.equal(weights[name], reference[name]) for name in reference)
-
-
-def _reached(run: Path, step: int, _found: object) -> bool:
-    return max(curve(run), default=0) >= step
 
 
 @pytest.mark.slow

@@ -49,14 +49,14 @@ def test_columns_that_do_not_do_are_said_and_others_can_be_chosen(
     new.choose_task(TEXTS)
     new.texts.choose_folder(write_table(tmp_path / "said.csv", rows))
     qtbot.waitUntil(lambda: new.missing() is None, timeout=PATIENCE_MS)
-    assert new.texts.target.currentText() == "mood"
-    new.texts.target.setCurrentText("number")
-    new.texts.target.activated.emit(2)
+    assert new.texts.columns.boxes["target"].currentText() == "mood"
+    new.texts.columns.boxes["target"].setCurrentText("number")
+    new.texts.columns.boxes["target"].activated.emit(2)
     qtbot.waitUntil(new.texts.problem.isVisible, timeout=PATIENCE_MS)
     assert "different values" in str(new.texts.problem.problem)
     assert not new.start_button.isEnabled()
-    new.texts.target.setCurrentText("mood")
-    new.texts.target.activated.emit(1)
+    new.texts.columns.boxes["target"].setCurrentText("mood")
+    new.texts.columns.boxes["target"].activated.emit(1)
     qtbot.waitUntil(lambda: new.missing() is None, timeout=PATIENCE_MS)
     assert not new.texts.problem.isVisible()
 

@@ -9,6 +9,7 @@ horizon), in spreads from the mean. `forecast` does all of it.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 
-class SeriesNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+class SeriesNet(nn.Module, ABC):  # type: ignore[misc]  # where PyTorch is not looked into
     """What the networks have in common: they look at how far each moment was from the last one, and forecast how far
     the next ones will be from it. So a series that goes on growing is not strange to them, though it grows beyond all
     that was trained on. The last value itself is told beside, within what the training had.
@@ -32,9 +33,9 @@ class SeriesNet(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked
             bounds = [(float(c[name]) - float(c["mean"])) / float(c["std"]) for c in columns]
             self.register_buffer(name, torch.tensor(bounds), persistent=False)
 
-    def read(self, _moments: Tensor) -> Tensor:
+    @abstractmethod
+    def read(self, moments: Tensor) -> Tensor:
         """The next values as swings from the last one, of (batch, window, features)."""
-        raise NotImplementedError
 
     def forward(self, windows: Tensor) -> Tensor:
         last = windows[:, -1:]

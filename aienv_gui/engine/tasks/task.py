@@ -127,7 +127,8 @@ class Staged(Protocol):
 
 
 def begin_epoch(data: Task, network: nn.Module, epoch: int, settings: Settings) -> None:
-    """Prepare the network for an epoch, where its task wants that."""
+    """Have the network ready to learn in an epoch, from 0: as always, or as its task wants it."""
+    network.train()
     if isinstance(data, Staged):
         data.begin_epoch(network, epoch, settings)
 

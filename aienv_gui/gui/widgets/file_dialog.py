@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from aienv_gui.core.wording import Text, tr
 
+TABLES = "*.csv *.tsv *.txt *.data *.jsonl *.ndjson *.xlsx *.xlsm *.parquet *.pq"
+
 
 def ask_for_folder(parent: QWidget, title: Text, use: Callable[[str], object], *, start: Path | None = None) -> None:
     """Ask for a folder that is there, beginning at `start`."""

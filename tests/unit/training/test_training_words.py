@@ -50,7 +50,7 @@ def test_codes_of_failures_have_words_of_their_own() -> None:
     warnings_only = {
         Code.UNBALANCED, Code.EMPTY_CLASSES, Code.LOOSE_PICTURES, Code.LOOKS_SPLIT,
         Code.CHECKPOINT_FAILED, Code.NOT_EVALUATED, Code.UNLIKE_TRAINING, Code.BROKEN_CHECKPOINT,
-        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE, Code.RATE_FOUND,
+        Code.NO_LOCK, Code.ENOUGH_EPOCHS, Code.TIME_IS_UP, Code.NOT_AS_BEFORE,
         *device_problems.WARNINGS, *picture_problems.WARNINGS, *table_problems.WARNINGS,
         *series_problems.WARNINGS,
     }  # fmt: skip

@@ -15,7 +15,7 @@ from aienv_gui.gui.pages.model_parts.try_it import TryIt
 from aienv_gui.gui.plots.series_plot import Line, SeriesPlot
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
-from aienv_gui.gui.widgets.file_dialog import ask_for_file
+from aienv_gui.gui.widgets.file_dialog import TABLES, ask_for_file
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 
@@ -119,9 +119,8 @@ class TryForecast(TryIt):
 
     @Slot()
     def _on_choose(self) -> None:
-        patterns = "*.csv *.tsv *.txt *.data *.xlsx *.xlsm *.parquet *.pq"
         title = tr("Choose the table to go on from")
-        ask_for_file(self, title, self.try_table, kind=tr("Tables"), patterns=patterns)
+        ask_for_file(self, title, self.try_table, kind=tr("Tables"), patterns=TABLES)
 
     @Slot()
     def _on_copy(self) -> None:

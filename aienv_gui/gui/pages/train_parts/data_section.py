@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.wording import Text, tr
@@ -125,6 +125,14 @@ class DataSection(Card):
 
     def _ask(self) -> None:
         raise NotImplementedError
+
+    def _column(self) -> tuple[QWidget, QVBoxLayout]:
+        """An empty widget that shows what was found, and its column."""
+        found = QWidget(self)
+        column = QVBoxLayout(found)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(12)
+        return found, column
 
     def _wanted(self) -> object:
         """What else than the place decides what is found."""
@@ -324,6 +332,13 @@ def lines(texts: tuple[Text, ...] | list[Text]) -> Text:
     """Several texts below each other, still translatable."""
     names = {f"line{index}": text for index, text in enumerate(texts)}
     return Text("\n".join(f"{{{name}}}" for name in names), names)
+
+
+def show_lines(label: Label, texts: tuple[Text, ...]) -> None:
+    """Say several texts, hidden where there is none."""
+    label.setVisible(bool(texts))
+    if texts:
+        label.say(lines(texts))
 
 
 def with_retry(problem: Problem) -> Problem:

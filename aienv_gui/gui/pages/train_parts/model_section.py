@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Advanced(QWidget):
         self.precision = Choice(tr("Precision"), _PRECISIONS, self)
         self.precision.chosen.connect(self._on_changed)
         self.processes = self._number(1, 64)
+        self.processes.setEnabled(sys.platform != "win32")  # where they could not keep to themselves
         self.exact = Choice(tr("Continued on a GPU"), _EXACTNESS, self)
         self.exact.chosen.connect(self._on_changed)
         self.optimiser = Choice(tr("Optimiser"), _OPTIMISERS, self)

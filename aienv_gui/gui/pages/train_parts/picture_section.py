@@ -13,11 +13,11 @@ from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
 from aienv_gui.gui.pages.train_parts.column_row import ColumnRow
-from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, split_words, with_retry
+from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, show_lines, split_words, with_retry
 from aienv_gui.gui.pages.train_parts.example_row import ExampleRow
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
-from aienv_gui.gui.widgets.file_dialog import ask_for_file, ask_for_folder
+from aienv_gui.gui.widgets.file_dialog import TABLES, ask_for_file, ask_for_folder
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.training import samples
@@ -49,10 +49,7 @@ class PictureSection(AskedSection):
         self._place_row.addWidget(self._choose_table)
 
     def _make_found(self) -> QWidget:
-        found = QWidget(self)
-        column = QVBoxLayout(found)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(12)
+        found, column = self._column()
         self.columns = ColumnRow(
             {"files": tr("The column of the files"), "target": tr("The column of the classes")}, found
         )
@@ -110,11 +107,8 @@ class PictureSection(AskedSection):
 
     @Slot()
     def _on_choose_table(self) -> None:
-        title, patterns = (
-            tr("Choose the table that names the pictures"),
-            "*.csv *.tsv *.txt *.jsonl *.ndjson *.xlsx *.xlsm",
-        )
-        ask_for_file(self, title, self._on_folder, kind=tr("Tables"), patterns=f"{patterns} *.parquet *.pq")
+        title = tr("Choose the table that names the pictures")
+        ask_for_file(self, title, self._on_folder, kind=tr("Tables"), patterns=TABLES)
 
     @Slot()
     def _on_asked(self) -> None:
@@ -137,9 +131,7 @@ class PictureSection(AskedSection):
         whole = found.problem is None
         for widget in (self._summary, self._split, self._bars, self._examples):
             widget.setVisible(whole)
-        self._warnings.setVisible(bool(found.warnings))
-        if found.warnings:
-            self._warnings.say(lines(found.warnings))
+        show_lines(self._warnings, found.warnings)
         self._broken.setVisible(bool(found.broken))
         self.consent.setVisible(bool(found.broken) and whole)
         if found.broken:

@@ -381,12 +381,11 @@ def _range(low: float, high: float) -> Text:
 
 def _settings(run: Run) -> Text:
     recipe, settings = run.recipe, run.recipe.settings
-    rate = settings.get("learning_rate", 0)
     title, architecture = words_of(recipe.preset, recipe.architecture)
     facts = [
         title,
         architecture,
-        tr("learning rate found by trying") if rate == AUTO else tr("learning rate {value}", value=f"{rate:g}"),
+        _rate(run),
         tr("batch size {value}", value=settings.get("batch_size", "?")),
         tr_count("one epoch", "{count} epochs", int(settings.get("epochs", 0))),
         tr("seed {value}", value=settings.get("seed", 0)),
@@ -418,6 +417,20 @@ def _settings(run: Run) -> Text:
     if recipe.environment_name:
         facts.append(tr("in the environment {name}", name=recipe.environment_name))
     return _joined(facts, " · ")
+
+
+def _rate(run: Run) -> Text:
+    rate, found = run.recipe.settings.get("learning_rate", 0), run.found_rate
+    if rate != AUTO:
+        return tr("learning rate {value}", value=f"{rate:g}")
+    if found is None:
+        return tr("learning rate found by trying")
+    return tr(
+        "learning rate {value} (found by trying {steps} of them, in {time})",
+        value=f"{found.rate:g}",
+        steps=found.steps,
+        time=duration(found.seconds),
+    )
 
 
 def _joined(texts: list[Text], separator: str) -> Text:

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
-from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, with_retry
+from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, show_lines, with_retry
 from aienv_gui.gui.plots.series_plot import Line, SeriesPlot, Stretch
 from aienv_gui.gui.services import Services
-from aienv_gui.gui.widgets.file_dialog import ask_for_file
+from aienv_gui.gui.widgets.file_dialog import TABLES, ask_for_file
 from aienv_gui.gui.widgets.flow import FlowRow
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.number import NumberField
@@ -54,10 +54,7 @@ class SeriesSection(AskedSection):
         services.language.changed.connect(self._on_language)
 
     def _make_found(self) -> QWidget:
-        found = QWidget(self)
-        column = QVBoxLayout(found)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(12)
+        found, column = self._column()
         self._summary = Label(role="strong", parent=found)
         column.addWidget(self._summary)
         self.target, self.time = QComboBox(found), QComboBox(found)
@@ -115,8 +112,7 @@ class SeriesSection(AskedSection):
         )
 
     def _ask(self) -> None:
-        patterns = "*.csv *.tsv *.txt *.data *.xlsx *.xlsm *.parquet *.pq"
-        ask_for_file(self, tr("Choose the file with the series"), self._on_folder, kind=tr("Tables"), patterns=patterns)
+        ask_for_file(self, tr("Choose the file with the series"), self._on_folder, kind=tr("Tables"), patterns=TABLES)
 
     def _show(self, found: SeriesInspection) -> None:
         whole = found.problem is None
@@ -126,9 +122,7 @@ class SeriesSection(AskedSection):
             widget.setVisible(whole)
         self._show_choices(found)
         self._show_columns(found)
-        self._warnings.setVisible(bool(found.warnings))
-        if found.warnings:
-            self._warnings.say(lines(found.warnings))
+        show_lines(self._warnings, found.warnings)
         if whole:
             self._show_course(found)
         else:

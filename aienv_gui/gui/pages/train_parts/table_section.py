@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, tr, tr_count
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
-from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, split_words, with_retry
+from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, show_lines, split_words, with_retry
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.choice import Choice
-from aienv_gui.gui.widgets.file_dialog import ask_for_file
+from aienv_gui.gui.widgets.file_dialog import TABLES, ask_for_file
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.widgets.tick_list import Tick, TickList
 from aienv_gui.gui.words import say
@@ -53,10 +53,7 @@ class TableSection(AskedSection):
         services.language.changed.connect(self._on_language)
 
     def _make_found(self) -> QWidget:
-        found = QWidget(self)
-        column = QVBoxLayout(found)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(12)
+        found, column = self._column()
         self._summary = Label(role="strong", parent=found)
         column.addWidget(self._summary)
         row = QHBoxLayout()
@@ -112,8 +109,7 @@ class TableSection(AskedSection):
         )
 
     def _ask(self) -> None:
-        patterns = "*.csv *.tsv *.txt *.data *.xlsx *.xlsm *.parquet *.pq"
-        ask_for_file(self, tr("Choose the file with the table"), self._on_folder, kind=tr("Tables"), patterns=patterns)
+        ask_for_file(self, tr("Choose the file with the table"), self._on_folder, kind=tr("Tables"), patterns=TABLES)
 
     def _show(self, found: TableInspection) -> None:
         if found.problem is not None:
@@ -127,9 +123,7 @@ class TableSection(AskedSection):
             self._split.say(split_words(dict(found.split)))
         self._bars.setVisible(bool(found.classes))
         self._bars.set_classes(found.classes)
-        self._warnings.setVisible(bool(found.warnings))
-        if found.warnings:
-            self._warnings.say(lines(found.warnings))
+        show_lines(self._warnings, found.warnings)
         self._found.show()
 
     def _show_target(self, found: TableInspection) -> None:

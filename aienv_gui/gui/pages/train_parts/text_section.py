@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.wording import tr, tr_count
 from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.pages.train_parts.class_bars import ClassBars
-from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, split_words, with_retry
+from aienv_gui.gui.pages.train_parts.column_row import ColumnRow
+from aienv_gui.gui.pages.train_parts.data_section import AskedSection, Words, lines, show_lines, split_words, with_retry
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
-from aienv_gui.gui.widgets.file_dialog import ask_for_file, ask_for_folder
+from aienv_gui.gui.widgets.file_dialog import TABLES, ask_for_file, ask_for_folder
 from aienv_gui.gui.widgets.labels import Label
-from aienv_gui.gui.words import say
 from aienv_gui.training import samples
 from aienv_gui.training.text_inspection import AskedTexts, TextInspection
 
@@ -57,28 +57,14 @@ class TextSection(AskedSection):
         self._place_row.addWidget(self._choose_folder)
 
     def _make_found(self) -> QWidget:
-        found = QWidget(self)
-        column = QVBoxLayout(found)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(12)
+        found, column = self._column()
         self._summary = Label(role="strong", parent=found)
         column.addWidget(self._summary)
-        self._columns = QWidget(found)
-        row = QHBoxLayout(self._columns)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        self.text, self.target = (QComboBox(self._columns) for _ in range(2))
-        for box, words in ((self.text, tr("The column of the texts")), (self.target, tr("The column of the classes"))):
-            say(box, "setAccessibleName", words)
-            box.setMaximumWidth(320)
-            box.activated.connect(self._on_asked)
-            label = Label(words, parent=self._columns)
-            label.setWordWrap(False)
-            label.setBuddy(box)
-            row.addWidget(label)
-            row.addWidget(box)
-        row.addStretch(1)
-        column.addWidget(self._columns)
+        self.columns = ColumnRow(
+            {"text": tr("The column of the texts"), "target": tr("The column of the classes")}, found
+        )
+        self.columns.chosen.connect(self._on_asked)
+        column.addWidget(self.columns)
         self._split = Label(role="muted", parent=found)
         self._bars = ClassBars(self._services.theme, found)
         self._examples = Label(role="caption", parent=found)
@@ -106,8 +92,7 @@ class TextSection(AskedSection):
         )
 
     def _ask(self) -> None:
-        patterns = "*.csv *.tsv *.txt *.jsonl *.ndjson *.xlsx *.xlsm *.parquet *.pq"
-        ask_for_file(self, tr("Choose the file with the texts"), self._on_folder, kind=tr("Tables"), patterns=patterns)
+        ask_for_file(self, tr("Choose the file with the texts"), self._on_folder, kind=tr("Tables"), patterns=TABLES)
 
     def _show(self, found: TextInspection) -> None:
         if found.problem is not None:
@@ -116,9 +101,7 @@ class TextSection(AskedSection):
         whole = found.problem is None
         for widget in (self._summary, self._split, self._bars, self._examples):
             widget.setVisible(whole)
-        self._warnings.setVisible(bool(found.warnings))
-        if found.warnings:
-            self._warnings.say(lines(found.warnings))
+        show_lines(self._warnings, found.warnings)
         if whole:
             classes = tr_count("one class", "{count} classes", len(found.classes))
             self._summary.say(
@@ -130,18 +113,15 @@ class TextSection(AskedSection):
         self._found.show()
 
     def _show_columns(self, found: TextInspection) -> None:
-        self._columns.setVisible(bool(found.columns))
-        chosen = ((self.text, found.text or self.choice.text), (self.target, found.target or self.choice.target))
-        for box, name in chosen:
-            box.clear()
-            box.addItems(list(found.columns))
-            box.setCurrentIndex(box.findText(name))
+        self.columns.setVisible(bool(found.columns))
+        chosen = {"text": found.text or self.choice.text, "target": found.target or self.choice.target}
+        self.columns.show_columns(found.columns, chosen)
 
     # Events.
 
     @Slot()
     def _on_asked(self) -> None:
-        self.choice = AskedTexts(self.text.currentText(), self.target.currentText())
+        self.choice = AskedTexts(self.columns.column("text"), self.columns.column("target"))
         self.check(keep=True)
 
     @Slot()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from aienv_gui.core.wording import tr, tr_count
 from aienv_gui.gui import run_work
@@ -55,10 +55,7 @@ class WritingSection(DataSection):
         self._place_row.addWidget(self._choose_folder)
 
     def _make_found(self) -> QWidget:
-        found = QWidget(self)
-        column = QVBoxLayout(found)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(8)
+        found, column = self._column()
         self._summary = Label(role="strong", parent=found)
         self._split = Label(role="muted", parent=found)
         self._beginning = Label(role="caption", parent=found)
