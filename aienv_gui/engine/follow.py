@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from . import steps
@@ -26,21 +28,21 @@ def follow(recipe: Recipe) -> None:
     work = prepare(recipe.with_options(options), data, device, torch.get_num_threads(), bfloat16=short)
     work.average, work.team = None, follower  # the leader's weights are those that count
     follower.join()
-    epoch, order = -1, torch.empty(0)
+    epoch = -1
     while True:
         told = follower.heard()
         if not isinstance(told, Order):
             torch.set_num_threads(told["threads"])
-            work.recipe = work.recipe.with_rate(told["learning_rate"])
+            found = work.recipe.with_batch(told["batch_size"], None).with_rate(told["learning_rate"])
+            work = replace(work, recipe=found)
             work.restore(told)
             continue
         if told.epoch != epoch:
-            epoch, order = told.epoch, steps.order(work, told.epoch)
+            epoch = told.epoch
             begin_epoch(data, work.network, epoch, recipe.settings)
         position = Position(step=told.step, parts=told.parts, rescues=told.rescues)
-        examples = steps.chosen(work, order, told.step % work.steps_per_epoch)
         try:
-            steps.advance(work, steps.fetch(work, examples, told.step, epoch), position, epoch)
+            steps.advance(work, work.feed.batch(told.step, epoch), position, epoch)
         except (NotANumber, MemoryIsFull):
             continue  # as the leader finds too, and deals with
 

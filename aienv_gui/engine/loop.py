@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from . import failures, memory, protocol, rescue, steps
+from .batch_size import find_batch_size, found_before
 from .checkpoint import Entry, Store
 from .commands import Desk, Doorkeeper
 from .devices import choose_device, computes_bfloat16, device_name
@@ -67,6 +68,8 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         raise Failure(Code.DATA_CHANGED, path=str(recipe.folder))
     short = recipe.settings.precision == "bfloat16" and computes_bfloat16(device, events)
     work = prepare(recipe, data, device, threads, bfloat16=short)
+    if recipe.settings.find_batch:
+        work = _with_batch_size(run, work, events)
     position = work.restore(saved) if saved else Position(parts=recipe.settings.parts)
     session = Session(
         run,
@@ -109,12 +112,24 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
             _wrap_up(run, work, session)
     finally:
         session.close()
+        work.feed.close()
         if isinstance(work.team, Leader):
             work.team.dismiss()
     desk.close()
     held_up = round(session.held_up, 4)
     events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command, held_up=held_up)
     events.sync()
+
+
+def _with_batch_size(run: Path, work: Work, events: Events) -> Work:
+    """`work` with the batch size that was found, in an earlier attempt or now."""
+    found = found_before(run)
+    if found is None:
+        events.emit(Event.PHASE, name="finding_batch")
+        found = find_batch_size(work)
+        events.emit(Event.BATCH_FOUND, **found)
+        events.sync()
+    return replace(work, recipe=work.recipe.with_batch(found["batch_size"], found["learning_rate"]))
 
 
 def _find_rate(work: Work, session: Session) -> None:
@@ -156,17 +171,15 @@ def _epochs(work: Work, session: Session) -> None:
         if position.step >= work.total_steps or _enough(work, session):
             return
         epoch = position.step // work.steps_per_epoch  # from 0; said from 1
-        order = steps.order(work, epoch)
         session.events.emit(Event.PHASE, name="training")
         session.pace.resume()
         begin_epoch(data, work.network, epoch, settings)
-        for place in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
+        for _ in range(position.step % work.steps_per_epoch, work.steps_per_epoch):
             session.attend()
-            chosen = steps.chosen(work, order, place)
-            loss, accuracy, waited = _step(work, session, chosen, epoch)
+            loss, accuracy, examples = _step(work, session, epoch)
             position.step += 1
             session.metrics.add(position.step, epoch + 1, loss, accuracy)
-            position.seconds += session.pace.step(position.step, epoch + 1, len(chosen), waited)
+            position.seconds += session.pace.step(position.step, epoch + 1, examples, work.feed.waited)
             if _time_is_up(work, position):
                 break
         session.metrics.flush()
@@ -190,29 +203,27 @@ def _time_is_up(work: Work, position: Position) -> bool:
     return 0 < 60 * work.recipe.settings.minutes <= position.seconds
 
 
-def _step(work: Work, session: Session, chosen: torch.Tensor, epoch: int) -> tuple[float, float, float]:
-    """One step on the examples `chosen`; returns loss, accuracy and the seconds until they were there.
+def _step(work: Work, session: Session, epoch: int) -> tuple[float, float, int]:
+    """One step; returns loss, accuracy and the number of examples.
 
     Where memory does not suffice for them, they are computed in parts, from now on. Raises `NotANumber`.
     """
+    position = session.position
+    batch = work.feed.batch(position.step, epoch)
     while True:
-        began = time.perf_counter()
         try:
-            batch = steps.fetch(work, chosen, session.position.step, epoch)
-            waited = time.perf_counter() - began
             if isinstance(work.team, Leader):
-                position = session.position
                 work.team.lead(position.step, epoch, position.parts, position.rescues)
-            return *steps.advance(work, batch, session.position, epoch), waited
+            return *steps.advance(work, batch, position, epoch), len(batch[1])
         except NotANumber as found:
-            found.files = work.data.names(chosen)
+            found.files = work.data.names(work.feed.chosen(position.step, epoch))
             raise
         except TeamBroken:
             if isinstance(work.team, Leader):
                 work.team.dismiss()
             _gather(work, session)
         except MemoryIsFull:
-            steps.in_more_parts(work, session.position, session.events)
+            steps.in_more_parts(work, position, session.events)
 
 
 def _validate(work: Work, session: Session) -> None:

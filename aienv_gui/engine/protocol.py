@@ -170,7 +170,8 @@ class Event:
     #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts; of a
     #                      series also window, horizon, season; of a table that names pictures files, target}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
-    PHASE = "phase"  # name: loading, finding_rate (done, total; repeated) | training | validating | testing | saving
+    PHASE = "phase"  # name: loading, finding_rate (done, total; repeated) | finding_batch | training | validating |
+    #                  testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
     #                      lines/s); time[] in seconds since the epoch
     PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high,
@@ -184,6 +185,8 @@ class Event:
     ANSWER = "answer"  # command, ok, reason: for a command that nothing else answers; reason: not_paused | stale |
     #                    loading | unknown | ended, or a code of a failed write
     WARNING = "warning"  # code, values{}: said in words by the application
+    BATCH_FOUND = "batch_found"  # batch_size, learning_rate (that goes with it; null: still to be found), tried[[batch
+    #                              size, examples a second]], seconds: found by trying, once for all attempts
     RATE_FOUND = "rate_found"  # learning_rate, steps, seconds: found by trying so many, before the first step
     RESCUED = "rescued"  # step (gone back to), at (where the loss was no number), epoch, learning_rate (from now on),
     #                      tries (so far), most (tries), files[] (of the batch; none: it was the validation's)

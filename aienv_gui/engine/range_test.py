@@ -17,7 +17,7 @@ from .memory import MemoryIsFull
 from .rescue import NotANumber
 from .seeds import derive
 from .session import Position
-from .steps import fetch, gradients, seed_dropout
+from .steps import gradients, seed_dropout
 from .tasks.task import begin_epoch
 from .work import Work, optimiser_for
 
@@ -63,8 +63,8 @@ def _step(trial: Work, number: int, parts: int) -> float:
     order = examples[torch.randperm(len(examples), generator=generator)]
     chosen = order[place * settings.batch_size : (place + 1) * settings.batch_size]
     seed_dropout(trial.device, derive(settings.seed, "range", number))
-    trial.optimiser.zero_grad(set_to_none=True)
-    loss, _ = gradients(trial, fetch(trial, chosen, number, around), parts)
+    trial.forget_gradients()
+    loss, _ = gradients(trial, trial.feed.fetch(chosen, number, around), parts)
     trial.optimiser.step()
     return loss
 

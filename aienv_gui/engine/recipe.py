@@ -34,6 +34,7 @@ class Settings:
     patience: int = 0  # epochs without a better one, after which it ends; 0: all epochs are trained
     minutes: float = 0.0  # of work, after which it ends; 0: as long as it takes
     find_rate: bool = False  # the learning rate is still to be found
+    find_batch: bool = False  # so is the batch size: `batch_size` is the one that the learning rate goes with
     precision: str = "float32"  # of what is computed in a step; weights are float32 always
     average: int = 0  # steps over which the weights that count are averaged; 0: the last ones count
     exact: bool = False  # the same to the last digit on a card, too, which costs speed; a processor always is
@@ -72,6 +73,11 @@ class Recipe:
     def with_rate(self, rate: float) -> Recipe:
         return replace(self, settings=replace(self.settings, learning_rate=rate, find_rate=False))
 
+    def with_batch(self, size: int, rate: float | None) -> Recipe:
+        """With a batch size that was found, and the learning rate that goes with it where that is not to be found."""
+        rate = self.settings.learning_rate if rate is None else rate
+        return replace(self, settings=replace(self.settings, batch_size=size, learning_rate=rate, find_batch=False))
+
     def on(self, device: str) -> Recipe:
         return replace(self, device=device)
 
@@ -102,7 +108,7 @@ def _recipe(data: dict[str, Any], run: Path) -> Recipe:
         preset=preset["id"],
         architecture=str(model.get("architecture") or preset["model"]["architecture"]),
         options=options_of(preset, model),
-        settings=_settings({**preset["settings"], **(data.get("settings") or {})}),
+        settings=_settings({**preset["settings"], **(data.get("settings") or {})}, preset["settings"]["batch_size"]),
         device=str(data.get("device") or "auto"),
         threads=threads,
         checkpoint_seconds=_number(data, "checkpoint_seconds", 60.0, least=0.0),
@@ -135,7 +141,10 @@ def options_of(preset: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     return {**(preset["model"]["options"] if same else {}), **(model.get("options") or {})}
 
 
-def _settings(data: dict[str, Any]) -> Settings:
+def _settings(data: dict[str, Any], usual_batch: int) -> Settings:
+    find_batch = data["batch_size"] == protocol.AUTO
+    if find_batch:
+        data = {**data, "batch_size": usual_batch}
     if data["optimiser"] not in _OPTIMISERS:
         raise ValueError(f"optimiser must be one of {', '.join(_OPTIMISERS)}, not {data['optimiser']!r}")
     if data["schedule"] not in _SCHEDULES:
@@ -148,6 +157,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         optimiser=data["optimiser"],
         learning_rate=0.0 if find_rate else _number(data, "learning_rate", least=0.0),
         find_rate=find_rate,
+        find_batch=find_batch,
         momentum=_number(data, "momentum", 0.0, least=0.0),
         weight_decay=_number(data, "weight_decay", 0.0, least=0.0),
         schedule=data["schedule"],

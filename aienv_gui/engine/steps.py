@@ -23,26 +23,6 @@ from .team import Member, TeamBroken
 from .work import Work
 
 
-def order(work: Work, epoch: int) -> torch.Tensor:
-    """The training's examples as they come in an epoch, from 0."""
-    examples = work.data.splits["train"]
-    generator = torch.Generator().manual_seed(derive(work.recipe.settings.seed, "order", epoch))
-    return examples[torch.randperm(len(examples), generator=generator)]
-
-
-def chosen(work: Work, order: torch.Tensor, place: int) -> torch.Tensor:
-    """Those of the batch at a place of an epoch, from 0."""
-    size = work.recipe.settings.batch_size
-    return order[place * size : (place + 1) * size]
-
-
-def fetch(work: Work, chosen: torch.Tensor, step: int, epoch: int) -> Batch:
-    """The examples `chosen` and their truth, on the device. Until they are there, the device has nothing to do."""
-    settings = work.recipe.settings
-    inputs, truth = work.data.batch(chosen, settings, derive(settings.seed, "batch", epoch, step))
-    return inputs.to(work.device), truth.to(work.device)
-
-
 def advance(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[float, float]:
     """One step on a batch; returns its loss and accuracy before it.
 
@@ -53,7 +33,7 @@ def advance(work: Work, batch: Batch, position: Position, epoch: int) -> tuple[f
     rate = rescue.slower(learning_rate(settings, position.step, work.total_steps), position.rescues)
     for group in work.optimiser.param_groups:
         group["lr"] = rate
-    work.optimiser.zero_grad(set_to_none=True)
+    work.forget_gradients()
     if work.team is None:
         result = gradients(work, batch, position.parts)
     else:
@@ -69,16 +49,16 @@ def gradients(work: Work, batch: Batch, parts: int) -> tuple[float, float]:
 
     Raises `NotANumber`, and `MemoryIsFull`: the network's running means are then as they were before.
     """
-    kept = _running_means(work)
+    work.keep_means()
     try:
         return _gradients(work, batch, parts)
     except (RuntimeError, MemoryError) as error:
         if not failures.is_memory_full(error):
             raise
     # Only out here is what the failed computation held let go of.
-    work.optimiser.zero_grad(set_to_none=True)
+    work.forget_gradients()
     memory.let_go(work.device)
-    _put_back(work, kept)
+    work.put_back_means()
     raise MemoryIsFull
 
 
@@ -87,7 +67,7 @@ def _shared_gradients(work: Work, team: Member, batch: Batch, parts: int) -> tup
     inputs, truth = batch
     mine = team.share(len(truth))
     share = len(truth[mine]) / len(truth)
-    means = _running_means(work)
+    work.keep_means()
     loss = accuracy = 0.0
     bad, full = False, False
     try:
@@ -102,13 +82,13 @@ def _shared_gradients(work: Work, team: Member, batch: Batch, parts: int) -> tup
     try:
         total = team.sum(torch.cat([told, *(_flat(parameter).mul(share) for parameter in learnt)]))
     except TeamBroken:
-        _put_back(work, means)
+        work.put_back_means()
         raise
     loss, accuracy, bads, fulls = total[:4].tolist()
     if bads:
         raise NotANumber
     if fulls:
-        _put_back(work, means)
+        work.put_back_means()
         raise MemoryIsFull
     for parameter, gradient in zip(learnt, total[4:].split([one.numel() for one in learnt]), strict=True):
         parameter.grad = gradient.view_as(parameter)
@@ -118,15 +98,6 @@ def _shared_gradients(work: Work, team: Member, batch: Batch, parts: int) -> tup
 def _flat(parameter: torch.nn.Parameter) -> torch.Tensor:
     gradient = parameter.grad
     return torch.zeros(parameter.numel(), device=parameter.device) if gradient is None else gradient.flatten()
-
-
-def _running_means(work: Work) -> list[torch.Tensor]:
-    return [buffer.clone() for buffer in work.buffers]
-
-
-def _put_back(work: Work, means: list[torch.Tensor]) -> None:
-    for buffer, before in zip(work.buffers, means, strict=True):
-        buffer.copy_(before)
 
 
 def _gradients(work: Work, batch: Batch, parts: int) -> tuple[float, float]:
@@ -149,7 +120,7 @@ def _part(work: Work, part: Batch, share: float) -> tuple[float, float]:
     if not math.isfinite(value):
         raise NotANumber
     (loss if share == 1 else loss * share).backward()
-    return value, float(accuracy)
+    return value, accuracy
 
 
 def rehearse(work: Work, position: Position, events: Events) -> None:
@@ -159,12 +130,12 @@ def rehearse(work: Work, position: Position, events: Events) -> None:
     """
     settings = work.recipe.settings
     chosen = work.data.splits["train"][: settings.batch_size]
-    means = _running_means(work)
+    work.keep_means()
     work.network.train()
     while True:
         try:
             room = () if work.optimiser.state else _room_of_the_optimiser(work)
-            gradients(work, fetch(work, chosen, 0, 0), position.parts)
+            gradients(work, work.feed.fetch(chosen, 0, 0), position.parts)
             break
         except NotANumber:
             break  # which is dealt with when it comes to it
@@ -172,8 +143,8 @@ def rehearse(work: Work, position: Position, events: Events) -> None:
             room = ()
             in_more_parts(work, position, events)
     del room
-    work.optimiser.zero_grad(set_to_none=True)
-    _put_back(work, means)
+    work.forget_gradients()
+    work.put_back_means()
 
 
 def _room_of_the_optimiser(work: Work) -> tuple[torch.Tensor, ...]:

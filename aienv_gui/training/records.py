@@ -335,6 +335,17 @@ class FoundRate:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundBatch:
+    """A batch size that was found by trying, the learning rate that goes with it, and what that took."""
+
+    size: int
+    rate: float | None  # None: it is still to be found
+    speed: float  # examples a second, while it was tried
+    tried: int  # sizes
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as its folder tells it at one moment. Its arrays may be shared with later moments: read only."""
 
@@ -361,6 +372,7 @@ class Run:
     answers: tuple[Answer, ...] = ()
     warnings: tuple[Text, ...] = ()
     found_rate: FoundRate | None = None
+    found_batch: FoundBatch | None = None
     pause_reason: str = ""  # asked, disk_full, write_failed
     evaluation: Evaluation | None = None
     model: Path | None = None

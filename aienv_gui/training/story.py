@@ -30,6 +30,7 @@ from aienv_gui.training.records import (
     Course,
     Curve,
     Evaluation,
+    FoundBatch,
     FoundRate,
     Load,
     LoadCurve,
@@ -149,6 +150,7 @@ class Story:
             Event.ANSWER: self._on_answer,
             Event.WARNING: self._on_warning,
             Event.RATE_FOUND: self._on_rate_found,
+            Event.BATCH_FOUND: self._on_batch_found,
             Event.RESCUED: self._on_rescued,
             Event.EVALUATED: self._on_evaluated,
             Event.MODEL: self._on_model,
@@ -387,6 +389,11 @@ class Story:
     def _on_rate_found(self, event: Mapping[str, Any]) -> None:
         found = FoundRate(float(event["learning_rate"]), int(event["steps"]), float(event["seconds"]))
         self._run = replace(self._run, found_rate=found)
+
+    def _on_batch_found(self, event: Mapping[str, Any]) -> None:
+        size, rate, speeds = int(event["batch_size"]), event["learning_rate"], dict(event["tried"])
+        found = FoundBatch(size, rate and float(rate), float(speeds.get(size, 0)), len(speeds), float(event["seconds"]))
+        self._run = replace(self._run, found_batch=found)
 
     def _on_evaluated(self, event: Mapping[str, Any]) -> None:
         if event.get("split", "test") != "test":

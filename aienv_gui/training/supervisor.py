@@ -286,6 +286,7 @@ def status_of(run: Run) -> Text:
 
 _PHASES = {
     "finding_rate": tr("Finding a learning rate"),
+    "finding_batch": tr("Finding a batch size"),
     "validating": tr("Validating"),
     "testing": tr("Testing on the examples it never saw"),
     "saving": tr("Saving"),

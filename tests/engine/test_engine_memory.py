@@ -20,7 +20,7 @@ from aienv_gui.engine.memory import MemoryIsFull
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import read_recipe
 from aienv_gui.engine.session import Position
-from aienv_gui.engine.steps import advance, fetch, in_more_parts
+from aienv_gui.engine.steps import advance, in_more_parts
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.work import Work, prepare
 from tests.engine.engine_runs import PLAIN, curve, end, events, kill_at, make_run, start, train
@@ -43,8 +43,8 @@ def test_parts_of_a_batch_are_learnt_from_as_the_whole(tmp_path: Path, pictures:
     position, in_parts = Position(), Position(parts=parts)
     chosen = whole.data.splits["train"][:8]
     for _ in range(5):
-        one = advance(whole, fetch(whole, chosen, position.step, 0), position, 0)
-        other = advance(split, fetch(split, chosen, position.step, 0), in_parts, 0)
+        one = advance(whole, whole.feed.fetch(chosen, position.step, 0), position, 0)
+        other = advance(split, split.feed.fetch(chosen, position.step, 0), in_parts, 0)
         assert other == pytest.approx(one, abs=1e-5)
         position.step += 1
         in_parts.step += 1
@@ -78,7 +78,7 @@ def test_a_batch_that_does_not_fit_leaves_all_as_it_was(tmp_path: Path, pictures
     work.network.register_forward_hook(_too_much_for_more_than_four)
     position = Position()
     before = copy.deepcopy(work.network.state_dict())
-    batch = fetch(work, work.data.splits["train"][:8], 0, 0)
+    batch = work.feed.fetch(work.data.splits["train"][:8], 0, 0)
     with pytest.raises(MemoryIsFull):
         advance(work, batch, position, 0)
     after = work.network.state_dict()

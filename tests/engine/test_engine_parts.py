@@ -71,6 +71,7 @@ def test_every_preset_is_a_whole_recipe(tmp_path: Path) -> None:
             "precision": "float32",
             "average": 0,
             "find_rate": False,
+            "find_batch": False,
             "exact": False,
             "processes": 1,
             "parts": 1,

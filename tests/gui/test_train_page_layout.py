@@ -287,6 +287,14 @@ def test_a_wrong_learning_rate_is_said_beside_its_field(qtbot: QtBot, session: S
     advanced.learning_rate.setText("0.000000012345")
     assert "at most 10" not in advanced._below_rate.text()
     assert advanced.settings()["learning_rate"] == 0.000000012345
+    assert advanced.settings()["batch_size"] == 64
+    advanced.batch_size.setValue(0)
+    assert "trying" in advanced.batch_size.text()
+    assert advanced.settings()["batch_size"] == "auto"
+    page.new.model.show_settings({"batch_size": 16})
+    assert advanced.batch_size.value() == 16
+    page.new.model.show_settings({"batch_size": "auto"})
+    assert advanced.batch_size.value() == 0
 
 
 def test_a_learning_rate_that_is_left_empty_is_to_be_found(qtbot: QtBot, session: Session) -> None:

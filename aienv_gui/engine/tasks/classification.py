@@ -22,12 +22,12 @@ class Classification(Examples):
     classes: tuple[str, ...]
     labels: Tensor
 
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, float]:
         """Mean cross-entropy, and the share that is right."""
         raw, labels = batch
         scores = network(self.as_input(raw))
-        right = (scores.detach().argmax(dim=1) == labels).sum()
-        return functional.cross_entropy(scores, labels), right / len(labels)
+        right = (scores.detach().argmax(dim=1) == labels).count_nonzero()
+        return functional.cross_entropy(scores, labels), right.item() / len(labels)
 
     def is_good(self, accuracy: float, loss: float) -> bool:
         """Whether it knows more than guessing does, or was at least not growing wild."""

@@ -86,7 +86,7 @@ class Data(Examples):
     def batch(self, chosen: Tensor, _settings: Settings, _seed: int) -> Batch:
         return self.inputs(chosen), self.followed(chosen)
 
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, float]:
         """Mean squared error of the known values in squared spreads, and the share of the variance explained.
 
         A mean of each example's mean: so it is the same whether a batch is computed in one or in parts.
@@ -95,7 +95,7 @@ class Data(Examples):
         known = ~truth.isnan()
         off = (network(windows) - truth.nan_to_num(0.0)) * known
         loss = (off.square().sum(dim=1) / known.sum(dim=1).clamp(min=1)).mean()
-        return loss, (1 - loss.detach()).clamp(min=0)
+        return loss, max(0.0, 1 - loss.item())
 
     def judge(
         self, network: nn.Module, split: str, device: torch.device, size: int, between: Callable[[], None]

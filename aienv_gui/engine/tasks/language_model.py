@@ -59,12 +59,12 @@ class Data:
         found = self.characters[places]
         return found[:, :-1], found[:, 1:]
 
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, float]:
         """Mean cross-entropy of the next characters in nats, and the share of them that is right."""
         texts, following = batch
         scores = network(texts)
-        right = (scores.detach().argmax(dim=2) == following).sum()
-        return functional.cross_entropy(scores.flatten(0, 1), following.flatten()), right / following.numel()
+        right = (scores.detach().argmax(dim=2) == following).count_nonzero()
+        return functional.cross_entropy(scores.flatten(0, 1), following.flatten()), right.item() / following.numel()
 
     def judge(
         self, network: nn.Module, split: str, device: torch.device, size: int, between: Callable[[], None]

@@ -28,11 +28,11 @@ class Regression(Examples):
         """The truth as the networks answer it."""
         return ((self.truth[chosen] - self.mean) / self.spread).to(torch.float32)
 
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, float]:
         """Mean squared error in squared spreads, and the share of the variance that is explained (0 to 1)."""
         raw, truth = batch
         loss = functional.mse_loss(network(self.as_input(raw)).squeeze(1), truth)
-        return loss, (1 - loss.detach()).clamp(min=0)
+        return loss, max(0.0, 1 - loss.item())
 
     def is_good(self, _accuracy: float, loss: float) -> bool:
         """Whether it was at least not growing wild: always the mean would be a loss of 1."""

@@ -89,7 +89,7 @@ class Task(Protocol):
     def batch(self, chosen: Tensor, settings: Settings, seed: int) -> Batch:
         """The examples `chosen` in memory, varied as the settings ask, and their truth. `seed` decides all chance."""
 
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, float]:
         """The mean loss of a batch on the network's device, to learn from; and its score, from which none is learnt."""
 
     def judge(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aienv_gui.engine.protocol import EVENTS, LOG, PROCESS
-from aienv_gui.training.records import Load, Recipe, RunState
+from aienv_gui.training.records import FoundBatch, FoundRate, Load, Recipe, RunState
 from aienv_gui.training.story import Story
 from aienv_gui.training.trend import trend
 
@@ -467,3 +467,21 @@ def test_the_next_attempt_begins_to_wait_anew(folder: Folder) -> None:
     assert run.waiting_share is None
     assert run.start is not None
     assert run.start.pid == 4711
+
+
+def test_what_was_found_by_trying(folder: Folder) -> None:
+    folder.say(
+        "batch_found",
+        100.0,
+        batch_size=32,
+        learning_rate=0.007,
+        tried=[[8, 500.0], [16, 900.5], [32, 1500.0], [64, 1600.0]],
+        seconds=1.5,
+    )
+    folder.story.update(alive=True)
+    assert folder.story.run.found_batch == FoundBatch(size=32, rate=0.007, speed=1500.0, tried=4, seconds=1.5)
+    folder.say("batch_found", 100.0, batch_size=8, learning_rate=None, tried=[], seconds=0.1)
+    folder.say("rate_found", 101.0, learning_rate=0.002, steps=60, seconds=2.5)
+    folder.story.update(alive=True)
+    assert folder.story.run.found_batch == FoundBatch(size=8, rate=None, speed=0.0, tried=0, seconds=0.1)
+    assert folder.story.run.found_rate == FoundRate(rate=0.002, steps=60, seconds=2.5)

@@ -45,7 +45,8 @@ class Advanced(QWidget):
         # No validator: it would swallow keys without a word. What is wrong is said below the field.
         self.learning_rate.textChanged.connect(self._on_changed)
         say(self.learning_rate, "setPlaceholderText", tr("found by trying"))
-        self.batch_size = self._number(1, 4096)
+        self.batch_size = self._number(0, 4096)
+        say(self.batch_size, "setSpecialValueText", tr("found by trying"))  # stands for 0
         self.epochs = self._number(1, 10000)
         self.seed = self._number(0, 2**31 - 1)
         self.patience = self._number(0, 1000)
@@ -68,7 +69,11 @@ class Advanced(QWidget):
                 tr("How far each step goes; left empty, it is found by trying"),
                 self.learning_rate,
             ),
-            (tr("Batch size"), tr("Examples a step; larger needs more memory"), self.batch_size),
+            (
+                tr("Batch size"),
+                tr("Examples a step; at 0 it is found by trying, and the learning rate is made to go with it"),
+                self.batch_size,
+            ),
             (tr("Epochs"), tr("How often all examples are seen"), self.epochs),
             (tr("Optimiser"), tr("The rule that turns errors into steps"), self.optimiser),
             (tr("Seed"), tr("The same number gives the same split and the same training again"), self.seed),
@@ -105,7 +110,7 @@ class Advanced(QWidget):
     def show_settings(self, settings: Mapping[str, Any]) -> None:
         """Show a preset's settings, or a recipe's."""
         self.show_rate(settings["learning_rate"])
-        self.batch_size.setValue(int(settings["batch_size"]))
+        self.batch_size.setValue(0 if settings["batch_size"] == AUTO else int(settings["batch_size"]))
         self.epochs.setValue(int(settings["epochs"]))
         self.seed.setValue(int(settings["seed"]))
         self.patience.setValue(int(settings.get("patience", 0)))
@@ -123,7 +128,7 @@ class Advanced(QWidget):
     def settings(self) -> dict[str, Any]:
         return {
             "learning_rate": self._rate() or AUTO,
-            "batch_size": self.batch_size.value(),
+            "batch_size": self.batch_size.value() or AUTO,
             "epochs": self.epochs.value(),
             "optimiser": self.optimiser.currentData(),
             "seed": self.seed.value(),

@@ -386,7 +386,7 @@ def _settings(run: Run) -> Text:
         title,
         architecture,
         _rate(run),
-        tr("batch size {value}", value=settings.get("batch_size", "?")),
+        _batch_size(run),
         tr_count("one epoch", "{count} epochs", int(settings.get("epochs", 0))),
         tr("seed {value}", value=settings.get("seed", 0)),
         tr("data from {folder}", folder=recipe.folder),
@@ -422,6 +422,8 @@ def _settings(run: Run) -> Text:
 def _rate(run: Run) -> Text:
     rate, found = run.recipe.settings.get("learning_rate", 0), run.found_rate
     if rate != AUTO:
+        if run.found_batch is not None and run.found_batch.rate:
+            rate = run.found_batch.rate
         return tr("learning rate {value}", value=f"{rate:g}")
     if found is None:
         return tr("learning rate found by trying")
@@ -430,6 +432,21 @@ def _rate(run: Run) -> Text:
         value=f"{found.rate:g}",
         steps=found.steps,
         time=duration(found.seconds),
+    )
+
+
+def _batch_size(run: Run) -> Text:
+    size, found = run.recipe.settings.get("batch_size", "?"), run.found_batch
+    if size != AUTO:
+        return tr("batch size {value}", value=size)
+    if found is None:
+        return tr("batch size found by trying")
+    return tr(
+        "batch size {value} (found by trying {count} of them, in {time}: {speed} examples a second)",
+        value=found.size,
+        count=found.tried,
+        time=duration(found.seconds),
+        speed=f"{found.speed:,.0f}",
     )
 
 
