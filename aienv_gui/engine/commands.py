@@ -98,6 +98,16 @@ class Desk:
                 taken.append((identity, command))
         return taken
 
+    def stop_is_asked(self) -> bool:
+        """Whether a stop waits here to be taken; it stays."""
+        if self._terminated:
+            return True
+        for path in self._folder.glob("[!.]*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                if protocol.read_json(path).get("command") == Command.STOP and not self._stale(path.stem):
+                    return True
+        return False
+
     def _stale(self, identity: str) -> bool:
         try:
             sent = int(identity.split("-")[0]) / 1e9

@@ -89,7 +89,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         events.emit(Event.WARNING, code=Code.NOT_AS_BEFORE, values={"differences": differences})
     steps.rehearse(work, position, events)
     if processes > 1:
-        work.team = Leader(run, processes, events)
+        work.team = Leader(run, processes, events, desk.stop_is_asked)
     outcome, command, evaluation = "completed", None, None
     try:
         if asked_to_pause:
@@ -114,7 +114,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         session.close()
         work.feed.close()
         if isinstance(work.team, Leader):
-            work.team.dismiss()
+            work.team.close()
     desk.close()
     held_up = round(session.held_up, 4)
     events.emit(Event.FINISHED, outcome=outcome, step=position.step, saved=kept, command=command, held_up=held_up)
@@ -221,6 +221,7 @@ def _step(work: Work, session: Session, epoch: int) -> tuple[float, float, int]:
         except TeamBroken:
             if isinstance(work.team, Leader):
                 work.team.dismiss()
+            session.attend()  # it may have been for a stop's sake
             _gather(work, session)
         except MemoryIsFull:
             steps.in_more_parts(work, position, session.events)

@@ -233,6 +233,7 @@ class Code:
     NO_DEVICE = "no_device"  # (device, reason)
     TEAM_LOST = "team_lost"  # (processes, tries) processes that help were lost again and again
     NOT_DETERMINISTIC = "not_deterministic"  # (reason) the network has a part that no card computes exactly
+    ON_DISK = "on_disk"  # (bytes) too much for memory: the examples are kept there while it trains
     OUT_OF_MEMORY = "out_of_memory"  # (device)
     DISK_FULL = "disk_full"  # (path)
     READ_ONLY = "read_only"  # (path)

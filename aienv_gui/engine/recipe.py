@@ -60,6 +60,7 @@ class Recipe:
     device: str
     threads: int | None
     checkpoint_seconds: float
+    run: Path = Path()  # its folder
     start_from: Path | None = None  # weights learnt before: a model's folder or a file
 
     @property
@@ -112,6 +113,7 @@ def _recipe(data: dict[str, Any], run: Path) -> Recipe:
         device=str(data.get("device") or "auto"),
         threads=threads,
         checkpoint_seconds=_number(data, "checkpoint_seconds", 60.0, least=0.0),
+        run=run,
         start_from=_start(run, str(model.get("start_from") or "")),
     )
 

@@ -32,7 +32,9 @@ from .protocol import Code, Event
 _FOLDER = "team"
 _STEP, _STATE = range(2)
 _TRIES = 3  # times that followers are replaced in one attempt
-_PATIENCE = timedelta(minutes=10)  # for the others' shares of one batch
+_PATIENCE = 30.0  # seconds that one may take longer for its share of a batch, or a tenfold of the leader's time
+_HUNG = timedelta(minutes=10)  # where not even its end is noticed
+_SOON = 1.0  # seconds that a stop waits for the others' shares
 _FOREVER = timedelta(days=3650)  # for the next order: the training may be paused
 _LOOK = 0.05  # seconds
 _FIELDS = 6  # of an order
@@ -92,7 +94,7 @@ def _told() -> Any:
 class Leader(Member):
     """Starts the followers, and replaces them."""
 
-    def __init__(self, run: Path, size: int, events: Events) -> None:
+    def __init__(self, run: Path, size: int, events: Events, stop_is_asked: Callable[[], bool]) -> None:
         """Raises `Failure` where what they tell each other could be heard by other computers."""
         if sys.platform == "win32":  # where gloo listens under the computer's name
             raise Failure(Code.BAD_RECIPE, reason="several processes share the work on Linux and macOS only")
@@ -102,6 +104,11 @@ class Leader(Member):
         self._followers: list[subprocess.Popen[bytes]] = []
         self._tries = 0
         self._round = 0
+        self._stop_is_asked = stop_is_asked
+        self._led = 0.0  # when they were told what they do now
+        self._waits: tuple[float, float] | None = None  # for the others: since when, and how long it may
+        self._dismissed = threading.Event()
+        threading.Thread(target=self._watch, name="followers", daemon=True).start()
 
     def gather(self, state: dict[str, Any], between: Callable[[], None]) -> None:
         """Have followers that are in `state`; `between` is called while they start. Raises `Failure`."""
@@ -117,6 +124,30 @@ class Leader(Member):
     def lead(self, step: int, epoch: int, parts: int, rescues: int) -> None:
         """Tell all to do this step, too. Raises `TeamBroken`."""
         self._tell(Order(_STEP, step, epoch, parts, rescues))
+        self._led = time.monotonic()
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        now = time.monotonic()
+        self._waits = now, max(_PATIENCE, 10 * (now - self._led))
+        try:
+            return super().sum(values)
+        finally:
+            self._waits = None
+
+    def _watch(self) -> None:
+        """End followers that hang, or that a stop would have to wait for: who waits for their share hears of it."""
+        while not self._dismissed.wait(0.25):
+            if (waits := self._waits) is None:
+                continue
+            waited = time.monotonic() - waits[0]
+            if waited > waits[1] or (waited > _SOON and self._stop_is_asked()):
+                for follower in self._followers:
+                    follower.kill()
+
+    def close(self) -> None:
+        """The team's work is done."""
+        self._dismissed.set()
+        self.dismiss()
 
     def dismiss(self) -> None:
         """End the followers, who are lost or not needed any more."""
@@ -152,7 +183,7 @@ class Leader(Member):
             if any(follower.poll() is not None for follower in self._followers):
                 raise TeamBroken
             time.sleep(_LOOK)
-        self._join(store, _PATIENCE)
+        self._join(store, _HUNG)
 
     def _hand_over(self, state: dict[str, Any]) -> None:
         data = torch.frombuffer(bytearray(pack(state, manual=False)), dtype=torch.uint8)

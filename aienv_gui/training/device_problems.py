@@ -7,7 +7,7 @@ from typing import Any
 
 from aienv_gui.core.errors import Action, Problem
 from aienv_gui.core.explain import Occasion, recognise
-from aienv_gui.core.wording import Text, tr, verbatim
+from aienv_gui.core.wording import Text, size, tr, verbatim
 from aienv_gui.engine.protocol import Code
 
 
@@ -77,6 +77,14 @@ def _follower_lost(v: Mapping[str, Any]) -> Text:
     )
 
 
+def _on_disk(v: Mapping[str, Any]) -> Text:
+    return tr(
+        "Decoded, these pictures take {size}, too much for the memory that is free: they are kept on the disk while it "
+        "trains.",
+        size=size(v.get("bytes", 0)),
+    )
+
+
 PROBLEMS = {
     Code.TEAM_LOST: _team_lost,
     Code.NO_DEVICE: _no_device,
@@ -88,4 +96,5 @@ WARNINGS = {
     Code.GPU_UNUSABLE: _gpu_unusable,
     Code.IN_PARTS: _in_parts,
     Code.NO_BFLOAT16: _no_bfloat16,
+    Code.ON_DISK: _on_disk,
 }

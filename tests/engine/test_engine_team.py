@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,44 @@ def test_one_that_comes_later_does_what_the_others_did(tmp_path: Path, pictures:
     assert train(run) == 0
     assert events(run, Event.STARTED)[-1]["step"] > 16
     assert curve(run) == curve(undisturbed)
+
+
+def _hang(process: subprocess.Popen[bytes]) -> psutil.Process:
+    """Have the one follower stand still, for good."""
+    (follower,) = psutil.Process(process.pid).children()
+    follower.suspend()
+    return follower
+
+
+def test_one_that_hangs_is_ended_and_replaced(tmp_path: Path, pictures: Path, undisturbed: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, model=PLAIN, settings=_TWO)
+    module = run / "engine" / "team.py"
+    source = module.read_text(encoding="utf-8")
+    assert "_PATIENCE = 30.0" in source
+    module.write_text(source.replace("_PATIENCE = 30.0", "_PATIENCE = 2.0"), encoding="utf-8")
+    process = start(run)
+    try:
+        until(run, reached(run, 20), process)
+        hung = _hang(process)
+        assert process.wait(90) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
+    finally:
+        end(process)
+    assert not hung.is_running()
+    assert "follower_lost" in [event["code"] for event in events(run, Event.WARNING)]
+    assert curve(run) == curve(undisturbed)
+
+
+def test_a_stop_does_not_wait_for_one_that_hangs(tmp_path: Path, pictures: Path) -> None:
+    run = make_run(tmp_path / "run", pictures, model=PLAIN, settings={**_TWO, "epochs": 10_000})
+    process = start(run)
+    try:
+        until(run, reached(run, 20), process)
+        hung = _hang(process)
+        protocol.send_command(run, Command.STOP)
+        assert process.wait(25) == 0  # sooner than it would be noticed otherwise
+    finally:
+        end(process)
+    assert not hung.is_running()
+    finished = events(run)[-1]
+    assert (finished["outcome"], finished["saved"]) == ("stopped", True)
+    assert not [event for event in events(run, Event.WARNING) if event["code"] == "follower_lost"]

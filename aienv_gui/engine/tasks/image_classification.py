@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from . import picture_tables, pictures
 from .classification import Classification, best_answers
 from .picture_files import Array, Broken, array, digest, read_picture
 from .picture_sets import Table
+from .room import room
 from .task import Batch, Progress
 
 networks = convolutional
+
+_POINTS_AT_ONCE = 2**22  # of pictures that are counted together
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,10 @@ def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
         content, image = read_picture(path)
         return array(image, channels, side, side), digest(content), len(content)
 
-    images = np.empty((len(found.paths), channels, side, side), dtype=np.uint8)
+    shape = (len(found.paths), channels, side, side)
+    images = room(shape, recipe.run, recipe.settings.processes)
+    if isinstance(images, np.memmap):
+        remarks.append({"code": Code.ON_DISK, "values": {"bytes": math.prod(shape)}})
     digests: list[str] = []
     sizes: list[int] = []
     broken: list[tuple[str, Broken]] = []
@@ -226,7 +233,7 @@ def mean_and_std(images: Tensor, indices: Tensor) -> tuple[list[float], list[flo
     """Of each channel over these pictures, as numbers from 0 to 1."""
     totals = torch.zeros(images.shape[1], dtype=torch.float64)
     squares = torch.zeros_like(totals)
-    for part in indices.split(1024):
+    for part in _few_at_once(images, indices):
         chunk = images[part].to(torch.float64) / 255
         totals += chunk.sum(dim=(0, 2, 3))
         squares += (chunk * chunk).sum(dim=(0, 2, 3))
@@ -237,9 +244,16 @@ def mean_and_std(images: Tensor, indices: Tensor) -> tuple[list[float], list[flo
     return mean.tolist(), std.tolist()
 
 
+def _few_at_once(images: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
+    """As long numbers they take eight times the memory."""
+    parts: tuple[Tensor, ...] = indices.split(max(1, min(1024, _POINTS_AT_ONCE // math.prod(images.shape[1:]))))
+    return parts
+
+
 def brightness(images: Tensor, indices: Tensor) -> tuple[float, float]:
     """Mean over these pictures of how bright each is (0 to 1), and how far they usually differ from it."""
-    each = torch.cat([images[part].to(torch.float64).mean(dim=(1, 2, 3)) / 255 for part in indices.split(1024)])
+    parts = _few_at_once(images, indices)
+    each = torch.cat([images[part].to(torch.float64).mean(dim=(1, 2, 3)) / 255 for part in parts])
     return float(each.mean()), float(each.std())
 
 

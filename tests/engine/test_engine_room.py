@@ -1,0 +1,77 @@
+"""Pictures that are too many for memory: kept on the disk while it trains, and learnt from as ever."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aienv_gui.engine import memory, protocol
+from aienv_gui.engine.protocol import Event
+from aienv_gui.engine.recipe import read_recipe
+from aienv_gui.engine.tasks.image_classification import load
+from aienv_gui.engine.tasks.room import room
+from tests.engine.engine_runs import curve, end, events, make_run, start, train
+
+_MB = 1_000_000
+# PyTorch itself keeps some 300 MB; 80 pictures of 3 x 900 x 900 are 194.
+_LIMIT = 650 * _MB
+_LARGE = {"architecture": "compact_convnet", "options": {"channels": 3, "size": 900, "widths": [1]}}
+
+
+def test_what_is_free_is_told_in_bytes() -> None:
+    everything = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 100 * _MB < memory.available() < everything
+
+
+def test_what_is_too_much_lies_in_a_file_that_nobody_meets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not isinstance(room((10, 3, 4, 4), tmp_path), np.memmap)
+    monkeypatch.setattr(memory, "available", partial(int, 900))
+    assert not isinstance(room((9, 1, 5, 10), tmp_path), np.memmap)  # 450 bytes: a half
+    assert isinstance(room((9, 1, 5, 10), tmp_path, processes=2), np.memmap)
+    large = room((10, 3, 4, 4), tmp_path)
+    assert isinstance(large, np.memmap)
+    large[:] = 7
+    assert int(large.sum()) == 7 * 480
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r".") as caught:
+        room((2**20, 2**20, 2**5), tmp_path)
+    assert caught.value.errno in (errno.ENOSPC, errno.EFBIG)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_pictures_are_the_same(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = read_recipe(make_run(tmp_path / "run", pictures))
+    usual, _ = load(recipe, lambda done, total: None)
+    monkeypatch.setattr(memory, "available", partial(int, 0))
+    other, _ = load(recipe, lambda done, total: None)
+    assert [remark["code"] for remark in other.remarks] == ["on_disk", *(remark["code"] for remark in usual.remarks)]
+    assert torch.equal(usual.images, other.images)
+    assert usual.fingerprint == other.fingerprint
+
+
+@pytest.mark.slow
+def test_a_process_with_little_memory_learns_the_same(tmp_path: Path, pictures: Path) -> None:
+    settings = {"epochs": 1, "batch_size": 2}
+    run = make_run(tmp_path / "run", pictures, model=_LARGE, settings=settings)
+    limited = partial(resource.setrlimit, resource.RLIMIT_DATA, (_LIMIT, resource.RLIM_INFINITY))
+    process = start(run, preexec_fn=limited)
+    try:
+        assert process.wait(120) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
+    finally:
+        end(process)
+    assert [event["values"]["bytes"] for event in events(run, Event.WARNING) if event["code"] == "on_disk"]
+    assert not [path.name for path in run.iterdir() if "examples" in path.name]
+    unlimited = make_run(tmp_path / "unlimited", pictures, model=_LARGE, settings=settings)
+    assert train(unlimited) == 0
+    assert not [event for event in events(unlimited, Event.WARNING) if event["code"] == "on_disk"]
+    assert curve(run) == curve(unlimited)
