@@ -39,12 +39,24 @@ def meaning(result: Evaluation, target: str) -> Text:
             error=f"{result.mean_error:.4g}",
         )
     if result.perplexity is not None:
+        words = f"{result.perplexity:.1f}"
+        bits = f"{result.bits_per_character or 0.0:.2f}"
+        if result.characters:
+            return tr_count(
+                "of the next word pieces in one that the training never saw; {bits} bits per character",
+                "of {count:,} word pieces that it had never seen, each from those before it; on average it wavers "
+                "between {perplexity} pieces (perplexity): {bits} bits per character, the fewer the better",
+                result.examples,
+                perplexity=words,
+                bits=bits,
+            )
         return tr_count(
-            "of the next characters in one that the training never saw",
+            "of the next characters in one that the training never saw; {bits} bits per character",
             "of {count:,} characters that it had never seen, each from those before it; on average it wavers between "
-            "{perplexity} characters (perplexity)",
+            "{perplexity} characters (perplexity): {bits} bits per character, the fewer the better",
             result.examples,
-            perplexity=f"{result.perplexity:.1f}",
+            perplexity=words,
+            bits=bits,
         )
     total = sum(map(sum, result.confusion))
     right = sum(row[index] for index, row in enumerate(result.confusion))
@@ -98,6 +110,7 @@ def _place(path: str) -> Text:
 _METHODS = {
     "guessing": tr("always the most frequent answer"),
     "pairs": tr("what most often follows the last character"),
+    "piece_pairs": tr("what most often follows the last piece"),
     "last": tr("the last value again"),
     "season": tr("the same as one season ago"),
     "linear": tr("a linear model"),
