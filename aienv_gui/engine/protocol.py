@@ -95,7 +95,8 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
              with a model for texts {model, texts[], top}  ->  {results[{top[], warnings[]}], seconds}
              with a language model {model, beginning, length, temperature, seed}  ->  {results[{text, warnings[]}]...}
              with a model that forecasts {model, table: absolute path}
-             ->  {results[{forecast{labels[], values[]}, before{labels[], values[] (null: missing)}, warnings[]}]...}
+             ->  {results[{forecast{labels[], values[], and where the card has them share, reach[]}, before{labels[],
+                  values[] (null: missing)}, warnings[]}]...}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
 folder. Of a table's row (its path is "file:line") no_file_name, no_label (detail: the picture); of a picture that has
@@ -119,7 +120,8 @@ output{mean, std}: the network answers in these. Of texts input{vocabulary[], le
 input{vocabulary[] (characters), context}, of one of word pieces input{tokens: "bpe", pieces (how many), context} with a
 tokenizer.json beside, by which the library `tokenizers` reads and writes. Of a series input{columns[{name, kind, mean,
 std, least, most, swing}] (the one that is forecast first), window, horizon, season, time}, target and output{mean,
-std}.
+std, and where the validation was long enough share, reach[]}: by how much, at each step ahead, so large a share of the
+forecasts of the validation was off at most.
 
 The architecture "hugging_face" of texts begins with a model that others have trained, in the folder that its option
 ``folder`` names: config.json, model.safetensors (or pytorch_model.bin), tokenizer.json. The run adds the option
@@ -198,8 +200,9 @@ class Event:
     #                          pieces), perplexity (of tokens), bits_per_character (whatever the tokens are) and, of
     #                          word pieces, characters (of all examples); of a series as of numbers, with horizon and
     #                          course{begin, end, truth[] (null: unknown), answers[]}: the test part and forecasts of
-    #                          it, one after another. Of numbers accuracy is there, and in all other events, the share
-    #                          of the variance that is explained (0 to 1)
+    #                          it, one after another, reach_share and within_reach (which share of the test's values was
+    #                          to be within the reach of its forecast, and was). Of numbers accuracy is there, and in
+    #                          all other events, the share of the variance that is explained (0 to 1)
     MODEL = "model"  # folder, bytes, parameters
     FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written;
     #                        held_up (seconds of this attempt in which no step was done for checkpoints' sake)

@@ -299,6 +299,8 @@ class Evaluation:
     pairs: tuple[tuple[float, float], ...] = ()
     horizon: int = 0  # of a series: how far ahead each forecast reaches
     course: Course | None = None
+    reach_share: float = 0.0  # of a series: which share of the values was to be within reach; 0: that was not told
+    within_reach: float = 0.0  # and which share was
 
 
 @dataclass(frozen=True, slots=True)

@@ -425,6 +425,8 @@ def evaluation_of(event: Mapping[str, Any]) -> Evaluation:
         pairs=tuple((float(truth), float(answer)) for truth, answer in event.get("pairs", ())),
         horizon=int(event.get("horizon", 0)),
         course=_course(event.get("course")),
+        reach_share=float(event.get("reach_share", 0.0)),
+        within_reach=float(event.get("within_reach", 0.0)),
     )
 
 

@@ -154,6 +154,15 @@ def test_presets_have_words_and_measurements() -> None:
     assert (book.settings["batch_size"], book.settings["epochs"], book.settings["optimiser"]) == (64, 10, "sgd")
 
 
+def test_how_many_values_lay_within_the_range_of_a_forecast_is_told() -> None:
+    told = {"loss": 0.1, "accuracy": 0.9, "mean_error": 0.5, "horizon": 12, "examples": 60}
+    older = str(result_words.meaning(evaluation_of(told), "level"))
+    newer = str(result_words.meaning(evaluation_of({**told, "reach_share": 0.8, "within_reach": 0.764}), "level"))
+    assert "range" not in older
+    assert newer.startswith(f"{older}; 76 % of the values")
+    assert newer.endswith("made for 80 %")
+
+
 def test_what_a_model_writes_with_is_named_and_compared_by_bits() -> None:
     told = {"loss": 1.7, "accuracy": 0.5, "perplexity": 8.0, "examples": 1000}
     # An older engine, which knew characters only, told no bits.
