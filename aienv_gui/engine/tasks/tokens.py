@@ -19,7 +19,7 @@ from ..recipe import Recipe
 from .task import Progress
 
 _MOST_CHARACTERS = 5000
-_PIECES = 1500  # different ones, where the options do not say
+_PIECES = 2000  # different ones, where the options do not say
 _LONGEST = 24  # bytes of a piece: a text that repeats itself would else become a few pieces that are all of it
 _AT_ONCE = 64  # stretches of text that are cut, until progress is told
 
