@@ -26,8 +26,9 @@ from .tasks.task import Learner, Result, Task, WithFiles, learner
 
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": numpy.__version__}
-    if "transformers" in sys.modules:
-        found["transformers"] = str(sys.modules["transformers"].__version__)
+    for library in ("transformers", "tokenizers"):
+        if library in sys.modules:
+            found[library] = str(sys.modules[library].__version__)
     return found
 
 

@@ -49,10 +49,10 @@ A recipe (`recipe.json`; of these only ``version``, ``task`` and ``data.folder``
     checkpoint_seconds   at most this much work may be lost (60)
 
 ``presets.json`` beside this file: ``{version, endings{}, presets: [{id, task, needs[], model{}, settings{},
-measured{test_accuracy, seconds, machine, date, begun_with?}}]}``, of each task its default first. Their titles are
-words of the application, by id. What an environment must have beside PyTorch, NumPy, Pillow and safetensors is data, so
-that the application can ask for it before a run: ``needs`` of a preset, and ``endings{".xlsx": [...]}`` for files of
-data by their ending; requirements as pip knows them (PEP 508).
+measured{test_accuracy, seconds, machine, date, begun_with?, bits_per_character?}}]}``, of each task its default first.
+Their titles are words of the application, by id. What an environment must have beside PyTorch, NumPy, Pillow and
+safetensors is data, so that the application can ask for it before a run: ``needs`` of a preset, and
+``endings{".xlsx": [...]}`` for files of data by their ending; requirements as pip knows them (PEP 508).
 
 The engine is started as ``python -I engine/__main__.py train <run>``; whoever starts it empties ``commands/`` before
 (what is clearly older than the process is refused as stale). Exit code: 0 finished or stopped; 1 failed (a `FAILED`
@@ -95,7 +95,8 @@ total} meanwhile (total 0: not known yet). An answer is {ok: true, ...} or {ok: 
              with a model for texts {model, texts[], top}  ->  {results[{top[], warnings[]}], seconds}
              with a language model {model, beginning, length, temperature, seed}  ->  {results[{text, warnings[]}]...}
              with a model that forecasts {model, table: absolute path}
-             ->  {results[{forecast{labels[], values[]}, before{labels[], values[] (null: missing)}, warnings[]}]...}
+             ->  {results[{forecast{labels[], values[], and where the card has them share, reach[]}, before{labels[],
+                  values[] (null: missing)}, warnings[]}]...}
 
 Reasons of a broken picture: not_a_picture, cut_short, too_large, no_permission, missing, empty, unreadable,
 folder. Of a table's row (its path is "file:line") no_file_name, no_label (detail: the picture); of a picture that has
@@ -116,8 +117,11 @@ weights without AIEnv: `build`, `of_card`) and card.json::
 Of a table input{columns[{name, kind, and mean, std (numbers, dates) or values[] (categories)}]}: `encode` of the source
 beside it makes a network's input from values; target: the column; where a number is predicted no classes, and
 output{mean, std}: the network answers in these. Of texts input{vocabulary[], length}; of a language model
-input{vocabulary[] (characters), context}. Of a series input{columns[{name, kind, mean, std, least, most, swing}] (the
-one that is forecast first), window, horizon, season, time}, target and output{mean, std}.
+input{vocabulary[] (characters), context}, of one of word pieces input{tokens: "bpe", pieces (how many), context} with a
+tokenizer.json beside, by which the library `tokenizers` reads and writes. Of a series input{columns[{name, kind, mean,
+std, least, most, swing}] (the one that is forecast first), window, horizon, season, time}, target and output{mean,
+std, and where the validation was long enough share, reach[]}: by how much, at each step ahead, so large a share of the
+forecasts of the validation was off at most.
 
 The architecture "hugging_face" of texts begins with a model that others have trained, in the folder that its option
 ``folder`` names: config.json, model.safetensors (or pytorch_model.bin), tokenizer.json. The run adds the option
@@ -190,15 +194,18 @@ class Event:
     RATE_FOUND = "rate_found"  # learning_rate, steps, seconds: found by trying so many, before the first step
     RESCUED = "rescued"  # step (gone back to), at (where the loss was no number), epoch, learning_rate (from now on),
     #                      tries (so far), most (tries), files[] (of the batch; none: it was the validation's)
-    EVALUATED = "evaluated"  # split, step, loss, accuracy, baselines[{name: guessing | linear | boosted | pairs | last
-    #                          | season, accuracy}] (what simple methods reach; not after a stop); of classes:
-    #                          classes[], confusion[][] (rows: truth), worst[{path, truth, answer, probability}]: wrong
-    #                          answers, the most certain first; paths relative to the data's folder, of a table
-    #                          "file:line"; of numbers: mean_error, examples, pairs[[truth, answer]], worst[{path,
-    #                          truth, answer}]; of a language model examples (characters), perplexity; of a series as
-    #                          of numbers, with horizon and course{begin, end, truth[] (null: unknown), answers[]}: the
-    #                          test part and forecasts of it, one after another. Of numbers accuracy is
-    #                          there, and in all other events, the share of the variance that is explained (0 to 1)
+    EVALUATED = "evaluated"  # split, step, loss, accuracy, baselines[{name: guessing | linear | boosted | pairs |
+    #                          piece_pairs | last | season, accuracy}] (what simple methods reach; not after a stop); of
+    #                          classes: classes[], confusion[][] (rows: truth), worst[{path, truth, answer,
+    #                          probability}]: wrong answers, the most certain first; paths relative to the data's
+    #                          folder, of a table "file:line"; of numbers: mean_error, examples, pairs[[truth, answer]],
+    #                          worst[{path, truth, answer}]; of a language model examples (tokens: characters or word
+    #                          pieces), perplexity (of tokens), bits_per_character (whatever the tokens are) and, of
+    #                          word pieces, characters (of all examples); of a series as of numbers, with horizon and
+    #                          course{begin, end, truth[] (null: unknown), answers[]}: the test part and forecasts of
+    #                          it, one after another, reach_share and within_reach (which share of the test's values was
+    #                          to be within the reach of its forecast, and was). Of numbers accuracy is there, and in
+    #                          all other events, the share of the variance that is explained (0 to 1)
     MODEL = "model"  # folder, bytes, parameters
     FINISHED = "finished"  # outcome: completed | stopped; step; saved: false if the last steps could not be written;
     #                        held_up (seconds of this attempt in which no step was done for checkpoints' sake)

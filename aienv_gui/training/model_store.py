@@ -59,6 +59,11 @@ class Model:
         """Whether its training began with a model that others have trained."""
         return bool(self.card.get("architecture") == PRETRAINED)
 
+    @property
+    def pieces(self) -> bool:
+        """Whether it writes in word pieces, which its folder lists."""
+        return self.task == WRITING and self.card.get("input", {}).get("tokens") == "bpe"
+
     def __hash__(self) -> int:
         return hash(self.folder)
 
@@ -234,6 +239,20 @@ network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
 print(sys.argv[1] + source["generate"](network, card["input"], sys.argv[1], 300))
 """
 
+_PIECES_PROGRAM = """\
+# python use.py "A BEGINNING"
+import json, runpy, sys
+from safetensors.torch import load_file
+
+folder = {folder!r}
+card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
+source = runpy.run_path(f"{{folder}}/network.py")
+network = source["of_card"](card)
+network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+pieces = source["pieces_of"](folder)
+print(sys.argv[1] + source["generate"](network, card["input"], sys.argv[1], 300, pieces=pieces))
+"""
+
 _SERIES_PROGRAM = """\
 # python use.py TABLE.csv
 import csv, json, runpy, sys
@@ -267,6 +286,8 @@ def sample_call(model: Model) -> str:
     """
     if model.pretrained:
         return _PRETRAINED_PROGRAM.format(folder=str(model.folder))
+    if model.pieces:
+        return _PIECES_PROGRAM.format(folder=str(model.folder))
     if model.task != TABLE:
         return _PROGRAMS.get(model.task, _PROGRAM).format(folder=str(model.folder))
     row = "{\n" + "".join(f"    {column['name']!r}: {_usual(column)!r},\n" for column in _columns(model)) + "}"

@@ -292,11 +292,15 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     baselines: Mapping[str, float] = field(default_factory=dict)  # guessing, linear, boosted: what each reaches
     mean_error: float | None = None  # in the units of the number
-    perplexity: float | None = None  # of a language model: among how many characters it is undecided
-    examples: int = 0
+    perplexity: float | None = None  # of a language model: among how many tokens it is undecided
+    bits_per_character: float | None = None  # of a language model: the same, whatever its tokens are
+    characters: int = 0  # of a language model of word pieces: those of all its examples
+    examples: int = 0  # of a language model tokens: characters or word pieces
     pairs: tuple[tuple[float, float], ...] = ()
     horizon: int = 0  # of a series: how far ahead each forecast reaches
     course: Course | None = None
+    reach_share: float = 0.0  # of a series: which share of the values was to be within reach; 0: that was not told
+    within_reach: float = 0.0  # and which share was
 
 
 @dataclass(frozen=True, slots=True)

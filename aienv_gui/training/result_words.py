@@ -19,14 +19,14 @@ def headline(accuracy: float, *, numbers: bool) -> Text:
 def meaning(result: Evaluation, target: str) -> Text:
     """What the figure is a share of."""
     if result.mean_error is not None and result.horizon:
-        return tr_count(
-            "of the ups and downs of “{target}” in the newest part, which the training never saw: one row ahead; on "
-            "average the forecast is off by {error}",
-            "of the ups and downs of “{target}” in the newest part, which the training never saw: up to {count} rows "
-            "ahead; on average the forecast is off by {error}",
-            result.horizon,
-            target=shortened(target),
-            error=f"{result.mean_error:.4g}",
+        words = _explained_ahead(result, target)
+        if not result.reach_share:
+            return words
+        return tr(
+            "{result}; {within} of the values lay within the range around their forecasts, which is made for {share}",
+            result=words,
+            within=percent(result.within_reach),
+            share=percent(result.reach_share),
         )
     if result.mean_error is not None:
         return tr_count(
@@ -39,12 +39,24 @@ def meaning(result: Evaluation, target: str) -> Text:
             error=f"{result.mean_error:.4g}",
         )
     if result.perplexity is not None:
+        among = f"{result.perplexity:.1f}"
+        bits = f"{result.bits_per_character or 0.0:.2f}"
+        if result.characters:
+            return tr_count(
+                "of the next word pieces in one that the training never saw; {bits} bits per character",
+                "of {count:,} word pieces that it had never seen, each from those before it; on average it wavers "
+                "between {perplexity} pieces (perplexity): {bits} bits per character, the fewer the better",
+                result.examples,
+                perplexity=among,
+                bits=bits,
+            )
         return tr_count(
-            "of the next characters in one that the training never saw",
+            "of the next characters in one that the training never saw; {bits} bits per character",
             "of {count:,} characters that it had never seen, each from those before it; on average it wavers between "
-            "{perplexity} characters (perplexity)",
+            "{perplexity} characters (perplexity): {bits} bits per character, the fewer the better",
             result.examples,
-            perplexity=f"{result.perplexity:.1f}",
+            perplexity=among,
+            bits=bits,
         )
     total = sum(map(sum, result.confusion))
     right = sum(row[index] for index, row in enumerate(result.confusion))
@@ -53,6 +65,18 @@ def meaning(result: Evaluation, target: str) -> Text:
         "{right} of {count} test examples, which the training never saw",
         total,
         right=right,
+    )
+
+
+def _explained_ahead(result: Evaluation, target: str) -> Text:
+    return tr_count(
+        "of the ups and downs of “{target}” in the newest part, which the training never saw: one row ahead; on "
+        "average the forecast is off by {error}",
+        "of the ups and downs of “{target}” in the newest part, which the training never saw: up to {count} rows "
+        "ahead; on average the forecast is off by {error}",
+        result.horizon,
+        target=shortened(target),
+        error=f"{result.mean_error or 0.0:.4g}",
     )
 
 
@@ -98,6 +122,7 @@ def _place(path: str) -> Text:
 _METHODS = {
     "guessing": tr("always the most frequent answer"),
     "pairs": tr("what most often follows the last character"),
+    "piece_pairs": tr("what most often follows the last piece"),
     "last": tr("the last value again"),
     "season": tr("the same as one season ago"),
     "linear": tr("a linear model"),

@@ -426,11 +426,24 @@ def evaluation_of(event: Mapping[str, Any]) -> Evaluation:
         baselines={str(one["name"]): float(one["accuracy"]) for one in event.get("baselines", ())},
         mean_error=event.get("mean_error"),
         perplexity=event.get("perplexity"),
+        bits_per_character=_bits(event),
+        characters=int(event.get("characters", 0)),
         examples=int(event.get("examples", 0)),
         pairs=tuple((float(truth), float(answer)) for truth, answer in event.get("pairs", ())),
         horizon=int(event.get("horizon", 0)),
         course=_course(event.get("course")),
+        reach_share=float(event.get("reach_share", 0.0)),
+        within_reach=float(event.get("within_reach", 0.0)),
     )
+
+
+def _bits(event: Mapping[str, Any]) -> float | None:
+    """Bits per character; an older engine knew characters only, and told how many it wavered between."""
+    told = event.get("bits_per_character")
+    perplexity = event.get("perplexity")
+    if told is None and perplexity is not None:
+        told = math.log2(max(1.0, perplexity))
+    return told
 
 
 def _course(told: Mapping[str, Any] | None) -> Course | None:

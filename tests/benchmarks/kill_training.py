@@ -86,6 +86,10 @@ TASKS: Final[Mapping[str, Task]] = {
     "tables": Task(_write_rows, _recipe("tabular", "dense", 25, widths=[16], dropout=0.1)),
     "texts": Task(_write_texts, _recipe("text_classification", "recurrent", 15, width=8, hidden=8)),
     "writing": Task(_write_book, _recipe("language_model", "gpt", 6, context=16, width=16, heads=2, layers=1)),
+    "pieces": Task(
+        _write_book,
+        _recipe("language_model", "gpt", 12, tokens="bpe", vocabulary=300, context=16, width=16, heads=2, layers=1),
+    ),
     "series": Task(_write_series, _recipe("forecasting", "series_recurrent", 8, hidden=8, dropout=0.1)),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.failures import Failure
@@ -83,6 +84,75 @@ def test_the_test_part_is_told_beside_its_forecasts(run: Path, table: Path) -> N
         cell = rows[340 + number].rpartition(",")[2]
         assert value == (float(cell) if cell else None)
     assert course["truth"].count(None) == 1
+
+
+@pytest.mark.slow
+def test_how_far_off_a_forecast_may_be_is_told_and_held_against_the_test(run: Path, tmp_path: Path) -> None:
+    card = protocol.read_json(run / "model" / protocol.CARD)
+    output, judged = card["output"], events(run, Event.EVALUATED)[-1]
+    assert (output["share"], judged["reach_share"], len(output["reach"])) == (0.8, 0.8, 6)
+    assert all(0 < distance < 3 for distance in output["reach"])
+    assert 0.5 < judged["within_reach"] <= 1
+    table = write_table(tmp_path / "later.csv", tides(40, first=400))
+    (answer,) = predict(run / "model", {"table": str(table)})
+    assert answer["forecast"]["reach"] == output["reach"]
+
+    # A model of an older engine tells none.
+    for name in ("share", "reach"):
+        del output[name]
+    (tmp_path / "older").mkdir()
+    protocol.write_json(tmp_path / "older" / protocol.CARD, card)
+    for file in (protocol.WEIGHTS, "network.py"):
+        (tmp_path / "older" / file).write_bytes((run / "model" / file).read_bytes())
+    (answer,) = predict(tmp_path / "older", {"table": str(table)})
+    assert set(answer["forecast"]) == {"labels", "values"}
+
+
+class Again(nn.Module):  # type: ignore[misc]  # where PyTorch is not looked into
+    """Always forecasts the last value again."""
+
+    def __init__(self, horizon: int) -> None:
+        super().__init__()
+        self.moved = nn.Parameter(torch.zeros(horizon))
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return windows[:, -1, :1] + self.moved.detach()
+
+
+def test_the_reach_is_that_of_eight_in_ten_forecasts_of_the_validation(tmp_path: Path) -> None:
+    rows = tides(400)
+    for number in (300, 301, 380):  # of the validation and of the test
+        rows[number]["level"] = ""
+    table = write_table(tmp_path / "tides.csv", rows)
+    data, _ = forecasting.load(read_recipe(make(tmp_path / "run", table, RECURRENT)), nothing)
+    network = Again(6)
+    reach = data.card(network)["output"]["reach"]
+
+    def off(split: str, step: int) -> list[float]:
+        known, before = data.series.values[0], data.values[:, 0].tolist()
+        return [
+            abs(value - before[first - 1] * data.spread - data.mean)
+            for first in data.plan.examples(split)
+            if (value := known[first + step]) is not None
+        ]
+
+    for step in range(6):
+        distances = sorted(off("validation", step))
+        assert 30 < len(distances) < len(data.plan.examples("validation"))
+        assert reach[step] == pytest.approx(distances[-(-(len(distances) + 1) * 8 // 10) - 1], rel=1e-4)
+    within = [distance <= reach[step] + 1e-6 for step in range(6) for distance in off("test", step)]
+    told = data.judge(network, "test", torch.device("cpu"), 7, lambda: None).more
+    assert told["within_reach"] == pytest.approx(sum(within) / len(within), abs=0.01)
+    assert "within_reach" not in data.judge(network, "validation", torch.device("cpu"), 7, lambda: None).more
+
+
+def test_of_few_values_no_reach_is_told(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "short.csv", tides(84))
+    data, _ = forecasting.load(read_recipe(make(tmp_path / "run", table, RECURRENT)), nothing)
+    assert len(data.plan.examples("validation")) < 9
+    network = Again(6)
+    assert set(data.card(network)["output"]) == {"mean", "std"}
+    assert "within_reach" not in data.judge(network, "test", torch.device("cpu"), 7, lambda: None).more
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from aienv_gui.engine import protocol
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.models import causal
 from aienv_gui.engine.protocol import Event
-from aienv_gui.engine.tasks import running_text
+from aienv_gui.engine.recipe import read_recipe
+from aienv_gui.engine.tasks import language_model, running_text
 from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
 from tests.fakes.tables import write_table
 from tests.fakes.texts import sentences, write_folder
@@ -56,6 +58,8 @@ def test_it_learns_more_than_what_follows_the_last_character(run: Path) -> None:
     reached = {baseline["name"]: baseline["accuracy"] for baseline in found["baselines"]}
     assert reached["guessing"] < reached["pairs"] < found["accuracy"]
     assert found["perplexity"] == pytest.approx(math.exp(found["loss"]))
+    assert found["bits_per_character"] == pytest.approx(math.log2(found["perplexity"]))
+    assert "characters" not in found
     assert found["examples"] == started["counts"]["test"]["text"]
 
 
@@ -114,6 +118,26 @@ def test_the_splits_cover_the_text_and_do_not_overlap(book: Path, seed: int) -> 
     assert all(before[1] == after[0] for before, after in itertools.pairwise(covered))
     sizes = {name: sum(stop - start for start, stop in part) / len(running.text) for name, part in parts.items()}
     assert sizes["train"] == pytest.approx(0.8, abs=0.06)
+
+
+@pytest.mark.parametrize("more", [0, 1, 500, 999])
+def test_a_short_end_is_no_split_of_its_own(tmp_path: Path, book: Path, more: int) -> None:
+    running = running_text.read(book, {}, nothing)
+    cut = replace(running, text=running.text[: 10_000 + more])
+    for seed in range(20):
+        parts = running_text.split(cut, seed)
+        assert min(sum(stop - start for start, stop in part) for part in parts.values()) >= 1000
+        assert sum(stop - start for part in parts.values() for start, stop in part) == 10_000 + more
+
+
+def test_a_text_that_only_repeats_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "same.txt").write_text("all work and no play " * 1000, encoding="utf-8")  # 21 characters, 1000 times
+    (tmp_path / "block.txt").write_text(f"{'no play ' * 125}" * 20, encoding="utf-8")
+    same, block = (read_recipe(make(tmp_path / name, tmp_path / f"{name}.txt")) for name in ("same", "block"))
+    assert language_model.load(same, nothing)[0].context == OPTIONS["context"]
+    with pytest.raises(Failure) as caught:
+        language_model.load(block, nothing)
+    assert caught.value.code == "short_text"
 
 
 def test_files_folders_and_tables_are_read(tmp_path: Path, book: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.core.wording import tr
 from aienv_gui.gui.pages.train_parts.new_training import NewTraining
-from aienv_gui.gui.plots.series_plot import Line, SeriesPlot, Stretch
+from aienv_gui.gui.plots.series_plot import Band, Line, SeriesPlot, Stretch
 from aienv_gui.gui.theme import Theme
 from aienv_gui.gui.words import Language
 from aienv_gui.training import model_store
@@ -99,6 +100,9 @@ def test_from_a_series_to_what_comes_next(
     assert view.result.course.isVisible()
     assert not view.result.truth.isVisible()
     assert [len(line.values) for line in view.result.course.lines] == [24, 24]
+    assert "of the values lay within the range around their forecasts, which is made for 80 %" in (
+        view.result.meaning.text()
+    )
 
     details = the_model(qtbot, session, view).details
     trying = details.try_forecast
@@ -112,6 +116,16 @@ def test_from_a_series_to_what_comes_next(
     assert trying.numbers.toPlainText().startswith("2024-08-18\t")
     assert len(trying.numbers.toPlainText().splitlines()) == 12
     assert "12 rows ahead" in trying.answer.text()
+    assert "8 of 10 such forecasts were off by no more than" in trying.answer.text()
+    band = trying.plot.band
+    assert band is not None
+    assert band.places == [*range(29, 42)]  # from the last known value on
+    assert band.low[0] == band.high[0] == trying.plot.lines[0].values[-1]
+    for line, low, high in zip(trying.numbers.toPlainText().splitlines(), band.low[1:], band.high[1:], strict=True):
+        _, value, least, most = line.split("\t")
+        assert float(least) == pytest.approx(low, rel=1e-4)
+        assert float(most) == pytest.approx(high, rel=1e-4)
+        assert low < float(value) < high
 
     (model,) = model_store.models(folders, Silent())
     program = tmp_path / "use.py"
@@ -134,6 +148,21 @@ def test_a_plot_reads_its_values_and_draws_gaps(qtbot: QtBot) -> None:
     assert plot.reading_at(10_000) == "day 5: forecast 7.5"
     assert plot.reading_at(-10_000) == "day 0: so far 1"
     assert plot.accessibleDescription() == "The series"
+    plain = plot.grab().toImage()
+    band = Band(tr("range"), "series_validation", range(3, 6), [4.0, 3.0, 3.5], [4.0, 7.0, 11.5])
+    plot.show_lines((was, comes), tr("The series"), ("day 0", "day 5"), band=band, labels=labels)
+    tinted = plot.grab().toImage()
+    assert plot.reading_at(10_000) == "day 5: forecast 7.5, range 3.5 – 11.5"
+    assert plot.reading_at(-10_000) == "day 0: so far 1"
+    assert plot._limits() == (1.0, 11.5)
+    # Between its top and its foot there is a colour that was at most in the soft edges of lines before.
+    before, after = (
+        Counter(image.pixel(x, y) for x in range(image.width()) for y in range(image.height()))
+        for image in (plain, tinted)
+    )
+    assert max((after - before).values()) > 2000
+    plot.show_lines((was, comes), tr("The series"), ("day 0", "day 5"))
+    assert plot.band is None
     flat = Line(tr("so far"), "series_train", [0], [3.0])
     plot.show_lines((flat,), tr("The series"), ("a", "a"), stretches=(Stretch(0, 0, tr("to test with"), tinted=True),))
     plot.grab()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from pytestqt.qtbot import QtBot
 from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
+from aienv_gui.environments.records import Package
 from aienv_gui.training import model_store
 from aienv_gui.training.records import TEXTS, WRITING
 from tests.fakes.tables import write_table
 from tests.fakes.texts import sentences, write_folder
-from tests.gui.training_pages import PATIENCE_MS, new_training, open_training_session, the_model, trained
+from tests.gui.training_pages import OWN, PATIENCE_MS, new_training, open_training_session, the_model, trained
 
 
 @pytest.fixture
@@ -111,6 +113,47 @@ def test_a_model_learns_to_write(qtbot: QtBot, session: Session, tmp_path: Path,
 
     details = the_model(qtbot, session, view).details
     assert details.try_writing.isVisible()
+    details.try_writing.text.setPlainText("the day ")
+    qtbot.mouseClick(details.try_writing.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(details.try_writing.written.isVisible, timeout=PATIENCE_MS)
+    written = details.try_writing.written.toPlainText()
+    assert written.startswith("the day ")
+    assert len(written) == 308
+
+    (model,) = model_store.models(folders, Silent())
+    program = tmp_path / "use.py"
+    program.write_text(model_store.sample_call(model), encoding="utf-8")
+    command = [sys.executable, "-I", str(program), "the "]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
+    assert said.stdout.startswith("the ")
+    assert len(said.stdout) >= 300
+
+
+@pytest.mark.slow
+def test_a_model_learns_to_write_in_word_pieces(
+    qtbot: QtBot, session: Session, tmp_path: Path, folders: Folders
+) -> None:
+    path = tmp_path / "weather.txt"
+    path.write_text("\n".join(text for text, _ in sentences(300)), encoding="utf-8")
+    page, new = new_training(session)
+    new.kinds[WRITING].click()
+    new.writing.choose_folder(path)
+    assert not new.model.needs.isVisible()
+    new.model.choose("gpt_pieces")
+    assert new.model.needs.words.text() == "This model needs tokenizers, which “built in” does not have."
+    assert new.reason.text() == "The environment lacks tokenizers."
+    session.services.environments.items = (replace(OWN, packages=(*OWN.packages, Package("tokenizers", "0.23"))),)
+    session.services.environments.changed.emit()
+    assert not new.model.needs.isVisible()
+    new.model.advanced.epochs.setValue(1)
+    view = trained(qtbot, page, new)
+    assert "word pieces" in view.result.meaning.text()
+    assert "bits per character" in view.result.meaning.text()
+    assert "what most often follows the last piece" in view.result.compared.text()
+
+    details = the_model(qtbot, session, view).details
+    assert "known word pieces; it looks back at 64" in details._facts["input"].text()
+    assert "tokenizers" in details._needs.text()
     details.try_writing.text.setPlainText("the day ")
     qtbot.mouseClick(details.try_writing.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(details.try_writing.written.isVisible, timeout=PATIENCE_MS)

@@ -26,7 +26,10 @@ from .series import Plan, Series
 from .tables import NUMBER
 from .task import SPLITS, Baseline, Batch, Progress, Result
 
+_SHARE = 0.8  # of the values that are to lie within the reach of a forecast
+_FEWEST = 9  # known values at each step ahead: of fewer, how far off a forecast may be is not told
 _SHOWN = 3  # windows before a forecast that are told beside it
+_AT_ONCE = 256  # windows in a batch, where nobody says
 _LINEAR = 1_000  # values that the linear model looks at, at most: its work grows with their cube
 _FAR = 3.0  # spreads beyond what was trained on: a series may well grow, but not to this
 
@@ -100,12 +103,35 @@ class Data(Examples):
     def judge(
         self, network: nn.Module, split: str, device: torch.device, size: int, between: Callable[[], None]
     ) -> Result:
-        """As numbers are judged, by each known value of each forecast; of the test with a few forecasts in a row."""
+        """As numbers are judged, by each known value of each forecast; of the test with a few forecasts in a row.
+
+        And with the share of its values that lay within reach, which was learnt without them.
+        """
         answers = self.outputs(network, split, device, size, between).to(torch.float64)
         result = self._judged(split, answers)
         if split == "test":
             result = result.beside(horizon=self.plan.horizon, course=self._course(answers))
+            reach = self._reach(network, device, size, between)
+            if reach is not None:
+                off = (answers - self.followed(self.splits["test"])).abs()
+                within = (off <= reach)[~off.isnan()]
+                result = result.beside(reach_share=_SHARE, within_reach=float(within.double().mean()))
         return result
+
+    def _reach(self, network: nn.Module, device: torch.device, size: int, between: Callable[[], None]) -> Tensor | None:
+        """How far off, in spreads, `_SHARE` of the forecasts are at most at each step ahead (horizon,).
+
+        By the validation, from which no weight was learnt (split conformal prediction: of n forecasts the distance
+        that comes at place (n + 1) * share). None where it has too few values.
+        """
+        answers = self.outputs(network, "validation", device, size, between).to(torch.float64)
+        off = (answers - self.followed(self.splits["validation"])).abs()
+        known = (~off.isnan()).sum(dim=0)
+        if int(known.min()) < _FEWEST:
+            return None
+        places = ((known + 1) * _SHARE).ceil().to(torch.int64).clamp(max=known) - 1
+        # What nobody knows is sorted to the end, behind the places that count.
+        return off.nan_to_num(torch.inf).sort(dim=0).values.gather(0, places[None])[0]
 
     def _judged(self, split: str, answers: Tensor) -> Result:
         truth = self.followed(self.splits[split]).to(torch.float64)
@@ -167,7 +193,11 @@ class Data(Examples):
         """Whether it was at least not growing wild: always the mean would be a loss of about 1."""
         return loss < 4
 
-    def card(self, _network: nn.Module) -> dict[str, Any]:
+    def card(self, network: nn.Module) -> dict[str, Any]:
+        """With how far off its forecasts may be at each step ahead, in the units of the table."""
+        device = next(network.parameters()).device
+        reach = self._reach(network, device, _AT_ONCE, _go_on)
+        told = {} if reach is None else {"share": _SHARE, "reach": (reach * self.spread).tolist()}
         plan, series = self.plan, self.series
         wanted = {
             "columns": self.columns,
@@ -180,8 +210,12 @@ class Data(Examples):
             "classes": [],
             "input": wanted,
             "target": series.target,
-            "output": {"mean": self.mean, "std": self.spread},
+            "output": {"mean": self.mean, "std": self.spread, **told},
         }
+
+
+def _go_on() -> None:
+    """Nobody waits while the card is written."""
 
 
 def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
@@ -255,8 +289,10 @@ def predict(
         raise Failure(Code.SHORT_TABLE, path=str(table.path), count=series.rows, minimum=wanted["window"])
     answers = networks.forecast(network, card, dict(zip(series.names, series.values, strict=True)))
     shown = min(series.rows, _SHOWN * wanted["window"])
+    output = card["output"]
+    told = {name: output[name] for name in ("share", "reach") if name in output}
     result = {
-        "forecast": {"labels": series.labels_after(len(answers)), "values": answers},
+        "forecast": {"labels": series.labels_after(len(answers)), "values": answers, **told},
         "before": {
             "labels": [series.label(row) for row in range(series.rows - shown, series.rows)],
             "values": list(series.values[0][-shown:]),

@@ -16,7 +16,7 @@ from .texts import text_column
 
 _TEXT_ENDINGS = (".txt", ".text", ".md")
 _BLOCK = 1000  # characters that stay together when the text is split
-_FEWEST = 10_000  # characters
+FEWEST = 10_000  # characters
 _SHARE = 0.1  # for validation, and as much for the test
 _SHOWN = 300
 
@@ -42,8 +42,8 @@ def read(path: Path, data: dict[str, Any], progress: Progress) -> Running:
     if not path.exists():
         raise Failure(Code.NO_FILE, path=str(path))
     running = _read(path, data, progress)
-    if len(running.text) < _FEWEST:
-        raise Failure(Code.SHORT_TEXT, path=str(path), count=len(running.text), minimum=_FEWEST)
+    if len(running.text) < FEWEST:
+        raise Failure(Code.SHORT_TEXT, path=str(path), count=len(running.text), minimum=FEWEST)
     return running
 
 
@@ -81,17 +81,18 @@ def _clean(text: str) -> str:
 def split(running: Running, seed: int) -> dict[str, list[tuple[int, int]]]:
     """From where to where the text is trained with, watched with, tested with: blocks of characters, in order."""
     text = running.text
-    starts = range(0, len(text), _BLOCK)
-    keys = [hashlib.sha256(text[start : start + _BLOCK].encode("utf-8", "surrogatepass")).digest() for start in starts]
+    # What is left at the end goes with the block before: alone it could be a whole split of a few characters.
+    starts = list(range(0, max(len(text) - _BLOCK, 0) + 1, _BLOCK))
+    blocks = list(zip(starts, [*starts[1:], len(text)], strict=True))
+    keys = [hashlib.sha256(text[start:stop].encode("utf-8", "surrogatepass")).digest() for start, stop in blocks]
     parts = splits.by_content(keys, [None] * len(keys), seed, share=_SHARE)
-    return {name: _joined([starts[place] for place in parts[name]], len(text)) for name in SPLITS}
+    return {name: _joined([blocks[place] for place in parts[name]]) for name in SPLITS}
 
 
-def _joined(starts: list[int], end: int) -> list[tuple[int, int]]:
+def _joined(blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Neighbouring blocks as one."""
     result: list[tuple[int, int]] = []
-    for start in starts:
-        stop = min(start + _BLOCK, end)
+    for start, stop in blocks:
         if result and result[-1][1] == start:
             result[-1] = (result[-1][0], stop)
         else:

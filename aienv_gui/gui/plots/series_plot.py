@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Slot
-from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from aienv_gui.core.wording import Text
@@ -16,6 +16,7 @@ from aienv_gui.gui.words import Language, say
 
 _HEIGHT = 190
 _PADDING = 6
+_TINT = 0.25  # how much of a band's colour lies over the ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,17 @@ class Line:
     role: str
     places: Sequence[float]
     values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What values may well be at ascending places, from `low` to `high`. `role` is the colour's."""
+
+    name: Text
+    role: str
+    places: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,7 @@ class SeriesPlot(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._lines: tuple[Line, ...] = ()
+        self._band: Band | None = None
         self._stretches: tuple[Stretch, ...] = ()
         self._ends = ("", "")
         self._labels: dict[float, str] = {}
@@ -61,14 +74,18 @@ class SeriesPlot(QWidget):
         sentence: Text,
         ends: tuple[str, str],
         *,
+        band: Band | None = None,
         stretches: Sequence[Stretch] = (),
         labels: Sequence[tuple[float, str]] = (),
     ) -> None:
         """Show lines; `sentence` says what they show, `ends` are what the first and the last place are called.
 
+        `band`, where there is one, lies behind them, at places that a line has too.
+
         `labels` name places: pointed at, they are said with their values.
         """
         self._lines, self._stretches, self._ends = tuple(lines), tuple(stretches), ends
+        self._band = band
         self._labels = dict(labels)
         say(self, "setAccessibleDescription", sentence)
         self._forget()
@@ -76,6 +93,10 @@ class SeriesPlot(QWidget):
     @property
     def lines(self) -> tuple[Line, ...]:
         return self._lines
+
+    @property
+    def band(self) -> Band | None:
+        return self._band
 
     def sizeHint(self) -> QSize:
         return QSize(420, _HEIGHT)
@@ -117,6 +138,7 @@ class SeriesPlot(QWidget):
 
     def _limits(self) -> tuple[float, float]:
         values = [value for line in self._lines for value in line.values if math.isfinite(value)]
+        values += [*self._band.low, *self._band.high] if self._band is not None else []
         low, high = min(values, default=0.0), max(values, default=1.0)
         return low, high if high > low else low + 1
 
@@ -129,6 +151,9 @@ class SeriesPlot(QWidget):
 
         def across(place: float) -> float:
             return frame.left() + (place - first) / (last - first) * frame.width()
+
+        def at(place: float, value: float) -> QPointF:
+            return QPointF(across(place), frame.bottom() - (value - low) / (high - low) * frame.height())
 
         for stretch in self._stretches:
             left, right = across(stretch.begin), across(stretch.end)
@@ -155,13 +180,18 @@ class SeriesPlot(QWidget):
             self._draw_names(painter, below)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setClipRect(frame.adjusted(-1, -1, 1, 1))
+        if self._band is not None:
+            band, tint = self._band, QColor(colour(self._band.role))
+            tint.setAlphaF(_TINT)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(tint)
+            edge = [*map(at, band.places, band.low), *reversed([*map(at, band.places, band.high)])]
+            painter.drawPolygon(QPolygonF(edge))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
         for one in self._lines:
             painter.setPen(QPen(colour(one.role), 1))
             for part in _parts(one):
-                points = [
-                    QPointF(across(place), frame.bottom() - (value - low) / (high - low) * frame.height())
-                    for place, value in part
-                ]
+                points = [at(place, value) for place, value in part]
                 if len(points) == 1:
                     painter.drawEllipse(points[0], 1, 1)
                 else:
@@ -204,6 +234,9 @@ class SeriesPlot(QWidget):
             for known, value in zip(line.places, line.values, strict=True)
             if known == place and math.isfinite(value)
         ]
+        if self._band is not None and place in self._band.places:
+            near = list(self._band.places).index(place)
+            values.append(f"{self._band.name} {self._band.low[near]:.5g} – {self._band.high[near]:.5g}")
         return ": ".join(part for part in (self._labels[place], ", ".join(values)) if part)
 
     @Slot()

@@ -18,12 +18,14 @@ from aienv_gui.training import (
     picture_problems,
     presets,
     problems,
+    result_words,
     series_problems,
     table_problems,
 )
 from aienv_gui.training.diagnosis import advice
 from aienv_gui.training.inspection import inspection_of
-from aienv_gui.training.records import Curve, Evaluation, Recipe, Run, RunState, Start
+from aienv_gui.training.records import WRITING, Curve, Evaluation, Recipe, Run, RunState, Start
+from aienv_gui.training.story import evaluation_of
 
 CODES = sorted(value for name, value in vars(Code).items() if name.isupper())
 VALUES: dict[str, Any] = {
@@ -133,17 +135,48 @@ def test_presets_have_words_and_measurements() -> None:
     assert (found[0].id, found[0].task) == ("residual", "image_classification")
     assert [preset.id for preset in found] == [
         *("residual", "balanced", "book", "table_balanced", "table_book"),
-        *("text_balanced", "text_recurrent", "text_attention", "text_pretrained", "gpt_small"),
+        *("text_balanced", "text_recurrent", "text_attention", "text_pretrained", "gpt_small", "gpt_pieces"),
         *("forecast_attention", "forecast_recurrent"),
     ]
     for preset in found:
         assert str(preset.title) != preset.id
         assert str(preset.architecture_words) != preset.architecture
         assert preset.measured is not None
-        assert 0.4 < preset.measured.test_accuracy < 1
+        if preset.task == WRITING:
+            assert preset.measured.bits_per_character is not None
+            assert 1 < preset.measured.bits_per_character < 3
+            assert preset.measured.goodness == -preset.measured.bits_per_character
+        else:
+            assert 0.4 < preset.measured.test_accuracy < 1
+            assert preset.measured.goodness == preset.measured.test_accuracy
     book = next(preset for preset in found if preset.id == "book")
     assert book.settings["learning_rate"] == 0.001
     assert (book.settings["batch_size"], book.settings["epochs"], book.settings["optimiser"]) == (64, 10, "sgd")
+
+
+def test_how_many_values_lay_within_the_range_of_a_forecast_is_told() -> None:
+    told = {"loss": 0.1, "accuracy": 0.9, "mean_error": 0.5, "horizon": 12, "examples": 60}
+    older = str(result_words.meaning(evaluation_of(told), "level"))
+    newer = str(result_words.meaning(evaluation_of({**told, "reach_share": 0.8, "within_reach": 0.764}), "level"))
+    assert "range" not in older
+    assert newer.startswith(f"{older}; 76 % of the values")
+    assert newer.endswith("made for 80 %")
+
+
+def test_what_a_model_writes_with_is_named_and_compared_by_bits() -> None:
+    told = {"loss": 1.7, "accuracy": 0.5, "perplexity": 8.0, "examples": 1000}
+    # An older engine, which knew characters only, told no bits.
+    assert evaluation_of(told).bits_per_character == pytest.approx(3.0)
+    assert evaluation_of({"loss": 1.7, "accuracy": 0.5}).bits_per_character is None
+    characters = result_words.meaning(evaluation_of({**told, "bits_per_character": 2.344}), "")
+    pieces = result_words.meaning(evaluation_of({**told, "bits_per_character": 2.344, "characters": 4000}), "")
+    assert "1,000 characters" in str(characters)
+    assert "1,000 word pieces" in str(pieces)
+    for words in (characters, pieces):
+        assert "8.0" in str(words)
+        assert "2.34 bits per character" in str(words)
+    compared = result_words.compared({"guessing": 0.1, "piece_pairs": 0.2})
+    assert "what most often follows the last piece 20.0" in str(compared)
 
 
 def test_an_inspection_is_read(tmp_path: Path) -> None:

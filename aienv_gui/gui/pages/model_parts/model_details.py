@@ -180,11 +180,12 @@ class ModelDetails(QWidget):
             self.confusion.set_matrix(model.classes, evaluation["confusion"])
             self.cell.say(tr("Point at a cell, or move with the arrow keys, to read it."))
         self._show_mistakes(model, [mistake_of(entry) for entry in evaluation.get("worst", ())])
-        self._needs.say(
-            tr("Needs PyTorch and Hugging Face's transformers, not AIEnv.")
-            if model.pretrained
-            else tr("Needs PyTorch, safetensors and, for pictures, Pillow only, not AIEnv.")
-        )
+        if model.pretrained:
+            self._needs.say(tr("Needs PyTorch and Hugging Face's transformers, not AIEnv."))
+        elif model.pieces:
+            self._needs.say(tr("Needs PyTorch, safetensors and Hugging Face's tokenizers only, not AIEnv."))
+        else:
+            self._needs.say(tr("Needs PyTorch, safetensors and, for pictures, Pillow only, not AIEnv."))
         self.program.setPlainText(model_store.sample_call(model) if whole else "")
         if whole:
             trying.set_model(model)
@@ -248,6 +249,10 @@ class ModelDetails(QWidget):
         elif model.task == TEXTS:
             known, length = len(card.get("input", {}).get("vocabulary", ())), card.get("input", {}).get("length", "?")
             self._facts["input"].say(tr("{count:,} known words; {length} words of a text", count=known, length=length))
+        elif model.pieces:
+            known, context = model.card["input"].get("pieces", 0), model.card["input"].get("context", "?")
+            words = tr("{count:,} known word pieces; it looks back at {context}", count=known, context=context)
+            self._facts["input"].say(words)
         elif model.task == WRITING:
             known, context = len(card.get("input", {}).get("vocabulary", ())), card.get("input", {}).get("context", "?")
             words = tr("{count:,} known characters; it looks back at {context}", count=known, context=context)

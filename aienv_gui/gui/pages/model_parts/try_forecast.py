@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
 from aienv_gui.core.wording import Text, shortened, tr, tr_count
 from aienv_gui.gui.pages.model_parts.try_it import TryIt
-from aienv_gui.gui.plots.series_plot import Line, SeriesPlot
+from aienv_gui.gui.plots.series_plot import Band, Line, SeriesPlot
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
 from aienv_gui.gui.widgets.file_dialog import TABLES, ask_for_file
@@ -92,7 +92,15 @@ class TryForecast(TryIt):
         comes = [float(value) for value in forecast["values"]]
         labels = [*map(str, before["labels"]), *map(str, forecast["labels"])]
         end = len(was) - 1
+        reach = [float(distance) for distance in forecast.get("reach", ())]  # older models tell none
         sentence = _sentence(str(self._model.card.get("target", "")) if self._model else "", comes, labels)
+        if reach:
+            sentence = tr(
+                "{forecast} {tenths} of 10 such forecasts were off by no more than {reach} (the tinted range).",
+                forecast=sentence,
+                tenths=f"{10 * float(forecast['share']):.3g}",
+                reach=f"{reach[-1]:.4g}",
+            )
         self.plot.show_lines(
             (
                 Line(tr("so far"), "series_train", range(len(was)), was),
@@ -101,10 +109,12 @@ class TryForecast(TryIt):
             ),
             sentence,
             (labels[0], labels[-1]),
+            band=_band(end, was[-1], comes, reach) if reach else None,
             labels=tuple(enumerate(labels)),
         )
-        rows = zip(forecast["labels"], comes, strict=True)
-        self.numbers.setPlainText("\n".join(f"{label}\t{value:.6g}" for label, value in rows))
+        ranges = [f"\t{value - off:.6g}\t{value + off:.6g}" for value, off in zip(comes, reach, strict=False)]
+        rows = zip(forecast["labels"], comes, ranges or [""] * len(comes), strict=True)
+        self.numbers.setPlainText("\n".join(f"{label}\t{value:.6g}{told}" for label, value, told in rows))
         self._show_parts(True)
         return sentence
 
@@ -125,6 +135,16 @@ class TryForecast(TryIt):
     @Slot()
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self.numbers.toPlainText())
+
+
+def _band(end: int, last: float, comes: list[float], reach: list[float]) -> Band:
+    """From the last value on, which is known; where it is missing, from the first forecast on."""
+    places, middle, off = [*range(end, end + len(comes) + 1)], [last, *comes], [0.0, *reach]
+    if math.isnan(last):
+        places, middle, off = places[1:], middle[1:], off[1:]
+    low = [value - distance for value, distance in zip(middle, off, strict=True)]
+    high = [value + distance for value, distance in zip(middle, off, strict=True)]
+    return Band(tr("range"), "series_validation", places, low, high)
 
 
 def _sentence(target: str, comes: list[float], labels: list[str]) -> Text:

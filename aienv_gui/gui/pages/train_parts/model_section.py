@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -179,12 +180,12 @@ class ModelSection(Card):
         best: dict[str, float] = {}
         for preset in self._presets:
             if preset.measured is not None and not preset.measured.begun_with:
-                best[preset.task] = max(best.get(preset.task, 0.0), preset.measured.test_accuracy)
+                best[preset.task] = max(best.get(preset.task, -math.inf), preset.measured.goodness)
         for preset in self._presets:
             card = ChoiceCard(preset.title, preset.description, parent=self)
             card.add_line(preset.architecture_words)
             if preset.measured is not None:
-                good = preset.measured.test_accuracy == best[preset.task]
+                good = preset.measured.goodness == best[preset.task]
                 card.add_line(_measured(preset), "good" if good else "muted").setToolTip(
                     f"{preset.measured.machine}, {preset.measured.date}"
                 )
@@ -304,6 +305,12 @@ def _measured(preset: Preset) -> Text:
         return tr(
             "Measured on the sample: {share} explained, in {time}",
             share=percent(preset.measured.test_accuracy, digits=1),
+            time=duration(preset.measured.seconds),
+        )
+    if preset.measured.bits_per_character is not None:
+        return tr(
+            "Measured on the sample: {bits} bits per character (fewer is better), in {time}",
+            bits=f"{preset.measured.bits_per_character:.2f}",
             time=duration(preset.measured.seconds),
         )
     if preset.measured.begun_with:
