@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -127,10 +127,15 @@ class Leader(Member):
         self._led = time.monotonic()
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
-        now = time.monotonic()
-        self._waits = now, max(_PATIENCE, 10 * (now - self._led))
-        try:
+        with self._waiting(max(_PATIENCE, 10 * (time.monotonic() - self._led))):
             return super().sum(values)
+
+    @contextlib.contextmanager
+    def _waiting(self, patience: float) -> Iterator[None]:
+        """Have the followers watched, who are waited for."""
+        self._waits = time.monotonic(), patience
+        try:
+            yield
         finally:
             self._waits = None
 
@@ -188,12 +193,12 @@ class Leader(Member):
     def _hand_over(self, state: dict[str, Any]) -> None:
         data = torch.frombuffer(bytearray(pack(state, manual=False)), dtype=torch.uint8)
         self._tell(Order(_STATE, size=len(data)))
-        with _told():
+        with self._waiting(_PATIENCE), _told():
             distributed.broadcast(data, 0)
 
     def _tell(self, order: Order) -> None:
         words = [order.kind, order.step, order.epoch, order.parts, order.rescues, order.size]
-        with _told():
+        with self._waiting(_PATIENCE), _told():
             distributed.broadcast(torch.tensor(words), 0)
 
 

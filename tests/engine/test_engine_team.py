@@ -122,12 +122,12 @@ def test_one_that_hangs_is_ended_and_replaced(tmp_path: Path, pictures: Path, un
     module = run / "engine" / "team.py"
     source = module.read_text(encoding="utf-8")
     assert "_PATIENCE = 30.0" in source
-    module.write_text(source.replace("_PATIENCE = 30.0", "_PATIENCE = 2.0"), encoding="utf-8")
+    module.write_text(source.replace("_PATIENCE = 30.0", "_PATIENCE = 5.0"), encoding="utf-8")
     process = start(run)
     try:
         until(run, reached(run, 20), process)
         hung = _hang(process)
-        assert process.wait(90) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
+        assert process.wait(120) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
     finally:
         end(process)
     assert not hung.is_running()
