@@ -37,8 +37,9 @@ from .tasks.task import Result, begin_epoch, learner
 from .team import Leader, TeamBroken
 from .work import Work, judge, prepare
 
-# Where simple methods are fitted at the end: another library is imported for it, and fits so many rows at most.
-_COMPARED = {"tabular": (1.0, 6.0), "text_classification": (1.0, 6.0)}
+# Where simple methods are fitted at the end, another library is loaded and fits so many rows at most: in a multiple of
+# the time that PyTorch took to load, whose length tells how fast this computer is now.
+_COMPARED = {"tabular": (0.2, 1.5), "text_classification": (0.5, 8.0)}
 _STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
 
 
@@ -95,7 +96,7 @@ def train(
         total_steps=work.total_steps,
         checkpoint_seconds=recipe.checkpoint_seconds,
     )
-    session.pace.expect(_ahead(work), position.step, position.seconds)
+    session.pace.expect(_ahead(work, took["start"]), position.step, position.seconds)
     asked_to_pause = doorkeeper.leave()
     _announce(work, events, attempt, position, entry, took)
     differences = _differences(saved, device) if saved else {}
@@ -311,8 +312,10 @@ def _last_good(store: Store, events: Events) -> tuple[Entry | None, dict[str, An
     return None, None
 
 
-def _ahead(work: Work) -> Ahead:
-    """What decides how long the training will take."""
+def _ahead(work: Work, loaded: float) -> Ahead:
+    """What decides how long the training will take; `loaded`: seconds until PyTorch was there."""
+    compared = _COMPARED.get(work.recipe.task) if importlib.util.find_spec("sklearn") else None
+    least, most = compared or (0.0, 0.0)
     settings, per_epoch = work.recipe.settings, work.steps_per_epoch
     train, validation, test = (len(work.data.splits[name]) for name in ("train", "validation", "test"))
     return Ahead(
@@ -323,7 +326,7 @@ def _ahead(work: Work) -> Ahead:
         frozen=min(settings.freeze, settings.epochs) * per_epoch if work.recipe.start_from else 0,
         most=60 * settings.minutes or math.inf,
         processes=settings.processes,
-        comparing=_COMPARED.get(work.recipe.task, (0.0, 0.0)) if importlib.util.find_spec("sklearn") else (0.0, 0.0),
+        comparing=(least * loaded, most * loaded),
     )
 
 

@@ -9,7 +9,6 @@ from it.
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from dataclasses import dataclass
 
@@ -121,7 +120,8 @@ class Pace:
         """
         now = sum(seconds for seconds, _ in self._windows) / sum(steps for _, steps in self._windows)
         mean = (now + self._all[0] / self._all[1]) / 2
-        swing = statistics.pstdev(seconds / steps for seconds, steps in self._windows) / mean
+        apart = [(seconds / steps - now) ** 2 for seconds, steps in self._windows]
+        swing = math.sqrt(sum(apart) / len(apart)) / mean
         return mean, min(_WIDEST, _SURE + _UNSURE / math.sqrt(1 + self._all[0]) + swing / 2)
 
     def _left(self, step: int, speed: float, doubt: float) -> tuple[float, float]:

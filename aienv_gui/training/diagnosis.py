@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ _LEARNT = 0.03  # of the training loss: so much less, and beyond chance, shows t
 _FEW_STEPS = 20  # of which the mean loss is taken
 _RISEN = 1.15  # validation loss over its best, to call it rising
 _RISEN_BY = 0.15  # ... and by how much at least: a model that grows surer loses more by the few that it has wrong
-_FALLEN_BY = 0.01  # validation accuracy under its best, which counts as well where it is beyond chance
+_FALLEN_BY = 0.01  # validation accuracy under its best, which counts as well where it is beyond chance ...
+_FALLEN_NUMBERS_BY = 0.1  # ... and so much less of the differences explained
 _GAP = 0.6  # training loss under this share of the validation loss, to call it learnt by heart
 _EXPLODED = 1.5  # times the loss of the first steps ...
 _EXPLODED_AT_ONCE = 3.0  # ... or so many times that before the very first
@@ -48,19 +50,10 @@ def advice(run: Run, *, waiting_told: bool = False) -> Text | None:
         return tr("The disk is full: the training waits. Free some space, then resume; nothing is lost.")
     if run.state is RunState.PAUSED and run.pause_reason == "write_failed":
         return tr("A checkpoint could not be written: the training waits. Check the disk, then resume.")
-    return (
-        _exploding(run)
-        or _not_learning(run)
-        or _overfitting(run)
-        or _leaking(run)
-        or _swinging(run)
-        or _creeping(run)
-        or _better_stop(run)
-        or _unfinished(run)
-        or _too_plain(run)
-        or _classes_ignored(run)
-        or (None if waiting_told else _waiting(run))
-    )
+    for rule in RULES:
+        if not (waiting_told and rule is _waiting) and (sentence := rule(run)) is not None:
+            return sentence
+    return None
 
 
 def _exploding(run: Run) -> Text | None:
@@ -165,6 +158,8 @@ def _overfitting(run: Run) -> Text | None:
     accuracy = run.validation.accuracy
     fallen = float(np.nanmax(accuracy) - np.nanmax(accuracy[-2:])) if np.isfinite(accuracy[-2:]).any() else 0.0
     chance = 2 * _deviation(_judged(run), float(np.nanmax(accuracy))) if fallen else 0.0
+    if run.start.numbers:
+        chance = _FALLEN_NUMBERS_BY
     if float(np.min(loss[-2:])) - float(loss[best]) < _RISEN_BY and fallen < max(_FALLEN_BY, chance):
         return None
     recent = run.training.loss[np.searchsorted(run.training.step, run.validation.step[-2], side="right") :]
@@ -316,7 +311,7 @@ def _too_plain(run: Run) -> Text | None:
     if name == "guessing" or not max(trained, result.accuracy) < reached - max(_CLEARLY, chance):
         return None
     _, middle, late = (float(np.mean(third)) for third in np.array_split(loss, 3))
-    if not late > _FLAT * middle:
+    if not late > _FLAT * middle or _not_learning(run) is not None:
         return None
     return tr(
         "The model is too plain for these data (underfitting): it reaches {tested} in the test and {trained} on the "
@@ -361,3 +356,10 @@ def _classes_ignored(run: Run) -> Text | None:
         len(ignored),
         names=names_of(ignored, len(ignored)),
     )
+
+
+# The first that has something to say is heard.
+RULES: tuple[Callable[[Run], Text | None], ...] = (
+    *(_exploding, _not_learning, _overfitting, _leaking, _swinging, _creeping),
+    *(_better_stop, _unfinished, _too_plain, _classes_ignored, _waiting),
+)
