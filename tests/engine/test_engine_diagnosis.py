@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aienv_gui.core.wording import percent
@@ -125,6 +126,28 @@ def test_a_training_that_gets_no_better_is_said_to_be_ready_to_end(tmp_path: Pat
 def test_what_is_off_at_a_constant_rate_is_made_to_be_so_in_one_cycle(name: str, tmp_path: Path) -> None:
     done = replayed(name, tmp_path)
     assert fired(replace(done, recipe=replace(done.recipe, settings={"schedule": "one_cycle"}))) <= {"classes_ignored"}
+
+
+def test_a_model_is_called_too_plain_only_where_that_is_clear(tmp_path: Path) -> None:
+    done = replayed("too_plain", tmp_path)
+    result = done.evaluation
+    assert result is not None
+    for above, examples in ((0.03, 0), (0.015, 1_000_000)):  # may be chance; and hardly worth a word
+        near = replace(result, baselines={"boosted": result.accuracy + above}, examples=examples)
+        assert fired(replace(done, evaluation=near)) == set()
+    falling = replace(done.training, loss=np.linspace(0.8, 0.4, len(done.training)))
+    assert fired(replace(done, training=falling)) == set()
+    assert fired(replace(done, state=RunState.STOPPED)) == set()
+
+
+def test_a_little_above_guessing_counts_as_learning_where_many_were_judged(tmp_path: Path) -> None:
+    done = replayed("not_learning", tmp_path)
+    lucky = replace(done.validation, accuracy=done.validation.accuracy + 0.1)
+    done = replace(done, validation=lucky, evaluation=None)
+    assert fired(done) == {"not_learning"}
+    assert done.start is not None
+    many = dict.fromkeys(done.start.classes, 1000)
+    assert fired(replace(done, start=replace(done.start, counts={"validation": many}))) == set()
 
 
 def test_a_wait_that_the_machine_tells_of_is_not_told_twice(tmp_path: Path) -> None:

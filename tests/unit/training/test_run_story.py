@@ -532,3 +532,9 @@ def test_the_waiting_of_an_attempt_is_its_mean_over_all_of_it(folder: Folder) ->
     folder.say("launched", 400.0)
     folder.story.update(alive=True)
     assert folder.story.run.waited is None
+    progress(folder, 10, 401.0, waiting_share=0.3)
+    folder.story.update(alive=True)
+    waited = folder.story.run.waited
+    assert waited is not None
+    assert waited.share == pytest.approx(0.3)
+    assert waited.seconds == 10
