@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def run(folder: Path, born: float) -> int:
     events.emit(Event.PHASE, name="loading", done=0, total=0)
     doorkeeper = Doorkeeper(desk, events, _last_step(folder))
     try:
-        return _work(folder, events, desk, doorkeeper, number)
+        return _work(folder, events, desk, doorkeeper, number, born)
     finally:
         doorkeeper.leave()
         lock.release()
@@ -76,7 +77,7 @@ def _last_step(folder: Path) -> int:
         return 0
 
 
-def _work(folder: Path, events: Events, desk: Desk, doorkeeper: Doorkeeper, number: int) -> int:
+def _work(folder: Path, events: Events, desk: Desk, doorkeeper: Doorkeeper, number: int, born: float) -> int:
     device = "cpu"
 
     def failed(code: str, values: dict[str, Any]) -> int:
@@ -92,7 +93,9 @@ def _work(folder: Path, events: Events, desk: Desk, doorkeeper: Doorkeeper, numb
         from .devices import prepare
         from .loop import train
 
-        train(folder, recipe.on(prepare(recipe.device, exact=recipe.settings.exact)), events, desk, doorkeeper, number)
+        recipe = recipe.on(prepare(recipe.device, exact=recipe.settings.exact))
+        took = {"start": time.time() - born}
+        train(folder, recipe, events, desk, doorkeeper, number, took)
     except Failure as failure:
         return failed(failure.code, failure.values)
     except ModuleNotFoundError as error:

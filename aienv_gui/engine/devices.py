@@ -9,6 +9,7 @@ import torch
 
 from .events import Events
 from .failures import Failure
+from .no_compiler import without_compiler
 from .protocol import Code, Event
 
 _BFLOAT16_CAPABILITY = (8, 0)  # Ampere: older cards imitate it, slowly
@@ -24,7 +25,9 @@ def prepare(device: str, *, exact: bool) -> str:
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     if exact:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when its library is loaded
-    torch.use_deterministic_algorithms(exact)
+    without_compiler()
+    # The same as `use_deterministic_algorithms`, which would load the compiler.
+    torch.set_deterministic_debug_mode("error" if exact else "default")
     name = device.removeprefix("cuda:")
     if device.startswith("cuda:") and not name.isdecimal():
         os.environ["CUDA_VISIBLE_DEVICES"] = name

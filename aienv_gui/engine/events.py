@@ -13,7 +13,6 @@ from . import protocol
 from .protocol import Event
 
 _METRICS_EVERY = 0.05  # seconds: at most 20 lines a second
-_PROGRESS_EVERY = 1.0
 
 
 class Events:
@@ -79,63 +78,3 @@ class Metrics:
             self._events.emit(Event.METRICS, columns=self._columns)
             self._clear()
         self._written = time.monotonic()
-
-
-class Pace:
-    """How fast it goes and how long it will take, judged by the last minute; the heartbeat of the run.
-
-    The range of the time left spans the usual and the slow moments seen so far.
-    """
-
-    def __init__(self, events: Events, total_steps: int, steps_per_epoch: int) -> None:
-        self._events = events
-        self._total = total_steps
-        self._per_epoch = steps_per_epoch
-        self._windows: list[float] = []  # seconds a step, one for each second that was spent in steps
-        self._validation = 0.0
-        self._mark = time.monotonic()
-        self._spent = 0.0
-        self._waited = 0.0
-        self._steps = 0
-        self._examples = 0
-
-    def resume(self) -> None:
-        """What happened since the last step was no training: the next one begins now."""
-        self._mark = time.monotonic()
-
-    def step(self, step: int, epoch: int, examples: int, waited: float) -> float:
-        """A step was done, of which `waited` seconds went by until its batch was there; returns its seconds."""
-        now = time.monotonic()
-        seconds = now - self._mark
-        self._spent += seconds
-        self._waited += waited
-        self._mark = now
-        self._steps += 1
-        self._examples += examples
-        if self._spent < _PROGRESS_EVERY:
-            return seconds
-        self._windows = [*self._windows[-59:], self._spent / self._steps]
-        low, high = self._left(step)
-        self._events.emit(
-            Event.PROGRESS,
-            step=step,
-            epoch=epoch,
-            total_steps=self._total,
-            examples_per_second=round(self._examples / self._spent, 1),
-            seconds_left=round(low, 1),
-            seconds_left_high=round(high, 1),
-            waiting_share=round(min(1.0, self._waited / self._spent), 3),
-        )
-        self._spent, self._waited, self._steps, self._examples = 0.0, 0.0, 0, 0
-        return seconds
-
-    def validated(self, seconds: float) -> None:
-        """A validation (with its checkpoint) took this long."""
-        self._validation = seconds
-
-    def _left(self, step: int) -> tuple[float, float]:
-        ordered = sorted(self._windows)
-        usual = ordered[len(ordered) // 2]
-        slow = max(usual * 1.05, ordered[min(len(ordered) - 1, len(ordered) * 9 // 10)])
-        pauses = (self._total // self._per_epoch - step // self._per_epoch) * self._validation
-        return (self._total - step) * usual + pauses, (self._total - step) * slow + pauses * 1.2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib.util
 import math
 import os
 import time
@@ -27,6 +28,7 @@ from .events import Events
 from .failures import Failure
 from .memory import MemoryIsFull
 from .model_folder import Model, save_model, versions
+from .pace import Ahead
 from .protocol import Code, Event
 from .range_test import find_rate
 from .recipe import Recipe
@@ -36,11 +38,25 @@ from .tasks.task import Result, begin_epoch, learner
 from .team import Leader, TeamBroken
 from .work import Work, judge, prepare
 
+# Where simple methods are fitted at the end, another library is loaded and fits so many rows at most: in a multiple of
+# the time that PyTorch took to load, whose length tells how fast this computer is now.
+_COMPARED = {"tabular": (0.2, 1.5), "text_classification": (0.5, 8.0)}
 _STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
 
 
-def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doorkeeper, attempt: int) -> None:
-    """Train the run to its end or to a stop. Raises `Failure`; every other error is a bug."""
+def train(
+    run: Path,
+    recipe: Recipe,
+    events: Events,
+    desk: Desk,
+    doorkeeper: Doorkeeper,
+    attempt: int,
+    took: dict[str, float],
+) -> None:
+    """Train the run to its end or to a stop. Raises `Failure`; every other error is a bug.
+
+    `took` tells what the time went by with before, in seconds, as STARTED has it.
+    """
     protocol.restore_model(run)
     store = Store(run)
     entry, saved = _last_good(store, events)
@@ -54,7 +70,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
     memory.keep_for_the_next_step()
     device = choose_device(recipe.device, events)
 
-    told = 0.0
+    told, began = 0.0, time.time()
 
     def loading(done: int, total: int) -> None:
         nonlocal told
@@ -63,6 +79,7 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
             events.emit(Event.PHASE, name="loading", done=done, total=total)
 
     data, options = learner(recipe.task, recipe.architecture).load(recipe, loading)
+    took = {**took, "data": time.time() - began}
     recipe = recipe.with_options(options)
     if saved and saved["fingerprint"] != data.fingerprint:
         raise Failure(Code.DATA_CHANGED, path=str(recipe.folder))
@@ -82,8 +99,9 @@ def train(run: Path, recipe: Recipe, events: Events, desk: Desk, doorkeeper: Doo
         total_steps=work.total_steps,
         checkpoint_seconds=recipe.checkpoint_seconds,
     )
+    session.pace.expect(_ahead(work, took["start"]), position.step, position.seconds)
     asked_to_pause = doorkeeper.leave()
-    _announce(work, events, attempt, position, entry)
+    _announce(work, events, attempt, position, entry, took)
     differences = _differences(saved, device) if saved else {}
     if differences:
         events.emit(Event.WARNING, code=Code.NOT_AS_BEFORE, values={"differences": differences})
@@ -306,7 +324,27 @@ def _last_good(store: Store, events: Events) -> tuple[Entry | None, dict[str, An
     return None, None
 
 
-def _announce(work: Work, events: Events, attempt: int, position: Position, entry: Entry | None) -> None:
+def _ahead(work: Work, loaded: float) -> Ahead:
+    """What decides how long the training will take; `loaded`: seconds until PyTorch was there."""
+    compared = _COMPARED.get(work.recipe.task) if importlib.util.find_spec("sklearn") else None
+    least, most = compared or (0.0, 0.0)
+    settings, per_epoch = work.recipe.settings, work.steps_per_epoch
+    train, validation, test = (len(work.data.splits[name]) for name in ("train", "validation", "test"))
+    return Ahead(
+        work.total_steps,
+        per_epoch,
+        validation / train,
+        test / train,
+        frozen=min(settings.freeze, settings.epochs) * per_epoch if work.recipe.start_from else 0,
+        most=60 * settings.minutes or math.inf,
+        processes=settings.processes,
+        comparing=(least * loaded, most * loaded),
+    )
+
+
+def _announce(
+    work: Work, events: Events, attempt: int, position: Position, entry: Entry | None, took: dict[str, float]
+) -> None:
     for remark in work.data.remarks:
         events.emit(Event.WARNING, **remark)
     events.emit(
@@ -315,6 +353,7 @@ def _announce(work: Work, events: Events, attempt: int, position: Position, entr
         pid=os.getpid(),
         step=position.step,
         resumed_from=f"{protocol.CHECKPOINTS}/{entry.file}" if entry else None,
+        took={part: round(seconds, 3) for part, seconds in took.items()},
         **work.described(),
     )
 

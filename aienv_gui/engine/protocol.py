@@ -170,7 +170,8 @@ class Event:
     LAUNCHED = "launched"  # python, log (its size before): an attempt's first line, by whoever starts the engine
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
     #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes (of each, about),
-    #                      architecture, options{}, settings{} (as used),
+    #                      architecture, options{}, settings{} (as used), took{start, data} (seconds from the
+    #                      process's beginning until PyTorch was there, and for reading the data),
     #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts; of a
     #                      series also window, horizon, season; of a table that names pictures files, target}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)
@@ -178,7 +179,8 @@ class Event:
     #                  testing | saving
     METRICS = "metrics"  # columns{step[], time[], epoch[], loss[], accuracy[]}: training steps, batched (at most 20
     #                      lines/s); time[] in seconds since the epoch
-    PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high,
+    PROGRESS = "progress"  # step, epoch, total_steps, examples_per_second, seconds_left, seconds_left_high (of an
+    #                        attempt that goes on these first, before its first step: as fast as before),
     #                        waiting_share (0 to 1: of the time spent in steps since the PROGRESS before, how much went
     #                        by until the next batch was on the device; older engines do not tell)
     VALIDATION = "validation"  # step, epoch, loss, accuracy

@@ -16,8 +16,9 @@ from typing import Any
 from . import failures, protocol
 from .checkpoint import Entry, Store, pack
 from .commands import Desk
-from .events import Events, Metrics, Pace
+from .events import Events, Metrics
 from .failures import Failure
+from .pace import Pace
 from .protocol import Code, Command, Event
 
 _SHARE = 20  # checkpoints that are not needed may cost 1/20 of the time

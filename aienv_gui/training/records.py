@@ -301,6 +301,13 @@ class Evaluation:
     course: Course | None = None
     reach_share: float = 0.0  # of a series: which share of the values was to be within reach; 0: that was not told
     within_reach: float = 0.0  # and which share was
+    tested: tuple[int, ...] = field(init=False)  # test examples of each class
+    answered: tuple[int, ...] = field(init=False)  # how often each class was the answer
+
+    def __post_init__(self) -> None:
+        """Summed here, in the background, and once: a thousand classes make a million cells."""
+        object.__setattr__(self, "tested", tuple(sum(row) for row in self.confusion))
+        object.__setattr__(self, "answered", tuple(sum(column) for column in zip(*self.confusion, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +357,24 @@ class FoundBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstStep:
+    """When the first step of an attempt was done: seconds since it was started, and what took the most of them."""
+
+    seconds: float
+    start: float  # of Python and PyTorch
+    data: float  # to read them
+    rate: float = 0.0  # to find a learning rate
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How much of an attempt's time in steps went by until the next batch was there."""
+
+    share: float  # 0 to 1
+    seconds: float  # about: of time in steps, of which it is the share
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as its folder tells it at one moment. Its arrays may be shared with later moments: read only."""
 
@@ -368,7 +393,9 @@ class Run:
     seconds_left: tuple[float, float] | None = None  # at least, at most
     waiting_share: float | None = None  # of the last half minute in steps, for the next batch: 0 to 1
     waiting_before: float | None = None  # the most that this was within the half minute before
+    waited: Waited | None = None  # of the newest attempt
     start: Start | None = None
+    first_step: FirstStep | None = None  # of the newest attempt; None: an older engine, or it was paused before
     training: Curve = field(default_factory=Curve)
     validation: Curve = field(default_factory=Curve)
     load: LoadCurve = field(default_factory=LoadCurve)

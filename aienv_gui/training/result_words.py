@@ -93,6 +93,11 @@ def compared(baselines: Mapping[str, float]) -> Text | None:
     return tr("For comparison: {methods}", methods=Text(", ".join(f"{{{name}}}" for name in names), names))
 
 
+def method_words(name: str) -> Text:
+    """A simple method, within a sentence."""
+    return _METHODS.get(name, verbatim(name))
+
+
 def mistakes_in_rows(mistakes: Sequence[Mistake]) -> Text:
     """The worst answers on rows or texts, a line each."""
     named = {f"line{index}": _mistake(mistake) for index, mistake in enumerate(mistakes[:_LISTED])}

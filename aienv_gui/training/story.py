@@ -30,6 +30,7 @@ from aienv_gui.training.records import (
     Course,
     Curve,
     Evaluation,
+    FirstStep,
     FoundBatch,
     FoundRate,
     Load,
@@ -39,11 +40,12 @@ from aienv_gui.training.records import (
     Run,
     RunState,
     Start,
+    Waited,
 )
 from aienv_gui.training.trend import trend
 
 _LOG_TAIL_BYTES = 4000
-_SETTLED_STEPS = 20  # steps of an attempt before its speed is believed
+_SETTLED_STEPS = 20  # of an attempt, before an older engine's range is believed
 _USEFUL_RANGE = 3.0  # "2 to 20 minutes" helps nobody
 _SHORT_S = 30.0  # ... but at the end any range is near enough
 _WAITING_OVER = 30  # reports of progress, about a second of training each
@@ -133,6 +135,10 @@ class Story:
         self._begun = False  # the attempt has said STARTED
         self._paused = False
         self._waiting: list[float] = []  # the share that went by until batches were there, as last reported
+        self._reports = 0  # of such shares in this attempt, each about a second of training ...
+        self._waited = 0.0  # ... and their sum
+        self._careful = False  # the engine knows itself how far its range is to be believed
+        self._before_step: FirstStep | None = None  # ... which is still to come; its seconds: when it all began
         self._log_start = 0  # where the attempt's lines begin in the log
         self._end: RunState | None = None
         self._end_problem: Problem | None = None
@@ -245,7 +251,7 @@ class Story:
         self._clock.begin(time)
         self._spoken = self._begun = self._paused = False
         self._end = self._end_problem = None
-        self._waiting = []
+        self._waiting, self._reports, self._waited = [], 0, 0.0
         # Warnings are of their attempt: the next one says again what still holds.
         self._run = replace(
             self._run,
@@ -254,6 +260,8 @@ class Story:
             examples_per_second=None,
             waiting_share=None,
             waiting_before=None,
+            waited=None,
+            first_step=None,
             failure=None,
             warnings=(),
         )
@@ -303,6 +311,14 @@ class Story:
             total_steps=start.total_steps,
             evaluation=None,
         )
+        took = event.get("took")
+        self._careful = took is not None
+        self._before_step = None
+        if took is not None:
+            started, read = float(took["start"]), float(took["data"])
+            # Whoever started the engine said so before its process began; without a word from there, the engine knows.
+            began = min(self._clock.began, float(event["time"]) - started - read)
+            self._before_step = FirstStep(began, started, read)
 
     def _on_phase(self, event: Mapping[str, Any]) -> None:
         self._run = replace(
@@ -317,6 +333,10 @@ class Story:
         times = [self._clock.seconds(float(time)) for time in columns["time"]]
         rows = np.array([times, columns["step"], columns["loss"], columns["accuracy"]], dtype=np.float64)
         if rows.shape[1]:
+            if self._before_step is not None:
+                since = float(columns["time"][0]) - self._before_step.seconds
+                self._run = replace(self._run, first_step=replace(self._before_step, seconds=since))
+                self._before_step = None
             self._training.append(np.vstack([rows, *(self._trend(index, rows[index]) for index in (2, 3))]))
             self._run = replace(self._run, step=int(rows[1, -1]), epoch=int(columns["epoch"][-1]))
 
@@ -337,15 +357,18 @@ class Story:
         )
         if (share := event.get("waiting_share")) is not None:
             self._waiting = [*self._waiting[1 - 2 * _WAITING_OVER :], float(share)]
+            self._reports, self._waited = self._reports + 1, self._waited + float(share)
+            waited = Waited(self._waited / self._reports, float(self._reports))
+            self._run = replace(self._run, waited=waited)
             means = _means(self._waiting)
             if means:
                 self._run = replace(self._run, waiting_share=means[-1], waiting_before=max(means))
 
     def _seconds_left(self, event: Mapping[str, Any], step: int) -> tuple[float, float] | None:
-        """The engine's estimate, once it says something: the first steps are slow, and so they would mislead."""
+        """The engine's estimate, once it says something. The first steps are slow, by which older ones were misled."""
         low, high = event.get("seconds_left"), event.get("seconds_left_high")
         begun = self._run.start.step if self._run.start is not None else 0
-        if low is None or step - begun < _SETTLED_STEPS:
+        if low is None or (step - begun < _SETTLED_STEPS and not self._careful):
             return None
         least, most = float(low), float(low if high is None else high)
         return (least, most) if most <= _USEFUL_RANGE * max(least, 1.0) or most < _SHORT_S else None
@@ -370,7 +393,7 @@ class Story:
         self._run = replace(self._run, checkpoints=(*self._run.checkpoints, checkpoint))
 
     def _on_paused(self, event: Mapping[str, Any]) -> None:
-        self._paused = True
+        self._paused, self._before_step = True, None  # how long the user waited says nothing
         self._run = replace(self._run, pause_reason=str(event.get("reason", "asked")), seconds_left=None)
 
     def _on_resumed(self, _event: Mapping[str, Any]) -> None:
@@ -389,6 +412,8 @@ class Story:
     def _on_rate_found(self, event: Mapping[str, Any]) -> None:
         found = FoundRate(float(event["learning_rate"]), int(event["steps"]), float(event["seconds"]))
         self._run = replace(self._run, found_rate=found)
+        if self._before_step is not None:
+            self._before_step = replace(self._before_step, rate=found.seconds)
 
     def _on_batch_found(self, event: Mapping[str, Any]) -> None:
         size, rate, speeds = int(event["batch_size"]), event["learning_rate"], dict(event["tried"])

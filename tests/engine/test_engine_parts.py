@@ -18,7 +18,7 @@ import torch
 from aienv_gui.engine import attempt, protocol
 from aienv_gui.engine.checkpoint import Store, pack
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
-from aienv_gui.engine.events import Events, Metrics, Pace
+from aienv_gui.engine.events import Events, Metrics
 from aienv_gui.engine.failures import Failure
 from aienv_gui.engine.model_folder import Model, save_model
 from aienv_gui.engine.models import causal, dense, series, text
@@ -274,24 +274,6 @@ def test_names_that_are_no_text_survive_in_events_and_answers(tmp_path: Path) ->
     assert next(protocol.EventReader(tmp_path).read())["values"]["path"] == odd
     protocol.write_json(tmp_path / "answer.json", {"path": odd})
     assert protocol.read_json(tmp_path / "answer.json") == {"path": odd}
-
-
-def test_pace_counts_only_the_time_spent_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("aienv_gui.engine.events.time.monotonic", lambda: now[0])
-    pace = Pace(Events(tmp_path), total_steps=100, steps_per_epoch=50)
-    for step in range(1, 21):
-        now[0] += 0.25
-        pace.step(step, 1, 8, waited=0.25 if step <= 4 else 0.05)
-        if step == 10:
-            now[0] += 1000  # a pause
-            pace.resume()
-    told = list(protocol.EventReader(tmp_path).read())
-    assert [event["step"] for event in told] == [4, 8, 12, 16, 20]
-    assert {event["examples_per_second"] for event in told} == {32.0}
-    assert [event["waiting_share"] for event in told] == [1.0, 0.2, 0.2, 0.2, 0.2]
-    assert told[-1]["seconds_left"] == pytest.approx(80 * 0.25)
-    assert told[-1]["seconds_left_high"] > told[-1]["seconds_left"]
 
 
 def test_metrics_are_flushed_in_columns(tmp_path: Path) -> None:

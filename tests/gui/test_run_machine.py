@@ -17,7 +17,7 @@ from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.gui.pages.train_parts.run_view import RunView
 from aienv_gui.gui.run_list import work_of
 from aienv_gui.hardware.readings import Gpu, Value
-from aienv_gui.training.records import Curve, Recipe, Run, RunState, Start
+from aienv_gui.training.records import Curve, FirstStep, Recipe, Run, RunState, Start, Waited
 from tests.fakes.session import open_session
 from tests.fakes.snapshots import gpu, snapshot
 
@@ -90,6 +90,26 @@ def test_what_went_wrong_is_said_at_once_and_not_after_the_epoch(session: Sessio
     assert view.advice.isHidden()
     session.services.runs.updated.emit(replace(begun, warnings=(tr("The disk is full."),)))
     qtbot.waitUntil(lambda: view.advice.text() == "The disk is full.")
+
+
+def test_that_it_waits_for_its_data_is_said_once(session: Session) -> None:
+    """By its record, unless the machine's limits say at this moment why."""
+    view = show(session, replace(RUN, waited=Waited(0.61, 300.0)))
+    assert view.advice.text().startswith("In 61 % of its time in steps (about 5 minutes) it waited")
+    look(session, gpu(utilisation_percent=Value(23.0)))
+    assert view.machine.text().startswith("The training spends much of its time waiting for data")
+    assert view.advice.isHidden()
+    look(session, gpu(utilisation_percent=Value(23.0)), first=12, run=replace(RUN, state=RunState.PAUSED))
+    session.services.runs.updated.emit(replace(RUN, state=RunState.STOPPED, waited=Waited(0.61, 300.0)))
+    assert view.machine.isHidden()
+    assert not view.advice.isHidden()
+
+
+def test_the_page_says_when_the_first_step_was_done_and_what_came_before(session: Session) -> None:
+    view = show(session, replace(RUN, first_step=FirstStep(3.24, start=1.92, data=0.81)))
+    assert "first step after 3.2 s (Python and PyTorch 1.9 s, data 0.8 s)" in view._settings.text()
+    view = show(session, replace(RUN, folder=Path("/runs/b-1"), first_step=FirstStep(9.0, 1.9, 0.8, rate=5.5)))
+    assert "data 0.8 s, finding a learning rate 5.5 s)" in view._settings.text()
 
 
 def test_what_concerns_another_run_is_not_said_here(session: Session) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aienv_gui.engine.protocol import EVENTS, LOG, PROCESS
-from aienv_gui.training.records import FoundBatch, FoundRate, Load, Recipe, RunState
+from aienv_gui.training.records import FirstStep, FoundBatch, FoundRate, Load, Recipe, RunState
 from aienv_gui.training.story import Story
 from aienv_gui.training.trend import trend
 
@@ -485,3 +485,74 @@ def test_what_was_found_by_trying(folder: Folder) -> None:
     folder.story.update(alive=True)
     assert folder.story.run.found_batch == FoundBatch(size=8, rate=None, speed=0.0, tried=0, seconds=0.1)
     assert folder.story.run.found_rate == FoundRate(rate=0.002, steps=60, seconds=2.5)
+
+
+def started_anew(folder: Folder, time: float, **fields: Any) -> None:
+    data = {"classes": ["a", "b"], "counts": {}}
+    folder.say("started", time, attempt=1, device="cpu", step=40, total_steps=2000, epochs=2, data=data, **fields)
+
+
+def test_an_engine_that_knows_how_sure_it_is_is_believed_from_its_first_report(folder: Folder) -> None:
+    started_anew(folder, 100.0, took={"start": 2.0, "data": 0.5})
+    folder.say("progress", 101.0, step=40, epoch=1, seconds_left=50.0, seconds_left_high=120.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.seconds_left == (50.0, 120.0)
+    assert folder.story.run.examples_per_second is None
+
+
+def test_what_came_before_the_first_step_is_told_with_its_parts(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    started_anew(folder, 103.5, took={"start": 2.5, "data": 0.75})
+    folder.say("rate_found", 109.0, learning_rate=0.1, steps=60, seconds=5.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.first_step is None
+    folder.metrics(41, 42, 69.5)
+    folder.metrics(43, 44, 80.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.first_step == FirstStep(10.5, start=2.5, data=0.75, rate=5.0)
+
+
+def test_an_engine_that_nobody_announced_tells_when_it_began(folder: Folder) -> None:
+    started_anew(folder, 103.5, took={"start": 2.5, "data": 0.75})
+    folder.metrics(41, 42, 63.5)
+    folder.story.update(alive=True)
+    assert folder.story.run.first_step == FirstStep(4.25, start=2.5, data=0.75)
+
+
+def test_how_long_a_user_paused_is_not_told_as_the_way_to_the_first_step(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    started_anew(folder, 103.5, took={"start": 2.5, "data": 0.75})
+    folder.say("paused", 104.0, step=40, command="one", reason="asked")
+    folder.say("resumed", 500.0, step=40, command="two")
+    folder.metrics(41, 42, 460.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.first_step is None
+
+
+def test_older_engines_tell_nothing_of_the_way_to_the_first_step(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(101.0)
+    folder.metrics(1, 2, 102.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.first_step is None
+
+
+def test_the_waiting_of_an_attempt_is_its_mean_over_all_of_it(folder: Folder) -> None:
+    folder.say("launched", 100.0)
+    folder.started(100.0)
+    progress(folder, 100, 101.0, waiting_share=0.9)
+    progress(folder, 100, 201.0, waiting_share=0.1)
+    folder.story.update(alive=True)
+    waited = folder.story.run.waited
+    assert waited is not None
+    assert waited.share == pytest.approx(0.5)
+    assert waited.seconds == 200
+    folder.say("launched", 400.0)
+    folder.story.update(alive=True)
+    assert folder.story.run.waited is None
+    progress(folder, 10, 401.0, waiting_share=0.3)
+    folder.story.update(alive=True)
+    waited = folder.story.run.waited
+    assert waited is not None
+    assert waited.share == pytest.approx(0.3)
+    assert waited.seconds == 10

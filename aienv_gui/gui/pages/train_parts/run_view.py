@@ -27,7 +27,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training import run_store
 from aienv_gui.training.diagnosis import advice
 from aienv_gui.training.presets import words_of
-from aienv_gui.training.records import Run, RunState
+from aienv_gui.training.records import FirstStep, Run, RunState
 from aienv_gui.training.supervisor import STATES, status_of
 
 _REFRESH_MS = 300  # numbers move three times a second: smooth enough to read, and cheap beside a training
@@ -209,7 +209,6 @@ class RunView(QWidget):
                 self.problem.show_problem(package_wishes.fitting(run.failure, environment))
             elif not (run.state is RunState.PAUSED and run.pause_reason != "asked"):
                 self.problem.clear()  # it paused by itself: what is told now may be the reason
-        self._advise(run)
         self._say_what_limits()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -223,11 +222,16 @@ class RunView(QWidget):
             self._say_what_limits()
 
     def _say_what_limits(self) -> None:
-        """The worst that the machine does to this training; that all is well only where there is no advice either."""
+        """What its curves say, and the worst that the machine does to this training.
+
+        That all is well is said only where there is no advice either, and that it waits for its data only once.
+        """
         run, key = self.run, self.folder.name if self.folder is not None else ""
         working = run is not None and run.state in (RunState.STARTING, RunState.TRAINING)
         found = [verdict for verdict in self._services.hardware.verdicts if working and key in verdict.concerns]
         first = found[0] if found else None
+        if run is not None:
+            self._advise(run, waiting_told=first is not None and first.key.startswith("waiting_"))
         if first is None or (first.level == "good" and not self.advice.isHidden()):
             self.machine.hide()
             return
@@ -239,13 +243,20 @@ class RunView(QWidget):
         say(self.machine, "setAccessibleDescription", facts)
         self.machine.show()
 
-    def _advise(self, run: Run) -> None:
-        about = (len(run.training) // _ADVISED_EVERY, len(run.validation), run.warnings, run.evaluation, run.state)
+    def _advise(self, run: Run, *, waiting_told: bool) -> None:
+        about = (
+            waiting_told,
+            len(run.training) // _ADVISED_EVERY,
+            len(run.validation),
+            run.warnings,
+            run.evaluation,
+            run.state,
+        )
         if about == self._advice_for:
             return
         self._advice_for = about
         lines = list(run.warnings)
-        if run.state is not RunState.FAILED and (sentence := advice(run)) is not None:
+        if run.state is not RunState.FAILED and (sentence := advice(run, waiting_told=waiting_told)) is not None:
             lines.append(sentence)
         self.advice.setVisible(bool(lines))
         if lines:
@@ -414,6 +425,8 @@ def _settings(run: Run) -> Text:
             if exact
             else tr("close: interrupted and continued, its last digits may differ, as sums on a GPU do")
         )
+    if run.first_step is not None:
+        facts.append(_first_step(run.first_step))
     if recipe.environment_name:
         facts.append(tr("in the environment {name}", name=recipe.environment_name))
     return _joined(facts, " · ")
@@ -448,6 +461,15 @@ def _batch_size(run: Run) -> Text:
         time=duration(found.seconds),
         speed=f"{found.speed:,.0f}",
     )
+
+
+def _first_step(first: FirstStep) -> Text:
+    """How long it took until something was learnt, and what took it."""
+    parts = [tr("Python and PyTorch {seconds} s", seconds=f"{first.start:.1f}")]
+    parts.append(tr("data {seconds} s", seconds=f"{first.data:.1f}"))
+    if first.rate:
+        parts.append(tr("finding a learning rate {seconds} s", seconds=f"{first.rate:.1f}"))
+    return tr("first step after {seconds} s ({parts})", seconds=f"{first.seconds:.1f}", parts=_joined(parts, ", "))
 
 
 def _joined(texts: list[Text], separator: str) -> Text:
