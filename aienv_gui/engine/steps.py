@@ -91,7 +91,7 @@ def _shared_gradients(work: Work, team: Member, batch: Batch, parts: int) -> tup
         work.put_back_means()
         raise MemoryIsFull
     for parameter, gradient in zip(learnt, total[4:].split([one.numel() for one in learnt]), strict=True):
-        parameter.grad = gradient.view_as(parameter)
+        parameter.grad = torch.empty_like(parameter).copy_(gradient.view_as(parameter))  # ordered as the parameter is
     return loss, accuracy
 
 

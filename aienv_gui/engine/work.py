@@ -164,6 +164,8 @@ def prepare(recipe: Recipe, data: Task, device: torch.device, threads: int, *, b
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(Code.BAD_RECIPE, reason=str(error)) from error
     network.to(device)
+    if device.type == "cpu":  # convolutions are 5 to 30 % quicker in this order of the memory; cards were not measured
+        network.to(memory_format=torch.channels_last)
     average = None
     if settings.average > 1:
         # Their mean over about so many steps, as one that fades: nothing has to be kept of these steps.

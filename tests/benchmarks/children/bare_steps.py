@@ -81,6 +81,7 @@ def prepare(run: Path) -> Start:
     normalise = network.get_submodule("normalise")
     assert isinstance(normalise, Normalise)
     normalise.set(*mean_and_std(data.images, data.splits["train"]))
+    network.to(memory_format=torch.channels_last)
     return Start(settings, data, network, optimiser_for(network, settings, torch.device("cpu")))
 
 
