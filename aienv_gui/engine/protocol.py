@@ -264,7 +264,7 @@ class Code:
     SHORT_TABLE = "short_table"  # (path, count, minimum) of rows to forecast from
 
     # Texts
-    SHORT_TEXT = "short_text"  # (path, count, minimum) characters
+    SHORT_TEXT = "short_text"  # (path, count, minimum, different: where it repeats itself too much) characters
     NO_TEXTS = "no_texts"  # (path) no text file in any class folder, no column with texts
 
     # Models that others have trained, to go on with

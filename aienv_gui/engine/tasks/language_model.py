@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..failures import Failure
 from ..models import causal
+from ..protocol import Code
 from ..recipe import Recipe, Settings
 from . import running_text
 from .task import Baseline, Batch, Progress, Result
@@ -134,6 +136,8 @@ def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
             begins = range(start, stop - context, context)
             starts += begins
             room += [min(context - 1, stop - context - 1 - begin) for begin in begins]
+        if first == len(starts):
+            raise Failure(Code.BAD_RECIPE, reason=f"a context of {context} is too long for the parts of this text")
         splits[name] = torch.arange(first, len(starts))
     data = Data(
         characters=causal.encode(vocabulary, running.text),

@@ -79,19 +79,27 @@ def _clean(text: str) -> str:
 
 
 def split(running: Running, seed: int) -> dict[str, list[tuple[int, int]]]:
-    """From where to where the text is trained with, watched with, tested with: blocks of characters, in order."""
+    """From where to where the text is trained with, watched with, tested with: blocks of characters, in order.
+
+    Equal blocks stay together. Raises `Failure` where a text repeats itself so much that nothing is left to test with.
+    """
     text = running.text
-    starts = range(0, len(text), _BLOCK)
-    keys = [hashlib.sha256(text[start : start + _BLOCK].encode("utf-8", "surrogatepass")).digest() for start in starts]
+    # The last is longer and has the rest: a rest of a few characters may not be all that there is to test with.
+    starts = range(0, max(1, len(text) - _BLOCK + 1), _BLOCK)
+    blocks = [(start, start + _BLOCK if start < starts[-1] else len(text)) for start in starts]
+    keys = [hashlib.sha256(text[start:stop].encode("utf-8", "surrogatepass")).digest() for start, stop in blocks]
     parts = splits.by_content(keys, [None] * len(keys), seed, share=_SHARE)
-    return {name: _joined([starts[place] for place in parts[name]], len(text)) for name in SPLITS}
+    if not all(parts.values()):
+        different = len(set(keys)) * _BLOCK
+        values = {"count": len(text), "different": different, "minimum": _FEWEST}
+        raise Failure(Code.SHORT_TEXT, path=str(running.path), **values)
+    return {name: _joined([blocks[place] for place in parts[name]]) for name in SPLITS}
 
 
-def _joined(starts: list[int], end: int) -> list[tuple[int, int]]:
+def _joined(blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Neighbouring blocks as one."""
     result: list[tuple[int, int]] = []
-    for start in starts:
-        stop = min(start + _BLOCK, end)
+    for start, stop in blocks:
         if result and result[-1][1] == start:
             result[-1] = (result[-1][0], stop)
         else:
