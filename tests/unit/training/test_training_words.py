@@ -98,7 +98,7 @@ def test_a_command_that_was_refused_was_said_to_be_an_error_without_words(reason
 
 
 def test_a_text_that_repeats_itself_is_not_said_to_be_short() -> None:
-    problem = problems.problem_of("short_text", {"path": "a.txt", "count": 20_000, "different": 1000, "minimum": 10_000})
+    problem = problems.problem_of("short_text", {"path": "a.txt", "count": 20_000, "different": 1000})
     assert "20,000" in str(problem.cause)
     assert "1,000" in str(problem.cause)
 
