@@ -122,11 +122,11 @@ def bench(arguments: Sequence[str]) -> int:
 
 def engine(arguments: Sequence[str]) -> int:
     """The engine's tests with its processes in another Python; the tests themselves stay in ours."""
-    other, torch, selected = other_python.asked(arguments)
+    other, packages, selected = other_python.asked(arguments)
     provide_for_tests()
     python = prepare("test")
     with other_python.temporary() as folder:
-        its = other_python.make(other, torch, Path(folder) / "environment")
+        its = other_python.make(other, packages, Path(folder) / "environment")
         print(f"\nThe engine's tests in {other}", flush=True)
         return _pytest(python, ["-q", *selected], {"AIENV_TEST_PYTHON": str(its)})[0]
 
