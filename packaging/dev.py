@@ -6,6 +6,8 @@
     python3 packaging/dev.py check                      lint, types and contracts
     python3 packaging/dev.py lint | types | contracts   one of them
     python3 packaging/dev.py bench NAME --json FILE     measure one of tests/benchmarks
+    python3 packaging/dev.py engine --python PATH [--torch SPEC]
+                                                        run the engine's tests in another Python, with another PyTorch
     python3 packaging/dev.py lock                       pin the newest versions that pyproject.toml allows
 
 Each makes the virtual environment `.venv` first, or completes it; the second time that takes no time.

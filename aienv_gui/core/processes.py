@@ -246,6 +246,14 @@ def is_alive(pid: int, started: float, argument: str = "") -> bool:
         return False
 
 
+def arguments_of(pid: int) -> tuple[str, ...]:
+    """The command line of a process; nothing where it has ended or may not be looked at."""
+    try:
+        return tuple(psutil.Process(pid).cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return ()
+
+
 def own_python() -> Path:
     """The interpreter this program runs in."""
     return Path(sys.executable)

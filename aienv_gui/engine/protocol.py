@@ -277,14 +277,15 @@ class Code:
     SHORT_TABLE = "short_table"  # (path, count, minimum) of rows to forecast from
 
     # Texts
-    SHORT_TEXT = "short_text"  # (path, count, minimum) characters
+    SHORT_TEXT = "short_text"  # (path, count, minimum, different: where it repeats itself too much) characters
     NO_TEXTS = "no_texts"  # (path) no text file in any class folder, no column with texts
 
     # Models that others have trained, to go on with
     BAD_PRETRAINED = "bad_pretrained"  # (path, name, detail, reason: no_folder | no_config | no_weights | no_tokenizer
     #                                    (name: the file) | bad_config (name) | unreadable (detail) | unusable (detail:
-    #                                    what the library said) | other_weights (name: the kind of network) | changed
-    #                                    (since the run was begun))
+    #                                    what the library said) | libraries (detail: its own does not go with this
+    #                                    PyTorch) | other_weights (name: the kind of network) | changed (since the run
+    #                                    was begun))
 
     # Warnings about the data
     THIN_CLASS = "thin_class"  # (classes{name: pictures}, minimum) works, but judged by very few pictures

@@ -111,9 +111,13 @@ class RunList(QObject):
         job.finished.connect(self.refresh)
         return job
 
-    def carry_on(self, folder: Path, environment: Environment | None = None) -> Job:
-        """Continue a training that was stopped or interrupted, perhaps elsewhere; the result is its folder."""
-        job = self._jobs.start(tr("Continue the training"), run_work.carry_on, folder, environment, quiet=True)
+    def carry_on(self, folder: Path, environment: Environment | None = None, data: Path | None = None) -> Job:
+        """Continue a training that was stopped or interrupted, perhaps elsewhere or with its data in another place.
+
+        The result is its folder.
+        """
+        title = tr("Continue the training")
+        job = self._jobs.start(title, run_work.carry_on, folder, environment, data, self._folders, quiet=True)
         job.finished.connect(self.refresh)
         return job
 

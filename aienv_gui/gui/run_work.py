@@ -51,13 +51,18 @@ def begin(recipe: Recipe, folders: Folders, reporter: Reporter) -> Path:
     return folder
 
 
-def carry_on(folder: Path, environment: Environment | None, reporter: Reporter) -> Path:
-    """Continue a run, in another environment where one is given; returns its folder."""
+def carry_on(
+    folder: Path, environment: Environment | None, data: Path | None, folders: Folders, reporter: Reporter
+) -> Path:
+    """Continue a run, in another environment or with its data elsewhere where these are given; returns its folder."""
     reporter.status(tr("Starting"))
+    recipe = run_store.read_recipe(folder)
+    if data is None and recipe.sample and not recipe.folder.exists():  # the run came from another home
+        data = samples.unpack(recipe.sample, folders, reporter)
     if environment is None:
-        supervisor.continue_run(folder)
+        supervisor.continue_run(folder, data=data)
     else:
-        supervisor.continue_run(folder, environment.python, environment.prefix, environment.name)
+        supervisor.continue_run(folder, environment.python, environment.prefix, environment.name, data=data)
     return folder
 
 

@@ -48,6 +48,10 @@ _REASONS: dict[str, tuple[Text, Text]] = {
         tr("it has all files, and Hugging Face's library cannot load them."),
         tr("Choose a model for language such as BERT or RoBERTa; or update transformers in the environment."),
     ),
+    "libraries": (
+        tr("Hugging Face's library does not work with the PyTorch of this environment."),
+        tr("Update PyTorch in the environment; or take an older version of transformers there."),
+    ),
     "other_weights": (
         tr("most of its weights are not those of the network that its config.json names."),
         _GET,

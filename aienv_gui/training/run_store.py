@@ -114,9 +114,20 @@ def engine_of(folder: Path) -> int | None:
     try:
         process = protocol.read_json(folder / PROCESS)
         pid = int(process["pid"])
-        return pid if processes.is_alive(pid, float(process["started"]), str(folder)) else None
+        alive = processes.is_alive(pid, float(process["started"]), str(folder))
+        return pid if alive and not _works_elsewhere(pid, folder) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _works_elsewhere(pid: int, folder: Path) -> bool:
+    """Whether a process is the engine of another run: `folder` is a copy of that one, made while it was worked on.
+
+    The same folder by another name, through a link, is none: it has the lock.
+    """
+    arguments = processes.arguments_of(pid)
+    is_engine = any(Path(one).name == "__main__.py" and Path(one).parent.name == ENGINE for one in arguments)
+    return is_engine and str(folder) not in arguments and not protocol.is_locked(folder)
 
 
 def read(folder: Path) -> Run:

@@ -129,19 +129,28 @@ def is_running(run: Path) -> bool:
     return run_store.is_running(run)
 
 
-def continue_run(run: Path, python: Path | None = None, prefix: Path | None = None, name: str = "") -> None:
+def continue_run(
+    run: Path, python: Path | None = None, prefix: Path | None = None, name: str = "", *, data: Path | None = None
+) -> None:
     """Let a run that was stopped or interrupted go on from its last checkpoint.
 
-    `python`, with its environment's folder and name, replaces the interpreter.
+    `python`, with its environment's folder and name, replaces the interpreter. `data`: where its data are now; the
+    engine refuses them where they are not the same.
 
     Raises `Problem`, see `start`.
     """
-    recipe = run_store.read_recipe(run)
+    asked = recipe = run_store.read_recipe(run)
     if run_store.summary(run).state is RunState.COMPLETED:
         raise problems.problem_of(Code.FINISHED, {})
     if python is not None and python != recipe.environment_python:
         recipe = replace(recipe, environment_python=python, environment_prefix=prefix or Path(), environment_name=name)
-        protocol.write_json(run / RECIPE, {"version": protocol.VERSION, **recipe.to_json()})
+    if data is not None:
+        recipe = replace(recipe, folder=data)
+    if recipe != asked:
+        try:
+            protocol.write_json(run / RECIPE, {"version": protocol.VERSION, **recipe.to_json()})
+        except OSError as error:
+            raise storage.writing_failed(error, run / RECIPE) from error
     deadline = time.monotonic() + _GRACE_S
     while is_running(run) and not run_store.summary(run).state.live:
         if time.monotonic() > deadline:  # it has said that it ended, but its process stays

@@ -218,6 +218,18 @@ def _no_texts(v: Mapping[str, Any]) -> Problem:
 
 
 def _short_text(v: Mapping[str, Any]) -> Problem:
+    if "different" in v:
+        return Problem(
+            tr("The text repeats itself too much."),
+            cause=tr(
+                "Of the {count:,} characters of {path} about {different:,} say something that is not said again: "
+                "nothing would be left to test with.",
+                count=int(v["count"]),
+                different=int(v["different"]),
+                path=v["path"],
+            ),
+            cure=tr("Leave out what is there again and again, or add more texts of the same kind."),
+        )
     return Problem(
         tr("There is too little text."),
         cause=tr_count(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bootstrap import lock as locks
+from bootstrap import other_python
 from bootstrap.failures import Stop
 from bootstrap.places import PYPROJECT, ROOT, VENV
 from bootstrap.system import has_screen, provide_for_run, provide_for_tests, virtual_screen
@@ -119,6 +120,17 @@ def bench(arguments: Sequence[str]) -> int:
         return _call([python, "-P", "-c", program, ROOT, module, *arguments[1:]], screen)
 
 
+def engine(arguments: Sequence[str]) -> int:
+    """The engine's tests with its processes in another Python; the tests themselves stay in ours."""
+    other, packages, selected = other_python.asked(arguments)
+    provide_for_tests()
+    python = prepare("test")
+    with other_python.temporary() as folder:
+        its = other_python.make(other, packages, Path(folder) / "environment")
+        print(f"\nThe engine's tests in {other}", flush=True)
+        return _pytest(python, ["-q", *selected], {"AIENV_TEST_PYTHON": str(its)})[0]
+
+
 def lock(arguments: Sequence[str]) -> int:
     python = prepare("test") if VENV.exists() else Path(sys.executable)
     return locks.write(python, upgrade="--keep" not in arguments)
@@ -142,5 +154,6 @@ VERBS: Final[Mapping[str, Callable[[Sequence[str]], int]]] = {
     "types": types,
     "contracts": contracts,
     "bench": bench,
+    "engine": engine,
     "lock": lock,
 }

@@ -253,7 +253,7 @@ def test_an_environment_that_was_deleted(folders: Folders, pictures: Path, tmp_p
         supervisor.continue_run(folder)
     assert caught.value.code == "environment_gone"
     there = Environment(Path(sys.prefix), PYTHON, "another", Maker.VENV, "3")
-    run_work.carry_on(folder, there, Silent())
+    run_work.carry_on(folder, there, None, folders, Silent())
     assert run_store.summary(folder).python == PYTHON
     assert supervisor.follow(folder, no_load, Acting()).state is RunState.COMPLETED
     again = run_store.read_recipe(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from aienv_gui.engine.protocol import Code, Event
 from aienv_gui.engine.recipe import Recipe, read_recipe
 from aienv_gui.engine.tasks import fine_tuning, pretrained_folder
 from aienv_gui.engine.tasks.fine_tuning import Data
-from tests.engine.engine_runs import curve, errand, events, kill_at, make_run, predict
+from tests.engine.engine_runs import PYTHON, curve, errand, events, kill_at, make_run, predict, train
 from tests.fakes.pretrained import change_config, write_bert
 from tests.fakes.texts import sentences, write_folder
 
@@ -50,7 +51,9 @@ def make(run: Path, texts: Path, bert: Path, **changes: Any) -> Path:
 
 
 def train_here(run: Path) -> int:
-    """As `train` in this process, which has loaded the large library already."""
+    """As `train` in this process, which has loaded the large library already; unless another Python is to be tested."""
+    if sys.executable != PYTHON:
+        return train(run)
     kinds = (signal.SIGINT, signal.SIGTERM)
     handlers, threads = [signal.getsignal(kind) for kind in kinds], torch.get_num_threads()
     try:
@@ -253,3 +256,11 @@ def test_weights_of_another_network_are_refused_and_pickled_numbers_taken(tmp_pa
     with pytest.raises(Failure) as caught:
         data.network("hugging_face", {})
     assert (caught.value.values["reason"], caught.value.values["name"]) == ("other_weights", "bert")
+
+
+def test_a_library_that_wants_a_newer_pytorch_was_said_to_be_a_model_that_cannot_be_loaded(tmp_path: Path) -> None:
+    words = "\nAutoModel requires the PyTorch library but it was not found\nin your environment."  # transformers 5
+    failure = pretrained_folder.unusable(tmp_path, ImportError(words))
+    assert failure.values["reason"] == "libraries"
+    assert failure.values["detail"] == f"ImportError: {' '.join(words.split())}"
+    assert pretrained_folder.unusable(tmp_path, ImportError("no sentencepiece")).values["reason"] == "unusable"

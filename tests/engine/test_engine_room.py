@@ -20,8 +20,8 @@ from aienv_gui.engine.tasks.room import room
 from tests.engine.engine_runs import curve, end, events, make_run, start, train
 
 _MB = 1_000_000
-# PyTorch itself keeps some 300 MB; 80 pictures of 3 x 900 x 900 are 194.
-_LIMIT = 650 * _MB
+# PyTorch itself keeps some 200 MB; 80 pictures of 3 x 900 x 900 are 194.
+_LIMIT = 540 * _MB
 _LARGE = {"architecture": "compact_convnet", "options": {"channels": 3, "size": 900, "widths": [1]}}
 
 

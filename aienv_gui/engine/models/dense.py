@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 _WEEK, _YEAR = 7.0, 365.2425
+_FAR = 1e6  # spreads from the mean: what is farther is taken for this far, or a network would answer with no number
 _ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiLU}
 
 
@@ -91,7 +92,7 @@ def encode_column(column: Mapping[str, Any], values: Sequence[Any]) -> Tensor:
         return nn.functional.one_hot(chosen, len(places) + 1).to(torch.float32)
     known = torch.tensor([math.nan if value is None else float(value) for value in values], dtype=torch.float64)
     missing = known.isnan()
-    scaled = ((known - column["mean"]) / column["std"]).nan_to_num(0.0)
+    scaled = ((known - column["mean"]) / column["std"]).nan_to_num(0.0).clamp(-_FAR, _FAR)
     features = [scaled, missing.to(torch.float64)]
     if column["kind"] == "date":
         features += _rhythm(known, _YEAR) + _rhythm(known, _WEEK)

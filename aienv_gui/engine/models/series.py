@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+FAR = 1e6  # spreads from the mean: what is farther is taken for this far, or a network would answer with no number
+
 
 class SeriesNet(nn.Module, ABC):  # type: ignore[misc]  # where PyTorch is not looked into
     """What the networks have in common: they look at how far each moment was from the last one, and forecast how far
@@ -39,7 +41,7 @@ class SeriesNet(nn.Module, ABC):  # type: ignore[misc]  # where PyTorch is not l
 
     def forward(self, windows: Tensor) -> Tensor:
         last = windows[:, -1:]
-        moved = (windows - last) / self.swing
+        moved = ((windows - last) / self.swing).clamp(-FAR, FAR)
         level = last.clamp(self.least, self.most).expand_as(windows)
         swings = self.read(torch.cat([moved, level], dim=2))
         answers: Tensor = last[:, 0, :1] + self.swing[0] * swings
@@ -143,8 +145,13 @@ def encode(wanted: Mapping[str, Any], values: Mapping[str, Sequence[float | None
         found = whole(column, values[column["name"]])[-wanted["window"] :]
         if len(found) < wanted["window"]:
             raise ValueError(f"{wanted['window']} values of {column['name']!r} are needed, {len(found)} are there")
-        columns.append((torch.tensor(found, dtype=torch.float64) - column["mean"]) / column["std"])
+        columns.append(scaled(column, found))
     return torch.stack(columns, dim=1)[None].to(torch.float32)
+
+
+def scaled(column: Mapping[str, Any], values: Sequence[float]) -> Tensor:
+    """Values in spreads from the mean of the training; what is unknown (NaN) stays so."""
+    return ((torch.tensor(values, dtype=torch.float64) - column["mean"]) / column["std"]).clamp(-FAR, FAR)
 
 
 def whole(column: Mapping[str, Any], values: Sequence[float | None]) -> list[float]:

@@ -238,13 +238,13 @@ def load(recipe: Recipe, progress: Progress) -> tuple[Data, dict[str, Any]]:
         if code["most"] > code["least"] or not columns:  # what never changes in the training tells nothing
             columns.append(code)
             scaled.append(_scaled(code, values))
-    known = torch.tensor([float("nan") if value is None else value for value in series.values[0]], dtype=torch.float64)
+    known = [float("nan") if value is None else value for value in series.values[0]]
     data = Data(
         series=series,
         plan=plan,
         columns=columns,
         values=torch.stack(scaled, dim=1).to(torch.float32),
-        truth=((known - columns[0]["mean"]) / columns[0]["std"]).to(torch.float32),
+        truth=networks.scaled(columns[0], known).to(torch.float32),
         firsts=torch.tensor(firsts),
         splits=splits,
         fingerprint=reading.fingerprint(series, plan),
@@ -274,8 +274,7 @@ def _encoding(name: str, training: tuple[float | None, ...], plan: Plan) -> dict
 
 def _scaled(code: dict[str, Any], values: tuple[float | None, ...]) -> Tensor:
     """A whole column in spreads from the mean of the training, its gaps filled with the value before."""
-    whole = torch.tensor(networks.whole(code, values), dtype=torch.float64)
-    return (whole - code["mean"]) / code["std"]
+    return networks.scaled(code, networks.whole(code, values))
 
 
 def predict(

@@ -110,7 +110,9 @@ def _bad(folder: Path, reason: str, *, name: str = "", detail: str = "") -> Fail
 
 def unusable(folder: Path, error: Exception) -> Failure:
     """What it means that a folder with everything in it could not be loaded."""
-    return _bad(folder, "unusable", detail=f"{type(error).__name__}: {error}")
+    # Its library asks for a PyTorch where there is one: for a newer one, that is.
+    reason = "libraries" if isinstance(error, ImportError) and "PyTorch" in str(error) else "unusable"
+    return _bad(folder, reason, detail=f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def foreign(folder: Path, kind: str) -> Failure:

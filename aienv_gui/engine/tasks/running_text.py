@@ -79,13 +79,20 @@ def _clean(text: str) -> str:
 
 
 def split(running: Running, seed: int) -> dict[str, list[tuple[int, int]]]:
-    """From where to where the text is trained with, watched with, tested with: blocks of characters, in order."""
+    """From where to where the text is trained with, watched with, tested with: blocks of characters, in order.
+
+    Equal blocks stay together. Raises `Failure` where a text repeats itself so much that nothing is left to test with.
+    """
     text = running.text
     # What is left at the end goes with the block before: alone it could be a whole split of a few characters.
     starts = list(range(0, max(len(text) - _BLOCK, 0) + 1, _BLOCK))
     blocks = list(zip(starts, [*starts[1:], len(text)], strict=True))
     keys = [hashlib.sha256(text[start:stop].encode("utf-8", "surrogatepass")).digest() for start, stop in blocks]
     parts = splits.by_content(keys, [None] * len(keys), seed, share=_SHARE)
+    if not all(parts.values()):
+        different = len(set(keys)) * _BLOCK
+        values = {"count": len(text), "different": different, "minimum": FEWEST}
+        raise Failure(Code.SHORT_TEXT, path=str(running.path), **values)
     return {name: _joined([blocks[place] for place in parts[name]]) for name in SPLITS}
 
 

@@ -23,6 +23,7 @@ Row = tuple[str, ...]
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "?", "-", "缺失"})
 _DELIMITERS = ",;\t|"
 _SNIFFED = 50  # rows that decide the delimiter
+_LARGEST = 1e100  # of a number: with its square and that of a spread of such it can still be counted
 _FIELD = 10_000_000  # characters of one cell, at most
 _EXCEL = frozenset({".xlsx", ".xlsm"})
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -84,7 +85,7 @@ def number_of(cell: str, *, decimal_comma: bool = False) -> float | None:
         value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
         return None
-    return value if abs(value) < 1e300 else None
+    return value if abs(value) < _LARGEST else None
 
 
 def decode(path: Path, content: bytes) -> str:

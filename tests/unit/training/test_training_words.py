@@ -99,6 +99,12 @@ def test_a_command_that_was_refused_was_said_to_be_an_error_without_words(reason
     assert problem.cure is not None
 
 
+def test_a_text_that_repeats_itself_is_not_said_to_be_short() -> None:
+    problem = problems.problem_of("short_text", {"path": "a.txt", "count": 20_000, "different": 1000})
+    assert "20,000" in str(problem.cause)
+    assert "1,000" in str(problem.cause)
+
+
 def test_broken_pictures_are_named_but_not_all() -> None:
     paths = [f"{index}.png" for index in range(40)]
     text = str(problems.problem_of(Code.BROKEN_PICTURES, {"count": 40, "paths": paths}))

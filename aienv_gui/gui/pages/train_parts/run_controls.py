@@ -16,11 +16,13 @@ from aienv_gui.gui import run_work
 from aienv_gui.gui.jobs import Job
 from aienv_gui.gui.services import Services
 from aienv_gui.gui.widgets.buttons import Button
+from aienv_gui.gui.widgets.file_dialog import ask_for_file, ask_for_folder
 from aienv_gui.gui.widgets.labels import Label
 from aienv_gui.gui.words import say
 from aienv_gui.training.problems import problem_of
 from aienv_gui.training.records import Checkpoint, Run, RunState
 
+_DATA_ELSEWHERE = frozenset({Code.NO_FOLDER, Code.NO_FILE, Code.DATA_CHANGED})  # failures for want of the data
 _HARDER_MS = 3000  # how long a stop may take before it may be forced
 
 
@@ -52,6 +54,8 @@ class RunControls(QWidget):
         self.save = Button(tr("Save checkpoint"), icon="save", parent=self)
         self.carry_on = Button(tr("Continue"), kind="primary", icon="play", parent=self)
         self.anew = Button(tr("New training with these settings"), kind="primary", icon="plus", parent=self)
+        self.find_data = Button(tr("Find the data..."), icon="folder", parent=self)
+        self.find_data.hint(tr("Where they are now; then the training continues with them."))
         self.place = QComboBox(self)
         say(self.place, "setAccessibleName", tr("Environment to continue in"))
         self.folder = Button(tr("Open folder"), kind="link", icon="folder", parent=self)
@@ -61,9 +65,10 @@ class RunControls(QWidget):
         self.save.clicked.connect(self._on_save)
         self.carry_on.clicked.connect(self._on_continue)
         self.anew.clicked.connect(self.anew_asked)
+        self.find_data.clicked.connect(self._on_find_data)
         self.folder.clicked.connect(self._on_folder)
         self.delete.clicked.connect(self.delete_asked)
-        for widget in (self.pause, self.stop, self.save, self.anew, self.carry_on, self.place):
+        for widget in (self.pause, self.stop, self.save, self.anew, self.find_data, self.carry_on, self.place):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.folder)
@@ -134,6 +139,9 @@ class RunControls(QWidget):
         self.carry_on.set_kind("plain" if run.needs_anew else "primary")
         self.carry_on.setEnabled(self._job is None and (not gone or bool(self._environments)))
         self.place.setVisible(run.can_continue and gone and bool(self._environments))
+        elsewhere = run.failure is not None and run.failure.code in _DATA_ELSEWHERE
+        self.find_data.setVisible(run.can_continue and elsewhere)
+        self.find_data.setEnabled(self.carry_on.isEnabled())
         self.delete.setVisible(not live)
 
     # The commands.
@@ -199,10 +207,28 @@ class RunControls(QWidget):
         self.failed.emit(problem)
 
     @Slot()
+    def _on_find_data(self) -> None:
+        assert self._run is not None
+        title = tr("Find the data of this training")
+        if self._run.recipe.folder.suffix:
+            ask_for_file(self, title, self.continue_with)
+        else:
+            ask_for_folder(self, title, self.continue_with)
+
+    @Slot()
     def _on_continue(self) -> None:
+        self._carry_on(None)
+
+    @Slot(str)
+    def continue_with(self, data: str) -> None:
+        """Continue with the same data, which are in another place now."""
+        if self._run is not None and self._run.can_continue:
+            self._carry_on(Path(data))
+
+    def _carry_on(self, data: Path | None) -> None:
         assert self._run is not None
         other = self._environments[self.place.currentIndex()] if self._gone(self._run) else None
-        self._job = self._services.runs.carry_on(self._run.folder, other)
+        self._job = self._services.runs.carry_on(self._run.folder, other, data)
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_continued)
         self.answer.hide()
