@@ -151,9 +151,8 @@ def _an_epoch(work: Work) -> None:
     torch.set_num_threads(1)
     position = Position()
     begin_epoch(work.data, work.network, 0, work.recipe.settings)
-    order = steps.order(work, 0)
-    for place in range(work.steps_per_epoch):
-        batch = steps.fetch(work, steps.chosen(work, order, place), position.step, 0)
+    for _ in range(work.steps_per_epoch):
+        batch = work.feed.batch(position.step, 0)
         loss, score = steps.advance(work, batch, position, 0)
         assert math.isfinite(loss)
         assert math.isfinite(score)
@@ -575,8 +574,8 @@ def test_a_context_as_long_as_the_parts_of_a_text_left_no_example(tmp_path: Path
     options = {"context": 1000, "width": 4, "heads": 2, "layers": 1}
     model = {"architecture": "gpt", "options": options}
     recipe = recipe_at(tmp_path / "run", "language_model", tmp_path / "text.txt", {}, model, 4)
-    with pytest.raises(Failure, match="context of 1000"):
-        learner("language_model").load(recipe, nothing)
+    data, _ = learner("language_model").load(recipe, nothing)
+    assert all(len(examples) for examples in data.splits.values())  # it is shortened
 
 
 @pytest.mark.parametrize("network", ["series_attention", "series_recurrent"])

@@ -26,7 +26,7 @@ from .task import Batch, Progress
 
 networks = convolutional
 
-_POINTS_AT_ONCE = 2**22  # of pictures that are counted together
+_POINTS_AT_ONCE = 2**20  # of pictures that are counted together
 
 
 @dataclass(frozen=True)
