@@ -37,6 +37,11 @@ class Feed:
         if device.type != "cpu":
             self._fetch_ahead()
 
+    @property
+    def batches(self) -> int:
+        """How many there may be on the device at once."""
+        return 1 if self._helper is None else 2
+
     def chosen(self, step: int, epoch: int) -> torch.Tensor:
         """Which of the training's examples they are."""
         if self._order[0] != epoch:
@@ -65,9 +70,10 @@ class Feed:
     def fetch(self, chosen: torch.Tensor, step: int, epoch: int) -> Batch:
         """The examples `chosen` as a step varies them, and their truth, on the device."""
         inputs, truth = self._data.batch(chosen, self._settings, derive(self._settings.seed, "batch", epoch, step))
-        if self._device.type == "cuda":  # from memory that stays where it is, a card copies by itself
+        alone = self._device.type == "cuda"
+        if alone:  # from memory that stays where it is, a card copies by itself
             inputs, truth = inputs.pin_memory(), truth.pin_memory()
-        return inputs.to(self._device, non_blocking=True), truth.to(self._device, non_blocking=True)
+        return inputs.to(self._device, non_blocking=alone), truth.to(self._device, non_blocking=alone)
 
     def close(self) -> None:
         """Nothing more is fetched ahead."""
@@ -87,4 +93,9 @@ class Feed:
         self._seen += 1
 
     def _fetch_ahead(self) -> None:
-        self._helper = ThreadPoolExecutor(1, "feed")
+        self._helper = ThreadPoolExecutor(1, "feed", self._begin)
+
+    def _begin(self) -> None:
+        """In the thread that helps: it works for this card, and takes no room on another."""
+        if self._device.type == "cuda":
+            torch.cuda.set_device(self._device)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib.util
 import math
 import os
 import time
@@ -34,13 +33,10 @@ from .range_test import find_rate
 from .recipe import Recipe
 from .rescue import NotANumber
 from .session import Position, Session, Stopped
-from .tasks.task import Result, begin_epoch, learner
+from .tasks.task import Compared, Result, begin_epoch, learner
 from .team import Leader, TeamBroken
 from .work import Work, judge, prepare
 
-# Where simple methods are fitted at the end, another library is loaded and fits so many rows at most: in a multiple of
-# the time that PyTorch took to load, whose length tells how fast this computer is now.
-_COMPARED = {"tabular": (0.2, 1.5), "text_classification": (0.5, 8.0)}
 _STOP_BUDGET = 0.8  # seconds that judging and saving the model may take once a stop was asked for
 
 
@@ -86,7 +82,7 @@ def train(
     short = recipe.settings.precision == "bfloat16" and computes_bfloat16(device, events)
     work = prepare(recipe, data, device, threads, bfloat16=short)
     if recipe.settings.find_batch:
-        work = _with_batch_size(run, work, events)
+        work = _with_batch_size(run, work, events, took)
     position = work.restore(saved) if saved else Position(parts=recipe.settings.parts)
     session = Session(
         run,
@@ -139,12 +135,13 @@ def train(
     events.sync()
 
 
-def _with_batch_size(run: Path, work: Work, events: Events) -> Work:
-    """`work` with the batch size that was found, in an earlier attempt or now."""
+def _with_batch_size(run: Path, work: Work, events: Events, took: dict[str, float]) -> Work:
+    """`work` with the batch size that was found, in an earlier attempt or now, which `took` then tells."""
     found = found_before(run)
     if found is None:
         events.emit(Event.PHASE, name="finding_batch")
         found = find_batch_size(work)
+        took["batch"] = found["seconds"]
         events.emit(Event.BATCH_FOUND, **found)
         events.sync()
     return replace(work, recipe=work.recipe.with_batch(found["batch_size"], found["learning_rate"]))
@@ -326,8 +323,7 @@ def _last_good(store: Store, events: Events) -> tuple[Entry | None, dict[str, An
 
 def _ahead(work: Work, loaded: float) -> Ahead:
     """What decides how long the training will take; `loaded`: seconds until PyTorch was there."""
-    compared = _COMPARED.get(work.recipe.task) if importlib.util.find_spec("sklearn") else None
-    least, most = compared or (0.0, 0.0)
+    least, most = work.data.comparing if isinstance(work.data, Compared) else (0.0, 0.0)
     settings, per_epoch = work.recipe.settings, work.steps_per_epoch
     train, validation, test = (len(work.data.splits[name]) for name in ("train", "validation", "test"))
     return Ahead(

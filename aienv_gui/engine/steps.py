@@ -135,7 +135,8 @@ def rehearse(work: Work, position: Position, events: Events) -> None:
     while True:
         try:
             room = () if work.optimiser.state else _room_of_the_optimiser(work)
-            gradients(work, work.feed.fetch(chosen, 0, 0), position.parts)
+            batches = [work.feed.fetch(chosen, 0, 0) for _ in range(work.feed.batches)]
+            gradients(work, batches[0], position.parts)
             break
         except NotANumber:
             break  # which is dealt with when it comes to it

@@ -196,78 +196,86 @@ print(card["classes"][network(torch.from_numpy(pixels).permute(0, 3, 1, 2)).argm
 """
 
 
-_TABLE_PROGRAM = """\
-import json, runpy
-from safetensors.torch import load_file
-
+_LOAD = """\
 folder = {folder!r}
 card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
 source = runpy.run_path(f"{{folder}}/network.py")
 network = source["of_card"](card)
 network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+"""
+
+_TABLE_PROGRAM = (
+    """\
+import json, runpy
+from safetensors.torch import load_file
+
+"""
+    + _LOAD
+    + """\
 row = {row}
 output = network(source["encode"](card["input"]["columns"], [row]))[0]
 print({answer})
 """
+)
 
 
-_TEXT_PROGRAM = """\
+_TEXT_PROGRAM = (
+    """\
 # python use.py "SOME TEXT"
 import json, runpy, sys
 from safetensors.torch import load_file
 
-folder = {folder!r}
-card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
-source = runpy.run_path(f"{{folder}}/network.py")
-network = source["of_card"](card)
-network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+"""
+    + _LOAD
+    + """\
 words = source["encode"](card["input"], sys.argv[1:2]).long()
 print(card["classes"][network(words).argmax()])
 """
+)
 
 
-_WRITING_PROGRAM = """\
+_WRITING_PROGRAM = (
+    """\
 # python use.py "A BEGINNING"
 import json, runpy, sys
 from safetensors.torch import load_file
 
-folder = {folder!r}
-card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
-source = runpy.run_path(f"{{folder}}/network.py")
-network = source["of_card"](card)
-network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+"""
+    + _LOAD
+    + """\
 print(sys.argv[1] + source["generate"](network, card["input"], sys.argv[1], 300))
 """
+)
 
-_PIECES_PROGRAM = """\
+_PIECES_PROGRAM = (
+    """\
 # python use.py "A BEGINNING"
 import json, runpy, sys
 from safetensors.torch import load_file
 
-folder = {folder!r}
-card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
-source = runpy.run_path(f"{{folder}}/network.py")
-network = source["of_card"](card)
-network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+"""
+    + _LOAD
+    + """\
 pieces = source["pieces_of"](folder)
 print(sys.argv[1] + source["generate"](network, card["input"], sys.argv[1], 300, pieces=pieces))
 """
+)
 
-_SERIES_PROGRAM = """\
+_SERIES_PROGRAM = (
+    """\
 # python use.py TABLE.csv
 import csv, json, runpy, sys
 from safetensors.torch import load_file
 
-folder = {folder!r}
-card = json.load(open(f"{{folder}}/card.json", encoding="utf-8"))
-source = runpy.run_path(f"{{folder}}/network.py")
-network = source["of_card"](card)
-network.load_state_dict(load_file(f"{{folder}}/model.safetensors"))
+"""
+    + _LOAD
+    + """\
 rows = list(csv.DictReader(open(sys.argv[1], encoding="utf-8-sig")))  # the newest last
 names = [column["name"] for column in card["input"]["columns"]]
 columns = {{name: [float(row[name] or "nan") for row in rows] for name in names}}
 print(*source["forecast"](network, card, columns), sep="\\n")
 """
+)
 _PRETRAINED_PROGRAM = """\
 # python use.py "SOME TEXT"
 import sys

@@ -68,9 +68,9 @@ def rescue_of(values: Mapping[str, Any]) -> Text:
 
 def _no_folder(v: Mapping[str, Any]) -> Problem:
     return Problem(
-        tr("The folder of pictures is not there."),
+        tr("The folder is not there."),
         cause=tr("{path} was not found: it was moved, renamed, or its disk is not connected.", path=v["path"]),
-        cure=tr("Put it back, or choose another folder."),
+        cure=tr("Put it back, or choose the place where it is now."),
     )
 
 

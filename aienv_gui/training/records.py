@@ -363,6 +363,7 @@ class FirstStep:
     seconds: float
     start: float  # of Python and PyTorch
     data: float  # to read them
+    batch: float = 0.0  # to find a batch size
     rate: float = 0.0  # to find a learning rate
 
 

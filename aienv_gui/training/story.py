@@ -317,8 +317,8 @@ class Story:
         if took is not None:
             started, read = float(took["start"]), float(took["data"])
             # Whoever started the engine said so before its process began; without a word from there, the engine knows.
-            began = min(self._clock.began, float(event["time"]) - started - read)
-            self._before_step = FirstStep(began, started, read)
+            began = min(self._clock.began, float(event["time"]) - sum(map(float, took.values())))
+            self._before_step = FirstStep(began, started, read, float(took.get("batch", 0.0)))
 
     def _on_phase(self, event: Mapping[str, Any]) -> None:
         self._run = replace(

@@ -20,9 +20,9 @@ def column_kind(kind: str) -> Text:
 
 def _no_file(v: Mapping[str, Any]) -> Problem:
     return Problem(
-        tr("The table is not there."),
+        tr("The file is not there."),
         cause=tr("{path} was not found: it was moved, renamed, or its disk is not connected.", path=v["path"]),
-        cure=tr("Put it back, or choose another file."),
+        cure=tr("Put it back, or choose the place where it is now."),
     )
 
 

@@ -22,9 +22,9 @@ from aienv_gui.engine.protocol import COMMANDS, PROCESS
 from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui import run_work
 from aienv_gui.training import model_store, run_store, supervisor
-from aienv_gui.training.records import Load, Recipe, Run, RunState
+from aienv_gui.training.records import Load, Run, RunState
+from tests.e2e.tiny_recipe import recipe
 from tests.engine import engine_runs
-from tests.engine.engine_runs import TINY
 from tests.fakes.pictures import write_pictures
 
 PYTHON = Path(sys.executable)
@@ -32,22 +32,6 @@ PYTHON = Path(sys.executable)
 
 def no_load() -> Load | None:
     return None
-
-
-def recipe(pictures: Path, *, epochs: int = 40) -> Recipe:
-    settings = {"epochs": epochs, "batch_size": 8, "learning_rate": 0.02, "seed": 7}
-    return Recipe(
-        name="tiny",
-        folder=pictures,
-        preset="balanced",
-        architecture=TINY["architecture"],
-        options=TINY["options"],
-        settings=settings,
-        environment_prefix=Path(sys.prefix),
-        environment_python=PYTHON,
-        device="cpu",
-        threads=1,
-    )
 
 
 @pytest.fixture
@@ -60,7 +44,7 @@ def home(tmp_path: Path) -> Path:
 def stopped(home: Path) -> Path:
     """A run that was killed after a checkpoint, with its pictures beside it."""
     begun = Folders.under(home)
-    run = run_work.begin(recipe(write_pictures(home / "pictures", each=12)), begun, Silent())
+    run = run_work.begin(recipe(write_pictures(home / "pictures", each=12), epochs=40), begun, Silent())
     _until(run, 60)
     supervisor.save(run)
     _until(run, 80)
@@ -90,7 +74,7 @@ def ended(run: Path) -> Run:
 
 def assert_same_end(found: Run, home: Path) -> None:
     """As a run that was never disturbed, bit for bit."""
-    whole = run_work.begin(recipe(_pictures(home)), Folders.under(home / "undisturbed"), Silent())
+    whole = run_work.begin(recipe(_pictures(home), epochs=40), Folders.under(home / "undisturbed"), Silent())
     expected = ended(whole)
     assert found.state is expected.state is RunState.COMPLETED
     np.testing.assert_array_equal(found.training.step, expected.training.step)

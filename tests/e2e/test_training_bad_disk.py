@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +18,8 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.gui import run_work
 from aienv_gui.gui.pages.train import TrainPage
 from aienv_gui.training import run_store, samples, supervisor
-from aienv_gui.training.records import Recipe, RunState
-from tests.engine.engine_runs import TINY
+from aienv_gui.training.records import RunState
+from tests.e2e.tiny_recipe import recipe
 from tests.fakes.pictures import write_pictures
 from tests.fakes.session import open_session
 
@@ -50,22 +49,6 @@ def fill(place: Path) -> Path:
     return filler
 
 
-def recipe(pictures: Path, **settings: object) -> Recipe:
-    return Recipe(
-        name="tiny",
-        folder=pictures,
-        preset="balanced",
-        architecture=TINY["architecture"],
-        options=TINY["options"],
-        settings={"epochs": 2000, "batch_size": 8, "learning_rate": 0.02, "seed": 7, **settings},
-        environment_prefix=Path(sys.prefix),
-        environment_python=Path(sys.executable),
-        environment_name="own",
-        device="cpu",
-        threads=1,
-    )
-
-
 def test_a_run_that_finds_no_room_is_not_made(folders: Folders, small_disk: Path, tmp_path: Path) -> None:
     tight = replace(folders, data=small_disk / "data")
     tight.runs.mkdir(parents=True)
@@ -75,7 +58,7 @@ def test_a_run_that_finds_no_room_is_not_made(folders: Folders, small_disk: Path
         tight.runs.rmdir()
         tight.runs.write_text("no folder")
     with pytest.raises(Problem) as caught:
-        run_work.begin(recipe(tmp_path), tight, Silent())
+        run_work.begin(recipe(tmp_path, epochs=2000), tight, Silent())
     assert caught.value.cure is not None
     if small_disk.is_mount():
         assert caught.value.code == "disk_full"
@@ -102,7 +85,7 @@ def test_a_disk_that_fills_up_while_training_is_told_on_the_page(
     tight = replace(folders, data=small_disk / "data")
     tight.runs.mkdir(parents=True)
     with open_session(qtbot, tight, look=False) as session:
-        folder = run_work.begin(recipe(write_pictures(tmp_path / "p")), tight, Silent())
+        folder = run_work.begin(recipe(write_pictures(tmp_path / "p"), epochs=2000), tight, Silent())
         try:
             session.services.runs.refresh()
             session.services.navigator.open("train", folder)

@@ -29,28 +29,13 @@ from aienv_gui.environments.records import Environment, Maker
 from aienv_gui.gui import run_work
 from aienv_gui.training import inspection, run_store, supervisor
 from aienv_gui.training.inspection import AskedPictures
-from aienv_gui.training.records import Load, Recipe, Run, RunState
+from aienv_gui.training.records import Load, Run, RunState
+from tests.e2e.tiny_recipe import recipe
 from tests.engine import engine_runs
-from tests.engine.engine_runs import TINY
 from tests.fakes.pictures import write_pictures
 
 PYTHON = Path(sys.executable)
 PATIENCE_S = 120.0
-
-
-def recipe(pictures: Path, **settings: object) -> Recipe:
-    return Recipe(
-        name="tiny",
-        folder=pictures,
-        preset="balanced",
-        architecture=TINY["architecture"],
-        options=TINY["options"],
-        settings={"epochs": 3, "batch_size": 8, "learning_rate": 0.02, "seed": 7, **settings},
-        environment_prefix=Path(sys.prefix),
-        environment_python=PYTHON,
-        device="cpu",
-        threads=1,
-    )
 
 
 def reached(step: int, run: Run) -> bool:
@@ -241,7 +226,7 @@ def test_an_engine_that_could_not_be_written_down_trained_on_unknown(
 def test_an_environment_that_was_deleted(folders: Folders, pictures: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone" / "bin" / "python"
     with pytest.raises(Problem) as caught:
-        run_work.begin(replace(recipe(pictures), environment_python=gone), folders, Silent())
+        run_work.begin(replace(recipe(pictures, epochs=3), environment_python=gone), folders, Silent())
     assert caught.value.code == "environment_gone"
     assert run_store.summaries(folders, Silent()) == ()  # what could not be started is not listed
     with pytest.raises(Problem) as caught:
@@ -262,7 +247,7 @@ def test_an_environment_that_was_deleted(folders: Folders, pictures: Path, tmp_p
 
 
 def test_a_python_that_cannot_train_is_said_with_its_last_words(folders: Folders, pictures: Path) -> None:
-    folder = run_store.create(recipe(pictures), folders)
+    folder = run_store.create(recipe(pictures, epochs=3), folders)
     (folder / "engine" / "__main__.py").write_text("raise SystemExit('no torch in here')\n")
     supervisor.start(folder, PYTHON)
     with pytest.raises(Problem) as caught:
@@ -343,7 +328,7 @@ def test_an_errand_that_is_cancelled_leaves_nothing(folders: Folders, pictures: 
 
 
 def test_a_run_whose_recipe_is_cut_short_is_said(folders: Folders, pictures: Path) -> None:
-    folder = run_store.create(recipe(pictures), folders)
+    folder = run_store.create(recipe(pictures, epochs=3), folders)
     (folder / RECIPE).write_text("{")
     with pytest.raises(Problem) as caught:
         supervisor.continue_run(folder)

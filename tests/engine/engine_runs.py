@@ -12,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
+
 from aienv_gui.engine import protocol
 
 ENGINE = Path(protocol.__file__).parent
@@ -109,6 +112,17 @@ def kill_at(run: Path, *steps: int) -> None:
             until(run, reached(run, step), process)
         finally:
             end(process)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """Of the finished model."""
+    return dict(load_file(run / protocol.MODEL / protocol.WEIGHTS))
+
+
+def same_weights(run: Path, reference: Path) -> bool:
+    """Whether both have ended with the same, bit for bit."""
+    one, other = weights(run), weights(reference)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in other)
 
 
 def answered(identity: str) -> Callable[[list[Event]], bool]:

@@ -23,7 +23,7 @@ from aienv_gui.engine.protocol import Code, Event
 from aienv_gui.engine.recipe import Recipe, read_recipe
 from aienv_gui.engine.tasks import fine_tuning, pretrained_folder
 from aienv_gui.engine.tasks.fine_tuning import Data
-from tests.engine.engine_runs import PYTHON, curve, errand, events, kill_at, make_run, predict, train
+from tests.engine.engine_runs import PYTHON, curve, errand, events, kill_at, make_run, predict, same_weights, train
 from tests.fakes.pretrained import change_config, write_bert
 from tests.fakes.texts import sentences, write_folder
 
@@ -91,8 +91,7 @@ def test_killed_in_the_middle_it_goes_on_exactly(tmp_path: Path, texts: Path, be
     kill_at(other, 30)
     assert train_here(other) == 0  # another process than the one that began
     assert curve(other) == curve(run)
-    weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (other, run))
-    assert all(torch.equal(weights[name], reference[name]) for name in reference)
+    assert same_weights(other, run)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from aienv_gui.engine.models import series as networks
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import Settings, read_recipe
 from aienv_gui.engine.tasks import forecasting
-from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
+from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, same_weights, train
 from tests.fakes.series import SEASON, tides
 from tests.fakes.tables import write_table
 
@@ -161,8 +161,7 @@ def test_killed_in_the_middle_it_goes_on_exactly(tmp_path: Path, table: Path, ru
     kill_at(other, 70)
     assert train(other) == 0
     assert curve(other) == curve(run)
-    weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (other, run))
-    assert all(torch.equal(weights[name], reference[name]) for name in reference)
+    assert same_weights(other, run)
     judged = [{**events(one, Event.EVALUATED)[-1], "time": 0} for one in (other, run)]
     assert judged[0] == judged[1]
 

@@ -19,28 +19,22 @@ from aienv_gui.engine.models import causal
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import read_recipe
 from aienv_gui.engine.tasks import language_model, running_text
-from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
+from tests.engine import writing_runs
+from tests.engine.engine_runs import curve, events, kill_at, predict, same_weights, train
+from tests.engine.writing_runs import nothing, write_book
 from tests.fakes.tables import write_table
 from tests.fakes.texts import sentences, write_folder
 
 OPTIONS: dict[str, Any] = {"context": 16, "width": 16, "heads": 2, "layers": 1, "dropout": 0.1}
 
 
-def nothing(_done: int, _total: int) -> None:
-    """Progress nobody looks at."""
-
-
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("text") / "weather 天气.txt"
-    path.write_text("\r\n".join(text for text, _ in sentences(400)), encoding="utf-8")
-    return path
+    return write_book(tmp_path_factory.mktemp("text"), "\r\n")
 
 
 def make(run: Path, book: Path, **changes: Any) -> Path:
-    settings = {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "shift": 0}
-    model = {"architecture": "gpt", "options": OPTIONS}
-    return make_run(run, book, task="language_model", model=model, settings=settings, **changes)
+    return writing_runs.make(run, book, OPTIONS, 3, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +63,7 @@ def test_killed_in_the_middle_it_goes_on_exactly(tmp_path: Path, book: Path, run
     kill_at(other, 60)
     assert train(other) == 0
     assert curve(other) == curve(run)
-    weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (other, run))
-    assert all(torch.equal(weights[name], reference[name]) for name in reference)
+    assert same_weights(other, run)
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.events import Events
@@ -24,7 +23,20 @@ from aienv_gui.engine.session import Position
 from aienv_gui.engine.steps import advance, in_more_parts
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.work import Work, prepare
-from tests.engine.engine_runs import PATIENCE, PLAIN, PYTHON, curve, end, events, kill_at, make_run, start, train
+from tests.engine.engine_runs import (
+    PATIENCE,
+    PLAIN,
+    PYTHON,
+    curve,
+    end,
+    events,
+    kill_at,
+    make_run,
+    same_weights,
+    start,
+    train,
+    weights,
+)
 
 # 32 pictures of 128 x 128 in 64 maps are 134 MB, several times over.
 _LARGE = {"architecture": "compact_convnet", "options": {"channels": 1, "size": 128, "widths": [64, 8]}}
@@ -80,7 +92,7 @@ def test_where_a_batch_does_not_fit_it_is_computed_in_parts(tmp_path: Path, pict
     losses = [loss for loss, _ in curve(run).values()]
     assert len(losses) == events(run, Event.STARTED)[0]["total_steps"]
     assert all(map(math.isfinite, losses))
-    assert load_file(run / protocol.MODEL / protocol.WEIGHTS)
+    assert weights(run)
 
 
 def test_a_batch_that_does_not_fit_leaves_all_as_it_was(tmp_path: Path, pictures: Path) -> None:
@@ -147,12 +159,11 @@ def test_with_every_option_it_goes_on_exactly(tmp_path: Path, pictures: Path) ->
     assert train(run) == 0
     assert events(run, Event.STARTED)[-1]["step"] > 0
     assert curve(run) == curve(undisturbed)
-    one, other = (load_file(folder / protocol.MODEL / protocol.WEIGHTS) for folder in (run, undisturbed))
-    assert all(torch.equal(one[name], other[name]) for name in other)
+    assert same_weights(run, undisturbed)
     full = make_run(tmp_path / "full", pictures, settings={**_ALL, "precision": "float32", "average": 0})
     assert train(full) == 0
     short, long = curve(undisturbed), curve(full)
     assert short != long
     assert short[1][0] == pytest.approx(long[1][0], rel=0.02)  # the same loss but for its short numbers
-    plain = load_file(full / protocol.MODEL / protocol.WEIGHTS)
+    plain, other = weights(full), weights(undisturbed)
     assert any(not torch.allclose(plain[name], other[name], rtol=0.01) for name in other)

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from aienv_gui.engine import protocol, rescue
+from aienv_gui.engine import rescue
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.tasks.image_classification import Data
-from tests.engine.engine_runs import events, make_run, start, train, until
+from tests.engine.engine_runs import events, make_run, start, train, until, weights
 
 # Without normalisation in between it grows beyond all bounds at these rates, and not at lower ones.
 _NETWORK = {
@@ -26,10 +25,6 @@ _FAST = {"optimiser": "sgd", "momentum": 0.9, "epochs": 8, "schedule": "constant
 
 def _wild_run(folder: Path, pictures: Path, rate: float, **changes: Any) -> Path:
     return make_run(folder, pictures, model=_NETWORK, settings={**_FAST, "learning_rate": rate}, **changes)
-
-
-def _weights(run: Path) -> dict[str, torch.Tensor]:
-    return dict(load_file(run / protocol.MODEL / protocol.WEIGHTS))
 
 
 def _told(found: list[dict[str, Any]]) -> list[str]:
@@ -54,7 +49,7 @@ def test_it_goes_back_and_on_at_a_lower_rate(tmp_path: Path, pictures: Path) -> 
     assert any(event["files"] for event in rescued)
     losses = [loss for event in events(run, Event.METRICS) for loss in event["columns"]["loss"]]
     assert all(map(math.isfinite, losses))  # what was no number is on no curve, and in no weight
-    assert all(bool(torch.isfinite(tensor).all()) for tensor in _weights(run).values())
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in weights(run).values())
 
 
 @pytest.mark.slow
@@ -69,7 +64,7 @@ def test_killed_after_a_rescue_it_ends_with_the_same_weights(tmp_path: Path, pic
         process.kill()
         process.wait()
     assert train(run) in (0, 4)
-    wanted, found = _weights(undisturbed), _weights(run)
+    wanted, found = weights(undisturbed), weights(run)
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Command, Event
-from tests.engine.engine_runs import curve, end, events, make_run, start, train, until
+from tests.engine.engine_runs import curve, end, events, make_run, same_weights, start, train, until
 
 pytestmark = pytest.mark.slow
 LONG = {"epochs": 40}  # 320 steps: a second or two
@@ -30,7 +29,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Pat
     return run
 
 
-def weights(run: Path) -> dict[str, torch.Tensor]:
+def last_state(run: Path) -> dict[str, torch.Tensor]:
     """Of the network after the last step."""
     entry = protocol.read_json(run / protocol.CHECKPOINTS / protocol.INDEX)["checkpoints"][-1]
     state = torch.load(run / protocol.CHECKPOINTS / entry["file"], weights_only=True)
@@ -41,17 +40,13 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 def assert_same(run: Path, reference: Path) -> None:
     assert curve(run) == curve(reference)
     assert len(curve(run)) == 320
-    for one, other in ((weights(run), weights(reference)), (model_of(run), model_of(reference))):
-        assert one.keys() == other.keys()
-        assert all(torch.equal(one[name], other[name]) for name in one)
+    one, other = last_state(run), last_state(reference)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert same_weights(run, reference)
     assert judged(run, Event.VALIDATION) == judged(reference, Event.VALIDATION)
     last = [events(one, Event.EVALUATED)[-1] for one in (run, reference)]
     assert {**last[0], "time": 0} == {**last[1], "time": 0}
-
-
-def model_of(run: Path) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = load_file(run / protocol.MODEL / protocol.WEIGHTS)
-    return found
 
 
 def judged(run: Path, kind: str) -> dict[int, tuple[float, float]]:

@@ -17,7 +17,7 @@ from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import read_recipe
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.tasks.room import room
-from tests.engine.engine_runs import end, events, make_run, start
+from tests.engine.engine_runs import curve, end, events, kill_at, make_run, start, train
 from tests.fakes.pictures import write_pictures
 
 _MB = 1_000_000
@@ -58,6 +58,22 @@ def test_the_pictures_are_the_same(tmp_path: Path, pictures: Path, monkeypatch: 
     assert [remark["code"] for remark in other.remarks] == ["on_disk", *(remark["code"] for remark in usual.remarks)]
     assert torch.equal(usual.images, other.images)
     assert usual.fingerprint == other.fingerprint
+
+
+@pytest.mark.slow
+def test_from_the_disk_is_learnt_what_is_learnt_from_memory(tmp_path: Path, pictures: Path) -> None:
+    usual = make_run(tmp_path / "usual", pictures)
+    assert train(usual) == 0
+    run = make_run(tmp_path / "run", pictures, checkpoint_seconds=0.02)
+    module = run / "engine" / "tasks" / "room.py"
+    source = module.read_text(encoding="utf-8")
+    assert "_SHARE = 0.5" in source
+    module.write_text(source.replace("_SHARE = 0.5", "_SHARE = 0.0"), encoding="utf-8")
+    kill_at(run, 11)
+    assert not [path.name for path in run.iterdir() if "examples" in path.name]  # nothing is left of a killed one
+    assert train(run) == 0
+    assert len([event for event in events(run, Event.WARNING) if event["code"] == "on_disk"]) == 2
+    assert curve(run) == curve(usual)
 
 
 @pytest.mark.slow

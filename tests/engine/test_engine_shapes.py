@@ -568,14 +568,14 @@ def test_the_last_characters_were_all_that_a_split_had(tmp_path: Path, seed: int
     assert sorted(place for part in parts.values() for ends in part for place in range(*ends)) == list(range(10_001))
 
 
-def test_a_context_as_long_as_the_parts_of_a_text_left_no_example(tmp_path: Path) -> None:
+def test_a_context_as_long_as_the_parts_of_a_text_is_shortened(tmp_path: Path) -> None:
     chance = random.Random(1)
     (tmp_path / "text.txt").write_text("".join(chance.choice("abc ") for _ in range(10_000)), encoding="utf-8")
     options = {"context": 1000, "width": 4, "heads": 2, "layers": 1}
     model = {"architecture": "gpt", "options": options}
     recipe = recipe_at(tmp_path / "run", "language_model", tmp_path / "text.txt", {}, model, 4)
     data, _ = learner("language_model").load(recipe, nothing)
-    assert all(len(examples) for examples in data.splits.values())  # it is shortened
+    assert all(len(examples) for examples in data.splits.values())
 
 
 @pytest.mark.parametrize("network", ["series_attention", "series_recurrent"])

@@ -17,7 +17,7 @@ from aienv_gui.engine import protocol
 from aienv_gui.engine.model_folder import load_model
 from aienv_gui.engine.models import dense
 from aienv_gui.engine.protocol import Command, Event
-from tests.engine.engine_runs import curve, errand, events, make_run, predict, start, train, until
+from tests.engine.engine_runs import curve, errand, events, make_run, predict, start, train, until, weights
 from tests.fakes.tables import rows, write_table
 
 NETWORK = {"architecture": "dense", "options": {"widths": [24, 16], "activation": "silu", "dropout": 0.1}}
@@ -78,11 +78,6 @@ def test_numbers_are_learnt_and_compared(numbers: Path) -> None:
     assert {baseline["name"] for baseline in found["baselines"]} == {"linear", "boosted"}
     worst = [abs(float(one["truth"]) - float(one["answer"])) for one in found["worst"]]
     assert worst == sorted(worst, reverse=True)
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = load_file(run / protocol.MODEL / protocol.WEIGHTS)
-    return found
 
 
 def reached(run: Path, attempt: int, step: int, _found: object) -> bool:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Command, Event
-from tests.engine.engine_runs import PLAIN, TINY, curve, end, events, kill_at, make_run, reached, start, train, until
+from tests.engine.engine_runs import (
+    PLAIN,
+    TINY,
+    curve,
+    end,
+    events,
+    kill_at,
+    make_run,
+    reached,
+    same_weights,
+    start,
+    train,
+    until,
+)
 
 pytestmark = pytest.mark.slow
 _TWO: dict[str, Any] = {"processes": 2, "shift": 0, "epochs": 10}
@@ -24,10 +37,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Pat
     run = make_run(tmp_path_factory.mktemp("team") / "run", pictures, model=PLAIN, settings=_TWO)
     assert train(run) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
     return run
-
-
-def _model(run: Path) -> dict[str, torch.Tensor]:
-    return dict(load_file(run / protocol.MODEL / protocol.WEIGHTS))
 
 
 def test_two_learn_as_one_does(tmp_path: Path, pictures: Path, undisturbed: Path) -> None:
@@ -55,8 +64,7 @@ def test_one_that_is_killed_is_replaced_and_nothing_is_lost(tmp_path: Path, pict
     assert lost == [{"tries": 1, "most": 3}]
     assert len(events(run, Event.STARTED)) == 1
     assert curve(run) == curve(undisturbed)
-    wanted, found = _model(undisturbed), _model(run)
-    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    assert same_weights(undisturbed, run)
 
 
 def _assert_on_loopback_only(processes: list[psutil.Process]) -> None:
@@ -110,11 +118,17 @@ def test_one_that_comes_later_does_what_the_others_did(tmp_path: Path, pictures:
     assert curve(run) == curve(undisturbed)
 
 
-def _hang(process: subprocess.Popen[bytes]) -> psutil.Process:
-    """Have the one follower stand still, for good."""
+@contextlib.contextmanager
+def _hung(process: subprocess.Popen[bytes]) -> Iterator[psutil.Process]:
+    """The one follower, which stands still for good; neither it nor the engine is there afterwards."""
     (follower,) = psutil.Process(process.pid).children()
     follower.suspend()
-    return follower
+    try:
+        yield follower
+    finally:
+        end(process)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            follower.kill()  # where the engine did not: by itself it would not hear that its leader is gone
 
 
 def test_one_that_hangs_is_ended_and_replaced(tmp_path: Path, pictures: Path, undisturbed: Path) -> None:
@@ -124,13 +138,10 @@ def test_one_that_hangs_is_ended_and_replaced(tmp_path: Path, pictures: Path, un
     assert "_PATIENCE = 30.0" in source
     module.write_text(source.replace("_PATIENCE = 30.0", "_PATIENCE = 5.0"), encoding="utf-8")
     process = start(run)
-    try:
-        until(run, reached(run, 20), process)
-        hung = _hang(process)
+    until(run, reached(run, 20), process)
+    with _hung(process) as hung:
         assert process.wait(120) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
-    finally:
-        end(process)
-    assert not hung.is_running()
+        assert not hung.is_running()
     assert "follower_lost" in [event["code"] for event in events(run, Event.WARNING)]
     assert curve(run) == curve(undisturbed)
 
@@ -138,14 +149,11 @@ def test_one_that_hangs_is_ended_and_replaced(tmp_path: Path, pictures: Path, un
 def test_a_stop_does_not_wait_for_one_that_hangs(tmp_path: Path, pictures: Path) -> None:
     run = make_run(tmp_path / "run", pictures, model=PLAIN, settings={**_TWO, "epochs": 10_000})
     process = start(run)
-    try:
-        until(run, reached(run, 20), process)
-        hung = _hang(process)
+    until(run, reached(run, 20), process)
+    with _hung(process) as hung:
         protocol.send_command(run, Command.STOP)
         assert process.wait(25) == 0  # sooner than it would be noticed otherwise
-    finally:
-        end(process)
-    assert not hung.is_running()
+        assert not hung.is_running()
     finished = events(run)[-1]
     assert (finished["outcome"], finished["saved"]) == ("stopped", True)
     assert not [event for event in events(run, Event.WARNING) if event["code"] == "follower_lost"]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from aienv_gui.engine import protocol
 from aienv_gui.engine.models import text
 from aienv_gui.engine.protocol import Event
-from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
+from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, same_weights, train
 from tests.fakes.texts import sentences, write_folder
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -61,8 +61,7 @@ def test_killed_in_the_middle_it_goes_on_exactly(
     kill_at(run, 40)
     assert train(run) == 0
     assert curve(run) == curve(runs[network])
-    weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (run, runs[network]))
-    assert all(torch.equal(weights[name], reference[name]) for name in reference)
+    assert same_weights(run, runs[network])
 
 
 @pytest.mark.slow

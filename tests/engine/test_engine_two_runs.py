@@ -6,12 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from aienv_gui.engine import protocol
 from aienv_gui.engine.protocol import Command, Event
-from tests.engine.engine_runs import answered, curve, end, events, make_run, reached, start, train, until
+from tests.engine.engine_runs import answered, curve, end, events, make_run, reached, same_weights, start, train, until
 
 pytestmark = pytest.mark.slow
 LONG = {"epochs": 40}
@@ -20,9 +18,7 @@ OTHER = {"epochs": 40, "seed": 8, "learning_rate": 0.01}
 
 def same(run: Path, alone: Path) -> None:
     assert curve(run) == curve(alone)
-    first, second = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (run, alone))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert same_weights(run, alone)
 
 
 def test_each_is_as_if_it_were_alone(tmp_path: Path, pictures: Path) -> None:

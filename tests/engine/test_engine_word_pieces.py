@@ -24,7 +24,9 @@ from aienv_gui.engine.models import causal
 from aienv_gui.engine.protocol import Code, Event
 from aienv_gui.engine.recipe import Recipe, read_recipe
 from aienv_gui.engine.tasks import language_model, running_text, tokens
-from tests.engine.engine_runs import curve, events, kill_at, make_run, predict, train
+from tests.engine import writing_runs
+from tests.engine.engine_runs import curve, events, kill_at, predict, same_weights, train
+from tests.engine.writing_runs import nothing, write_book
 from tests.fakes.texts import sentences
 
 OPTIONS: dict[str, Any] = {
@@ -34,21 +36,13 @@ OPTIONS: dict[str, Any] = {
 STRANGE = "Ünï — 天气很好。 \t\r\n👩‍🔬🧪 \x00 اَلسَّلَامُ ¬"
 
 
-def nothing(_done: int, _total: int) -> None:
-    """Progress nobody looks at."""
-
-
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("text") / "weather 天气.txt"
-    path.write_text("\n".join(text for text, _ in sentences(400)), encoding="utf-8")
-    return path
+    return write_book(tmp_path_factory.mktemp("text"), "\n")
 
 
 def make(run: Path, book: Path, **changes: Any) -> Path:
-    settings = {"epochs": 6, "batch_size": 16, "learning_rate": 0.01, "shift": 0}
-    model = {"architecture": "gpt", "options": {**OPTIONS, **changes.pop("options", {})}}
-    return make_run(run, book, task="language_model", model=model, settings=settings, **changes)
+    return writing_runs.make(run, book, {**OPTIONS, **changes.pop("options", {})}, 6, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +84,7 @@ def test_killed_in_the_middle_it_goes_on_exactly(tmp_path: Path, book: Path, run
     assert train(other) == 0
     assert events(other, Event.STARTED)[-1]["step"] > 0
     assert curve(other) == curve(run)
-    weights, reference = (load_file(one / protocol.MODEL / protocol.WEIGHTS) for one in (other, run))
-    assert all(torch.equal(weights[name], reference[name]) for name in reference)
+    assert same_weights(other, run)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from aienv_gui.__main__ import Session
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
 from aienv_gui.environments.records import Package
+from aienv_gui.gui.pages.model_parts.model_details import ModelDetails
 from aienv_gui.training import model_store
 from aienv_gui.training.records import TEXTS, WRITING
 from tests.fakes.tables import write_table
@@ -113,20 +114,7 @@ def test_a_model_learns_to_write(qtbot: QtBot, session: Session, tmp_path: Path,
 
     details = the_model(qtbot, session, view).details
     assert details.try_writing.isVisible()
-    details.try_writing.text.setPlainText("the day ")
-    qtbot.mouseClick(details.try_writing.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(details.try_writing.written.isVisible, timeout=PATIENCE_MS)
-    written = details.try_writing.written.toPlainText()
-    assert written.startswith("the day ")
-    assert len(written) == 308
-
-    (model,) = model_store.models(folders, Silent())
-    program = tmp_path / "use.py"
-    program.write_text(model_store.sample_call(model), encoding="utf-8")
-    command = [sys.executable, "-I", str(program), "the "]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)
-    assert said.stdout.startswith("the ")
-    assert len(said.stdout) >= 300
+    _writes_on(qtbot, details, folders, tmp_path / "use.py")
 
 
 @pytest.mark.slow
@@ -154,6 +142,11 @@ def test_a_model_learns_to_write_in_word_pieces(
     details = the_model(qtbot, session, view).details
     assert "known word pieces; it looks back at 64" in details._facts["input"].text()
     assert "tokenizers" in details._needs.text()
+    _writes_on(qtbot, details, folders, tmp_path / "use.py")
+
+
+def _writes_on(qtbot: QtBot, details: ModelDetails, folders: Folders, program: Path) -> None:
+    """In the window, and by the program that needs no AIEnv."""
     details.try_writing.text.setPlainText("the day ")
     qtbot.mouseClick(details.try_writing.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(details.try_writing.written.isVisible, timeout=PATIENCE_MS)
@@ -162,7 +155,6 @@ def test_a_model_learns_to_write_in_word_pieces(
     assert len(written) == 308
 
     (model,) = model_store.models(folders, Silent())
-    program = tmp_path / "use.py"
     program.write_text(model_store.sample_call(model), encoding="utf-8")
     command = [sys.executable, "-I", str(program), "the "]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90)

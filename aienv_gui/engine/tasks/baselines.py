@@ -5,6 +5,7 @@ Importing it and fitting take seconds in which nothing can be asked: they go on 
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,7 +19,15 @@ from .task import Baseline
 _ROWS = 10_000  # to fit on, at most: more would say little else
 _AT_ONCE = 1_000  # windows whose answers are computed together: memory is not to depend on how long a series is
 _RIDGE = 1e-4  # of inputs measured in their spreads
+# What loading scikit-learn and fitting take, over the time in which PyTorch was loaded, which tells how fast this
+# computer is now.
+TABLE_TAKES, TEXT_TAKES = (0.2, 1.5), (0.5, 8.0)
 _LOOK = 0.05  # seconds between two looks whether to give up
+
+
+def comparing(takes: tuple[float, float]) -> tuple[float, float]:
+    """That, or nothing where the library is not there."""
+    return takes if importlib.util.find_spec("sklearn") else (0.0, 0.0)
 
 
 def classifiers(

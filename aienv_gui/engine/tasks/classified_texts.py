@@ -41,6 +41,10 @@ class ClassifiedTexts(Classification):
     def names(self, chosen: Tensor) -> tuple[str, ...]:
         return tuple(self.where[index] for index in chosen.tolist())
 
+    @property
+    def comparing(self) -> tuple[float, float]:
+        return baselines.comparing(baselines.TEXT_TAKES)
+
     def baselines(self, between: Callable[[], None]) -> list[Baseline]:
         return super().baselines(between) + baselines.text_classifier(self.texts, self.labels, self.splits, between)
 

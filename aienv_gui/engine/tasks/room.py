@@ -20,15 +20,13 @@ from .. import memory
 _SHARE = 0.5  # of the memory that can be had
 
 
-def in_memory(size: int, processes: int = 1) -> bool:
-    """Whether so many bytes are kept there; each of the processes that train together has its own."""
-    return size <= _SHARE * memory.available() / processes
-
-
 def room(shape: tuple[int, ...], folder: Path, processes: int = 1) -> npt.NDArray[np.uint8]:
-    """Bytes of this shape. Raises OSError where neither memory nor the disk of `folder` has room for them."""
+    """Bytes of this shape, which each of the processes has that train together.
+
+    Raises OSError where neither memory nor the disk of `folder` has room for them.
+    """
     size = math.prod(shape)
-    if in_memory(size, processes):
+    if size <= _SHARE * memory.available() / processes:
         return np.empty(shape, dtype=np.uint8)
     with tempfile.TemporaryFile(dir=folder, prefix=".examples-") as file:
         # All of it now: a disk that is full later would end the process without a word.

@@ -40,7 +40,7 @@ class Running:
 def read(path: Path, data: dict[str, Any], progress: Progress) -> Running:
     """Read the text; `data` is that of a recipe. Raises `Failure` where there is too little of it."""
     if not path.exists():
-        raise Failure(Code.NO_FILE, path=str(path))
+        raise Failure(Code.NO_FILE if path.suffix else Code.NO_FOLDER, path=str(path))
     running = _read(path, data, progress)
     if len(running.text) < FEWEST:
         raise Failure(Code.SHORT_TEXT, path=str(path), count=len(running.text), minimum=FEWEST)

@@ -39,6 +39,10 @@ class _Rows:
     def inputs(self, chosen: Tensor) -> Tensor:
         return self.features[chosen]
 
+    @property
+    def comparing(self) -> tuple[float, float]:
+        return baselines.comparing(baselines.TABLE_TAKES)
+
     def names(self, chosen: Tensor) -> tuple[str, ...]:
         """The file and line of each."""
         return tuple(f"{self.file}:{self.lines[index]}" for index in chosen.tolist())

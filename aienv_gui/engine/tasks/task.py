@@ -119,6 +119,15 @@ class WithFiles(Protocol):
 
 
 @runtime_checkable
+class Compared(Protocol):
+    """A `Task` whose baselines take their time."""
+
+    @property
+    def comparing(self) -> tuple[float, float]:
+        """How long they take, at least and at most, over the time in which PyTorch was loaded."""
+
+
+@runtime_checkable
 class Staged(Protocol):
     """A `Task` in which not every epoch goes the same way."""
 

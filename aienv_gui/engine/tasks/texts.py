@@ -59,7 +59,7 @@ class Corpus:
 def read(path: Path, data: dict[str, Any], progress: Progress) -> Corpus:
     """Read the texts; `data` is that of a recipe. Raises `Failure` for what cannot be learnt from."""
     if not path.exists():
-        raise Failure(Code.NO_FILE, path=str(path))
+        raise Failure(Code.NO_FILE if path.suffix else Code.NO_FOLDER, path=str(path))
     corpus = _folder(path, progress) if path.is_dir() else _table(read_table(path), data)
     return _checked(corpus)
 

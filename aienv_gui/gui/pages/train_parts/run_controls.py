@@ -22,7 +22,7 @@ from aienv_gui.gui.words import say
 from aienv_gui.training.problems import problem_of
 from aienv_gui.training.records import Checkpoint, Run, RunState
 
-_DATA_ELSEWHERE = frozenset({Code.NO_FOLDER, Code.NO_FILE, Code.DATA_CHANGED})  # failures for want of the data
+_DATA_LOST = frozenset({Code.NO_FOLDER, Code.NO_FILE})
 _HARDER_MS = 3000  # how long a stop may take before it may be forced
 
 
@@ -68,7 +68,7 @@ class RunControls(QWidget):
         self.find_data.clicked.connect(self._on_find_data)
         self.folder.clicked.connect(self._on_folder)
         self.delete.clicked.connect(self.delete_asked)
-        for widget in (self.pause, self.stop, self.save, self.anew, self.find_data, self.carry_on, self.place):
+        for widget in (self.pause, self.stop, self.save, self.find_data, self.anew, self.carry_on, self.place):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.folder)
@@ -135,12 +135,15 @@ class RunControls(QWidget):
         self.stop.hint(tr("Saves a checkpoint and ends; the training can be continued later."))
         gone = self._gone(run)
         self.carry_on.setVisible(run.can_continue)
+        code = run.failure.code if run.can_continue and run.failure is not None else ""
+        lost = code in _DATA_LOST
+        self.find_data.setVisible(lost or code == Code.DATA_CHANGED)
+        self.find_data.set_kind("primary" if lost else "plain")
         self.anew.setVisible(run.needs_anew)
+        self.anew.set_kind("plain" if lost else "primary")
         self.carry_on.set_kind("plain" if run.needs_anew else "primary")
         self.carry_on.setEnabled(self._job is None and (not gone or bool(self._environments)))
         self.place.setVisible(run.can_continue and gone and bool(self._environments))
-        elsewhere = run.failure is not None and run.failure.code in _DATA_ELSEWHERE
-        self.find_data.setVisible(run.can_continue and elsewhere)
         self.find_data.setEnabled(self.carry_on.isEnabled())
         self.delete.setVisible(not live)
 
@@ -209,8 +212,10 @@ class RunControls(QWidget):
     @Slot()
     def _on_find_data(self) -> None:
         assert self._run is not None
-        title = tr("Find the data of this training")
-        if self._run.recipe.folder.suffix:
+        assert self._run.failure is not None
+        title, code = tr("Find the data of this training"), self._run.failure.code
+        # Of data that changed only their name tells what they are.
+        if code == Code.NO_FILE or (code == Code.DATA_CHANGED and self._run.recipe.folder.suffix):
             ask_for_file(self, title, self.continue_with)
         else:
             ask_for_folder(self, title, self.continue_with)

@@ -454,6 +454,8 @@ def _batch_size(run: Run) -> Text:
         return tr("batch size {value}", value=size)
     if found is None:
         return tr("batch size found by trying")
+    if found.tried < 2:
+        return tr("batch size {value} (more would be too many for these data or this computer)", value=found.size)
     return tr(
         "batch size {value} (found by trying {count} of them, in {time}: {speed} examples a second)",
         value=found.size,
@@ -467,6 +469,8 @@ def _first_step(first: FirstStep) -> Text:
     """How long it took until something was learnt, and what took it."""
     parts = [tr("Python and PyTorch {seconds} s", seconds=f"{first.start:.1f}")]
     parts.append(tr("data {seconds} s", seconds=f"{first.data:.1f}"))
+    if first.batch:
+        parts.append(tr("finding a batch size {seconds} s", seconds=f"{first.batch:.1f}"))
     if first.rate:
         parts.append(tr("finding a learning rate {seconds} s", seconds=f"{first.rate:.1f}"))
     return tr("first step after {seconds} s ({parts})", seconds=f"{first.seconds:.1f}", parts=_joined(parts, ", "))
