@@ -16,6 +16,7 @@ from .seeds import derive
 from .tasks.task import Batch, Task
 
 _LONG = 0.05  # share of the time that is waited, from which on they are fetched ahead ...
+_WORTH = 0.001  # ... where most take so many seconds at least: to hand them over takes a third of that ...
 _SEEN = 20  # ... judged by so many steps
 
 
@@ -32,6 +33,7 @@ class Feed:
         self._coming: tuple[int, Future[Batch]] | None = None
         self.waited = 0.0  # seconds, until the last batch was there
         self._all_waited = 0.0
+        self._slow = 0
         self._began = 0.0
         self._seen = 0
         if device.type != "cpu":
@@ -83,13 +85,14 @@ class Feed:
     def _watch(self, began: float) -> None:
         """Fetch ahead from now on, if that was worth it in the last steps."""
         if self._seen == 0:
-            self._began, self._all_waited = began, 0.0
+            self._began, self._all_waited, self._slow = began, 0.0, 0
         elif self._seen == _SEEN:
-            if self._all_waited > _LONG * (began - self._began):
+            if self._slow > _SEEN // 2 and self._all_waited > _LONG * (began - self._began):
                 self._fetch_ahead()
             self._seen = 0
             return
         self._all_waited += self.waited
+        self._slow += self.waited >= _WORTH
         self._seen += 1
 
     def _fetch_ahead(self) -> None:

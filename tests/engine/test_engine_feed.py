@@ -34,12 +34,13 @@ class Slow(Data):
     """Data that lie where it takes a while to get at them."""
 
     def batch(self, chosen: torch.Tensor, settings: Settings, seed: int) -> Batch:
-        clock.now += 0.005
+        clock.now += takes[min(len(fetched_by), len(takes) - 1)]
         fetched_by.append(threading.current_thread().name)
         return super().batch(chosen, settings, seed)
 
 
 fetched_by: list[str] = []
+takes = [0.005]  # seconds of each fetch, the last for all that follow
 clock = Clock()
 
 
@@ -47,6 +48,7 @@ clock = Clock()
 def data(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Data, Settings]:
     recipe = read_recipe(make_run(tmp_path / "run", pictures, settings={"batch_size": 3, "shift": 2}))
     monkeypatch.setattr(feed, "time", clock)
+    takes[:] = [0.005]
     fetched_by.clear()
     return load(recipe, lambda done, total: None)[0], recipe.settings
 
@@ -83,15 +85,24 @@ def test_going_back_takes_no_batch_that_is_another_steps(slow: tuple[Slow, Setti
     assert all(torch.equal(one, other) for one, other in zip(once[steps + 5 :], again, strict=True))
 
 
-@pytest.mark.parametrize(("step_takes", "ahead"), [(1.0, False), (0.01, True)])
+@pytest.mark.parametrize(
+    ("fetches", "step", "ahead"),
+    [
+        ([0.005], 0.01, True),
+        ([0.005], 1.0, False),  # not worth it: a small share
+        ([0.0001], 0.0001, False),  # nor this, however large its share is: to hand it over takes longer
+        ([*[0.5] * 5, 0.0001], 0.01, False),  # only the first were slow
+    ],
+)
 def test_only_what_is_waited_for_long_is_fetched_ahead(
-    slow: tuple[Slow, Settings], step_takes: float, ahead: bool
+    slow: tuple[Slow, Settings], fetches: list[float], step: float, ahead: bool
 ) -> None:
+    takes[:] = fetches
     steps = -(-len(slow[0].splits["train"]) // 3)
     with closing(Feed(*slow, _CPU)) as going:
-        for step in range(60):
-            going.batch(step, step // steps)
-            clock.now += step_takes
+        for number in range(60):
+            going.batch(number, number // steps)
+            clock.now += step
     assert any(name.startswith("feed") for name in fetched_by) == ahead
 
 
