@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file
+from typing import TYPE_CHECKING, Any
 
 from aienv_gui.engine import protocol
+
+if TYPE_CHECKING:
+    import torch
 
 ENGINE = Path(protocol.__file__).parent
 # The interpreter that the engine runs in: another one, with another PyTorch, to see whether the engine suits it.
@@ -116,13 +116,15 @@ def kill_at(run: Path, *steps: int) -> None:
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
     """Of the finished model."""
+    from safetensors.torch import load_file  # PyTorch, which tests of the window do without
+
     return dict(load_file(run / protocol.MODEL / protocol.WEIGHTS))
 
 
 def same_weights(run: Path, reference: Path) -> bool:
     """Whether both have ended with the same, bit for bit."""
     one, other = weights(run), weights(reference)
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in other)
+    return one.keys() == other.keys() and all(one[name].equal(other[name]) for name in other)
 
 
 def answered(identity: str) -> Callable[[list[Event]], bool]:
@@ -143,7 +145,7 @@ def curve(run: Path) -> dict[int, tuple[float, float]]:
 
 def predict(model: Path, request: dict[str, Any]) -> list[dict[str, Any]]:
     """What a finished model answers, in this process."""
-    from aienv_gui.engine.model_folder import load_model  # PyTorch, which tests of the window do without
+    from aienv_gui.engine.model_folder import load_model  # likewise
 
     network, card, learner = load_model(model)
     return learner.predict(network, card, request, _quiet)

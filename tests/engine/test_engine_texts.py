@@ -109,7 +109,7 @@ def test_what_cannot_be_learnt_is_named(tmp_path: Path, pairs: list[tuple[str, s
 
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
-    assert look(tmp_path / "gone")["code"] == "no_file"
+    assert look(tmp_path / "gone")["code"] == "no_folder"
 
 
 def test_copies_are_kept_together_and_said(tmp_path: Path) -> None:
