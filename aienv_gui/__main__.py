@@ -24,6 +24,7 @@ from aienv_gui.core.wording import tr
 from aienv_gui.gui.alarms import AlarmWatch
 from aienv_gui.gui.crash_hooks import CrashHooks, TerminalSignals
 from aienv_gui.gui.environment_list import EnvironmentList
+from aienv_gui.gui.garbage import GarbageCollector
 from aienv_gui.gui.hardware_feed import HardwareFeed
 from aienv_gui.gui.jobs import Jobs
 from aienv_gui.gui.main_window import MainWindow, import_pages
@@ -56,6 +57,7 @@ class Session(QObject):
 
     def __init__(self, application: QApplication, folders: Folders, *, look: bool = True) -> None:
         super().__init__(application)
+        self._garbage = GarbageCollector(self)
         settings = SettingsStore(folders)
         language = Language(self)
         language.follow(settings.get("language"))
@@ -118,6 +120,7 @@ class Session(QObject):
         from aienv_gui.gui.desktop import Desktop
 
         self.desktop = Desktop(self.services, self.window, self)
+        self._garbage.spare_what_is_there()
 
     def end(self) -> bool:
         """Stop every thread. Blocks until the last one has ended; False where one did not in time."""
@@ -128,6 +131,8 @@ class Session(QObject):
         quiet = self.services.hardware.stop()
         ended = self.services.jobs.shut_down() and quiet
         self.window.deleteLater()
+        if ended:
+            self._garbage.end()
         return ended
 
 

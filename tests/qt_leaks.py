@@ -21,7 +21,11 @@ _Started = dict[int, tuple["weakref.ref[QObject]", str]]
 
 @pytest.fixture(autouse=True)
 def no_qt_leftovers(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail the test that leaves a timer, a thread or an animation running or a top-level widget alive."""
+    """Fail the test that leaves a timer, a thread or an animation running or a top-level widget alive.
+
+    As in the program, no thread but this one takes rings of objects apart: a widget among them would end the process.
+    """
+    gc.disable()
     timers, threads, animations = _Started(), _Started(), _Started()
     monkeypatch.setattr(QTimer, "start", _recorded(QTimer.start, timers))
     monkeypatch.setattr(QThread, "start", _recorded(QThread.start, threads))
@@ -37,6 +41,7 @@ def no_qt_leftovers(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iter
             *(_words(widget) for widget in _top_level(qapp) if shiboken6.getCppPointer(widget)[0] not in before),
         ]
 
+    gc.enable()
     deadline = time.monotonic() + _GRACE_S
     _settle()
     found = left()

@@ -243,7 +243,7 @@ def _step(work: Work, session: Session, epoch: int) -> tuple[float, float, int]:
 
 
 def _validate(work: Work, session: Session) -> None:
-    """Judge the epoch that has just ended, and save: the best epochs always."""
+    """Judge the epoch that has just ended, and save where that costs little; the best epoch is kept in any case."""
     began, paused = time.monotonic(), session.paused
     position = session.position
     epoch = position.step // work.steps_per_epoch
@@ -257,9 +257,10 @@ def _validate(work: Work, session: Session) -> None:
     if best:
         position.best_step = position.step
         position.best_accuracy, position.best_loss = result.accuracy, result.loss
-    last = position.step == work.total_steps
-    if best or last or session.may_save():
+    if position.step == work.total_steps or session.may_save():
         session.save_beside("best" if best else "epoch", best=best)
+    elif best:
+        session.keep_best()
     session.pace.validated(time.monotonic() - began - (session.paused - paused))
 
 
@@ -276,8 +277,7 @@ def _go_back(work: Work, session: Session, files: tuple[str, ...]) -> None:
     if tries > rescue.TRIES:
         rate = rescue.slower(settings.learning_rate, position.rescues)
         raise Failure(Code.NOT_A_NUMBER, epoch=epoch, step=at, learning_rate=rate, tries=rescue.TRIES)
-    session.finish_writing()
-    entry, saved = session.store.best(), None
+    entry, saved = session.best(), None
     if entry is not None and work.data.is_good(position.best_accuracy, position.best_loss):
         with contextlib.suppress(ValueError):  # damaged: from the beginning, then
             saved = session.store.read(entry)
@@ -356,8 +356,7 @@ def _announce(
 
 def _best(work: Work, session: Session) -> tuple[nn.Module, int]:
     """The network as it was after its best epoch and the step of that; as it is where no other is to be had."""
-    session.finish_writing()
-    entry = session.store.best()
+    entry = session.best()
     if entry is not None and entry.step != session.position.step:
         try:
             return work.judged_at(session.store.read(entry)), entry.step

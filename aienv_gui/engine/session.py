@@ -1,6 +1,7 @@
 """The run while it is worked on: answers commands between steps, saves checkpoints, waits while paused.
 
 A checkpoint is copied between two steps and written beside those that follow; what the user waits for is waited for.
+The best epoch's is always on the disk before any of a later step is: from there the way to a later best is the same.
 `attend` is the one place where the loop can be paused or ended from outside.
 """
 
@@ -65,6 +66,20 @@ class _Unwritten:
     command: str | None
 
 
+@dataclass
+class _Kept:
+    """The best epoch's checkpoint, copied, which was not worth to be written at once."""
+
+    write: Callable[[], None]
+    done: bool = False
+
+    def settle(self) -> None:
+        """Write it, if it is not. Raises OSError."""
+        if not self.done:
+            self.write()
+            self.done = True
+
+
 class Session:
     """Everything that the loop needs beside the network and the data. `state` gives what a checkpoint holds."""
 
@@ -96,6 +111,7 @@ class Session:
         self.held_up = 0.0  # seconds that the loop stood still for checkpoints that were written beside it
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._unwritten: _Unwritten | None = None
+        self._kept: _Kept | None = None
         self.paused = 0.0  # seconds, in all
         self._paused_since: float | None = None
         self._last: Entry | None = None
@@ -141,6 +157,19 @@ class Session:
         self._unwritten = _Unwritten(self._writer.submit(write), write, command)
         self.held_up += time.monotonic() - began
 
+    def keep_best(self) -> None:
+        """Copy a checkpoint of the best epoch; it is written with the next, unless a better one comes before."""
+        began = time.monotonic()
+        self._kept = _Kept(self._copy_to_write("best", None, best=True))
+        self.held_up += time.monotonic() - began
+
+    def best(self) -> Entry | None:
+        """The best epoch's checkpoint, on the disk; what is being written is waited for."""
+        self.finish_writing()
+        if (kept := self._kept) is not None:
+            self.insist(kept.settle, self.store.folder)
+        return self.store.best()
+
     def finish_writing(self) -> None:
         """Wait until the checkpoint that is being written is on the disk; hold where it cannot be written."""
         if self._unwritten:
@@ -176,16 +205,22 @@ class Session:
         manual = reason == "manual"
         there = None if self._last_position != position or best or manual else self._last
         data = None if there else pack(self._state(), manual=manual)
-        self._saved_at = began
+        copied = time.monotonic() - began
+        if best:
+            self._kept = None
+        kept = self._kept  # as it is now: a better one of a later epoch may follow before this is written
 
         def write() -> None:
+            if kept is not None:
+                kept.settle()
+            began = time.monotonic()
             self.events.sync()
             entry = there
             if data is not None:
                 entry = self.store.write(data, step=step, epoch=epoch, manual=manual, best=best)
             assert entry is not None
             self._last, self._last_position = entry, position
-            self._cost = time.monotonic() - began
+            self._cost = copied + time.monotonic() - began
             self.events.emit(
                 Event.CHECKPOINT,
                 step=entry.step,

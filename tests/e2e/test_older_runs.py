@@ -87,11 +87,12 @@ def test_they_are_continued_by_their_own_engine_to_the_same_end(runs: dict[str, 
         assert after.start.attempt == 2
         assert 0 < after.start.step <= before.step
         assert list(after.training.step) == list(finished.training.step)
-        # Made on another machine with another PyTorch, whose last digits differ: what follows the checkpoint is near.
+        # Made on another machine with another PyTorch, whose last digits differ, more and more with every step.
         begin = after.start.step
         assert after.training.loss[:begin] == pytest.approx(finished.training.loss[:begin], rel=0, abs=0)
-        near = slice(begin, begin + 20)
-        assert after.training.loss[near] == pytest.approx(finished.training.loss[near], rel=1e-3, abs=1e-4)
+        for steps, apart in ((5, 1e-3), (20, 0.1)):
+            near = slice(begin, begin + steps)
+            assert after.training.loss[near] == pytest.approx(finished.training.loss[near], rel=apart, abs=1e-4)
         assert after.evaluation is not None
         assert finished.evaluation is not None
         assert after.evaluation.accuracy == pytest.approx(finished.evaluation.accuracy, abs=0.15)

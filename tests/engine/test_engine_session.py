@@ -155,3 +155,69 @@ def test_a_stop_waits_for_the_one_before_it(tmp_path: Path, clock: Clock) -> Non
     session.close()
     assert (caught.value.command, caught.value.saved) == (stop, True)
     assert [(entry.step, entry.best) for entry in session.store.entries] == [(1, True), (2, False)]
+
+
+def test_the_best_is_on_the_disk_before_any_later_step_is(tmp_path: Path, clock: Clock) -> None:
+    """Of short epochs, one a second say, not each that is the best is worth to be written."""
+    position = Position()
+    session = make_session(tmp_path, position, lambda: {"step": position.step})
+    for position.step in (1, 2):
+        session.keep_best()
+    assert not session.store.entries
+    position.step = 3
+    session.save("pause")
+    written = [(2, True), (3, False)]
+    assert [(entry.step, entry.best) for entry in session.store.entries] == written, "the first of them was surpassed"
+    assert session.best() == session.store.entries[0]
+    position.step = 4
+    session.keep_best()
+    position.step = 5
+    session.save_beside("best", best=True)
+    position.step = 6
+    session.keep_best()
+    best = session.best()
+    session.close()
+    assert best is not None
+    assert (best.step, session.store.read(best)["step"]) == (6, 6)
+    assert [entry.step for entry in session.store.entries] == [3, 5, 6], "the latest, of which one is the best"
+
+
+def test_a_best_that_waits_to_be_written_is_no_part_of_what_was_before_it(tmp_path: Path, clock: Clock) -> None:
+    """Else a training that goes on from there could go back to a state of its own future."""
+    position = Position(step=1)
+    session = make_session(tmp_path, position, lambda: {"step": position.step})
+    write = session._copy_to_write("time", None, best=False)
+    position.step = 2
+    session.keep_best()
+    write()
+    session.close()
+    assert [(entry.step, entry.best) for entry in session.store.entries] == [(1, False)]
+
+
+def test_a_full_disk_keeps_the_best_for_the_next_try(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    position = Position(step=1)
+    session = make_session(tmp_path, position, lambda: {"step": position.step})
+    real, room = session.store.write, [0]
+
+    def write(data: memoryview, **more: Any) -> Any:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        room[0] -= 1
+        return real(data, **more)
+
+    def make_room(files: int) -> Callable[[], object]:
+        def act() -> None:
+            room[0] = files
+            protocol.send_command(tmp_path, Command.RESUME)
+
+        return act
+
+    monkeypatch.setattr(session.store, "write", write)
+    session.keep_best()
+    position.step = 2
+    clock.actions = [make_room(0), make_room(1), make_room(1)]
+    session.save("time")
+    session.close()
+    assert [(entry.step, entry.best) for entry in session.store.entries] == [(1, True), (2, False)]

@@ -1,0 +1,162 @@
+"""`quality`: what each preset reaches on the data it is for, beside the best of the simple methods.
+
+Each run trains every preset, with another seed: another split of the data, other weights and another order of the
+examples. Trained on are the samples that ship, and the digits of scikit-learn (1,797 of 8 x 8 points), as pictures and
+as a table. `--only` names some of them: a preset, a kind of data, or both (``table_balanced``, ``digits``).
+
+Of each there is the mean share of the test examples that are right (of a series: of the variance that is explained),
+the worst of the runs, the mean of the best simple method on the same test examples, the median seconds from the start
+of the process to its end, and the share of these that the loop stood still for checkpoints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from aienv_gui.core.storage import Folders
+from aienv_gui.core.tasks import Silent
+from aienv_gui.engine.protocol import Event
+from aienv_gui.training import run_store, samples
+from aienv_gui.training.presets import Preset, presets
+from aienv_gui.training.records import Recipe
+from tests.benchmarks import harness
+from tests.engine import engine_runs
+
+_SAMPLES: Final = {
+    samples.DIGITS: ("image_classification",),
+    samples.TUMOURS: ("tabular",),
+    samples.DEFINITIONS: ("text_classification", "language_model"),
+    samples.REVIEWS: ("text_classification",),
+    samples.CARBON_DIOXIDE: ("forecasting",),
+}
+_PICTURES, _TABLE = "scikit_pictures", "scikit_table"
+_OF_SCIKIT: Final = {_PICTURES: ("image_classification",), _TABLE: ("tabular",)}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A preset and the data that it learns from."""
+
+    data: str
+    preset: Preset
+
+    @property
+    def name(self) -> str:
+        return f"{self.data}/{self.preset.id}"
+
+
+def pairs(only: Sequence[str]) -> Iterator[Pair]:
+    """All, or those named; without presets that begin with a model which the user must have."""
+    for data, tasks in {**_SAMPLES, **_OF_SCIKIT}.items():
+        for preset in presets():
+            pretrained = preset.architecture == "hugging_face"
+            if preset.task in tasks and not pretrained and (not only or {data, preset.id} & {*only}):
+                yield Pair(data, preset)
+
+
+def place_of(data: str, folders: Folders) -> Path:
+    """Where it is, written there if it is not yet."""
+    if data in _SAMPLES:
+        return samples.unpack(data, folders, Silent())
+    place = folders.data / data
+    return _write_pictures(place) if data == _PICTURES else _write_table(place)
+
+
+def _write_pictures(folder: Path) -> Path:
+    if not folder.exists():
+        digits = load_digits()
+        for number, (points, truth) in enumerate(zip(digits.images, digits.target, strict=True)):
+            (folder / str(truth)).mkdir(parents=True, exist_ok=True)
+            Image.fromarray((points * 255 / 16).round().astype("uint8")).save(folder / str(truth) / f"{number:04}.png")
+    return folder
+
+
+def _write_table(folder: Path) -> Path:
+    path = folder / "digits.csv"
+    if not path.exists():
+        folder.mkdir(parents=True)
+        digits = load_digits()
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow([*digits.feature_names, "digit"])
+            table.writerows([*row, f"digit {truth}"] for row, truth in zip(digits.data, digits.target, strict=True))
+    return path
+
+
+def train(pair: Pair, seed: int, folders: Folders) -> harness.Run:
+    """One training by the engine, as the window starts it."""
+    preset = pair.preset
+    recipe = Recipe(
+        name=pair.name,
+        folder=place_of(pair.data, folders),
+        preset=preset.id,
+        architecture=preset.architecture,
+        settings={**preset.settings, "seed": seed},
+        options=preset.options,
+        task=preset.task,
+        environment_prefix=Path(sys.prefix),
+        environment_python=Path(sys.executable),
+        device="cpu",
+    )
+    run = run_store.create(recipe, folders)
+    began = time.monotonic()
+    code = engine_runs.start(run).wait()
+    seconds = time.monotonic() - began
+    told = {event["event"]: event for event in engine_runs.events(run)}
+    if code:
+        sys.exit(f"{pair.name} ended with code {code}: {told.get(Event.FAILED)}")
+    judged = told[Event.EVALUATED]
+    return {
+        "accuracy": judged["accuracy"],
+        "simple": max((one["accuracy"] for one in judged["baselines"]), default=None),
+        "seconds": seconds,
+        "held_up": told[Event.FINISHED]["held_up"] / seconds,
+        "bits": judged.get("bits_per_character"),
+    }
+
+
+def figures_of(runs: Sequence[harness.Run]) -> harness.Figures:
+    figures: harness.Figures = {}
+    for name in runs[0]:
+        found = [run[name] for run in runs]
+        figures[name] = {
+            "accuracy": round(statistics.mean(one["accuracy"] for one in found), 4),
+            "worst": round(min(one["accuracy"] for one in found), 4),
+            "simple": None if found[0]["simple"] is None else round(statistics.mean(one["simple"] for one in found), 4),
+            "seconds": round(statistics.median(one["seconds"] for one in found), 1),
+            "held_up": round(max(one["held_up"] for one in found), 5),
+            "bits": None if found[0]["bits"] is None else round(statistics.mean(one["bits"] for one in found), 3),
+        }
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="dev.py bench quality")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    parser.add_argument("--runs", type=int, default=harness.LEAST_RUNS, help="how many seeds")
+    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="presets or data")
+    options = parser.parse_args()
+    runs: list[harness.Run] = []
+    with tempfile.TemporaryDirectory(prefix="aienv-bench-", ignore_cleanup_errors=True) as home:
+        folders = Folders.under(Path(home))
+        for seed in range(options.runs):
+            runs.append({pair.name: train(pair, seed, folders) for pair in pairs(options.only)})
+            told = {name: round(one["accuracy"], 4) for name, one in runs[-1].items()}
+            print(f"seed {seed}: {told}", flush=True)
+    harness.report("quality", figures_of(runs), runs, options.json)
+
+
+if __name__ == "__main__":
+    main()
