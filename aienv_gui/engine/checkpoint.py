@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from . import protocol
 
 _MANUAL = "manual"  # in a state: it was saved by hand
+_TRIAL, _TRIAL_BYTES = "trial", 2**23  # a file that is written to learn how fast that goes, and its size at most
 KEPT = 3  # the latest ones; beside them the best one and those saved by hand
 
 
@@ -80,6 +82,22 @@ class Store:
         self.entries = kept
         self._remove([one for one in entries if one not in kept])
         return entry
+
+    def seconds_to_write(self, size: int) -> float | None:
+        """About how long one of `size` bytes takes here until it is durable; None where none can be written."""
+        path, tried = self.folder / _TRIAL, min(size, _TRIAL_BYTES)
+        data = memoryview(os.urandom(tried))  # which no disk makes smaller
+        began = time.monotonic()
+        try:
+            hashlib.sha256(data).hexdigest()
+            protocol.write_atomic(path, data)
+        except OSError:
+            return None  # which is said when it comes to a real one
+        else:
+            return (time.monotonic() - began) * max(1.0, size / max(1, tried))
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _write_file(self, path: Path, data: memoryview) -> None:
         while True:

@@ -97,7 +97,8 @@ def train(
     )
     session.pace.expect(_ahead(work, took["start"]), position.step, position.seconds)
     asked_to_pause = doorkeeper.leave()
-    _announce(work, events, attempt, position, entry, took)
+    writing = store.seconds_to_write(work.checkpoint_bytes)
+    _announce(work, events, attempt, position, entry, took, writing)
     differences = _differences(saved, device) if saved else {}
     if differences:
         events.emit(Event.WARNING, code=Code.NOT_AS_BEFORE, values={"differences": differences})
@@ -339,7 +340,13 @@ def _ahead(work: Work, loaded: float) -> Ahead:
 
 
 def _announce(
-    work: Work, events: Events, attempt: int, position: Position, entry: Entry | None, took: dict[str, float]
+    work: Work,
+    events: Events,
+    attempt: int,
+    position: Position,
+    entry: Entry | None,
+    took: dict[str, float],
+    writing: float | None,
 ) -> None:
     for remark in work.data.remarks:
         events.emit(Event.WARNING, **remark)
@@ -350,6 +357,7 @@ def _announce(
         step=position.step,
         resumed_from=f"{protocol.CHECKPOINTS}/{entry.file}" if entry else None,
         took={part: round(seconds, 3) for part, seconds in took.items()},
+        checkpoint_seconds=None if writing is None else round(writing, 3),
         **work.described(),
     )
 

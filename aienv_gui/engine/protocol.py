@@ -169,10 +169,10 @@ class Event:
 
     LAUNCHED = "launched"  # python, log (its size before): an attempt's first line, by whoever starts the engine
     STARTED = "started"  # attempt, pid, step, resumed_from, device, device_name, threads, versions{}, epochs,
-    #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes (of each, about),
-    #                      architecture, options{}, settings{} (as used), took{start, data, batch} (seconds from the
-    #                      process's beginning until PyTorch was there, for reading the data, and where that was
-    #                      done for finding a batch size),
+    #                      steps_per_epoch, total_steps, parameters, checkpoint_bytes and checkpoint_seconds (of each,
+    #                      about; until it is durable, null where none could be written), architecture, options{},
+    #                      settings{} (as used), took{start, data, batch} (seconds from the process's beginning until
+    #                      PyTorch was there, for reading the data, and where that was done for finding a batch size),
     #                      data{classes[], counts{split: {class: n}}, fingerprint; of a table target, predicts; of a
     #                      series also window, horizon, season; of a table that names pictures files, target}
     #                      (comes once the data is loaded; PHASE "loading" comes before it)

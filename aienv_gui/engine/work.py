@@ -138,14 +138,15 @@ class Work:
             "steps_per_epoch": self.steps_per_epoch,
             "total_steps": self.total_steps,
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
-            "checkpoint_bytes": self._checkpoint_bytes(),
+            "checkpoint_bytes": self.checkpoint_bytes,
             "architecture": recipe.architecture,
             "options": recipe.options,
             "settings": recipe.settings.as_dict(),
             "data": self.data.described(),
         }
 
-    def _checkpoint_bytes(self) -> int:
+    @property
+    def checkpoint_bytes(self) -> int:
         """About what a checkpoint takes, also before the optimiser has begun to keep anything."""
         settings = self.recipe.settings
         trained = sum(parameter.nbytes for parameter in self.network.parameters() if parameter.requires_grad)

@@ -329,6 +329,7 @@ class Start:
     target: str = ""  # the column of a table that is predicted
     predicts: str = "classes"
     checkpoint_bytes: int = 0  # of each, about; 0: an older engine did not tell
+    checkpoint_seconds: float | None = None  # about, to write each; None: it was not told, or none can be written
 
     @property
     def numbers(self) -> bool:

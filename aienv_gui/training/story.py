@@ -303,6 +303,7 @@ class Story:
             target=str(data.get("target", "")),
             predicts=str(data.get("predicts", "classes")),
             checkpoint_bytes=int(event.get("checkpoint_bytes", 0)),
+            checkpoint_seconds=event.get("checkpoint_seconds"),
         )
         self._run = replace(
             self._run,

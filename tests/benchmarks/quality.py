@@ -6,7 +6,8 @@ as a table. `--only` names some of them: a preset, a kind of data, or both (``ta
 
 Of each there is the mean share of the test examples that are right (of a series: of the variance that is explained),
 the worst of the runs, the mean of the best simple method on the same test examples, the median seconds from the start
-of the process to its end, and the share of these that the loop stood still for checkpoints.
+of the process to its end, the most of these (as a share) that the loop stood still for checkpoints, and the share of
+the reports of the time left in whose range the truth was.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def train(pair: Pair, seed: int, folders: Folders) -> harness.Run:
     began = time.monotonic()
     code = engine_runs.start(run).wait()
     seconds = time.monotonic() - began
-    told = {event["event"]: event for event in engine_runs.events(run)}
+    events = engine_runs.events(run)
+    told = {event["event"]: event for event in events}
     if code:
         sys.exit(f"{pair.name} ended with code {code}: {told.get(Event.FAILED)}")
     judged = told[Event.EVALUATED]
@@ -123,8 +125,17 @@ def train(pair: Pair, seed: int, folders: Folders) -> harness.Run:
         "simple": max((one["accuracy"] for one in judged["baselines"]), default=None),
         "seconds": seconds,
         "held_up": told[Event.FINISHED]["held_up"] / seconds,
+        "foreseen": _foreseen(events),
         "bits": judged.get("bits_per_character"),
     }
+
+
+def _foreseen(events: Sequence[engine_runs.Event]) -> float:
+    """Of a finished training's reports of the time left, the share whose range held what it turned out to be."""
+    end = events[-1]["time"]
+    reports = [event for event in events if event["event"] == Event.PROGRESS]
+    right = [one["seconds_left"] <= end - one["time"] <= one["seconds_left_high"] for one in reports]
+    return statistics.mean(right) if right else 1.0
 
 
 def figures_of(runs: Sequence[harness.Run]) -> harness.Figures:
@@ -137,6 +148,7 @@ def figures_of(runs: Sequence[harness.Run]) -> harness.Figures:
             "simple": None if found[0]["simple"] is None else round(statistics.mean(one["simple"] for one in found), 4),
             "seconds": round(statistics.median(one["seconds"] for one in found), 1),
             "held_up": round(max(one["held_up"] for one in found), 5),
+            "foreseen": round(statistics.mean(one["foreseen"] for one in found), 3),
             "bits": None if found[0]["bits"] is None else round(statistics.mean(one["bits"] for one in found), 3),
         }
     return figures

@@ -442,6 +442,22 @@ def test_a_damaged_checkpoint_is_recognised(tmp_path: Path, damage: str) -> None
         store.read(entry)
 
 
+def test_what_a_checkpoint_takes_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    data = pack({"x": torch.rand(500_000)}, manual=False)
+    small, large = store.seconds_to_write(len(data)), store.seconds_to_write(1000 * len(data))
+    assert small is not None
+    assert large is not None
+    assert 0 < small < large
+    assert not list(store.folder.iterdir()), "nothing is left, and of the large one not all was written"
+    monkeypatch.setattr(protocol, "write_atomic", full_disk)
+    assert store.seconds_to_write(len(data)) is None
+
+
+def full_disk(_path: Path, _data: memoryview) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:

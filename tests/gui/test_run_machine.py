@@ -112,6 +112,21 @@ def test_the_page_says_when_the_first_step_was_done_and_what_came_before(session
     assert "data 0.8 s, finding a learning rate 5.5 s)" in view._settings.text()
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "checkpoints of about 3.7 MB ·"),  # as older engines tell
+        (0.0031, "checkpoints of about 3.7 MB, each written beside the steps in about 0.01 s ·"),
+        (0.2345, "checkpoints of about 3.7 MB, each written beside the steps in about 0.23 s ·"),
+        (41.6, "checkpoints of about 3.7 MB, each written beside the steps in about 42 s ·"),
+    ],
+)
+def test_the_page_says_what_a_checkpoint_takes(session: Session, seconds: float | None, words: str) -> None:
+    assert RUN.start is not None
+    start = replace(RUN.start, checkpoint_bytes=3_700_000, checkpoint_seconds=seconds)
+    assert words in show(session, replace(RUN, start=start))._settings.text()
+
+
 def test_what_concerns_another_run_is_not_said_here(session: Session) -> None:
     other = replace(RUN, folder=Path("/runs/made-up-2"))
     view = show(session, RUN)

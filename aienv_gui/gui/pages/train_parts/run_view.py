@@ -417,7 +417,7 @@ def _settings(run: Run) -> Text:
     if (processes := int(settings.get("processes", 1))) > 1:
         facts.append(tr("shared by {count} processes", count=processes))
     if run.start is not None and run.start.checkpoint_bytes:
-        facts.append(tr("checkpoints of about {size}", size=size(run.start.checkpoint_bytes)))
+        facts.append(_checkpoints(run.start.checkpoint_bytes, run.start.checkpoint_seconds))
     if run.start is not None:
         exact = run.start.device in ("", "cpu") or bool(settings.get("exact", False))
         facts.append(
@@ -462,6 +462,17 @@ def _batch_size(run: Run) -> Text:
         count=found.tried,
         time=duration(found.seconds),
         speed=f"{found.speed:,.0f}",
+    )
+
+
+def _checkpoints(count: int, seconds: float | None) -> Text:
+    """What each will take of the disk and of time, in which the training goes on."""
+    if seconds is None:
+        return tr("checkpoints of about {size}", size=size(count))
+    return tr(
+        "checkpoints of about {size}, each written beside the steps in about {seconds} s",
+        size=size(count),
+        seconds=f"{max(seconds, 0.01):.2g}" if seconds < 10 else f"{seconds:.0f}",
     )
 
 
