@@ -131,8 +131,7 @@ class Session(QObject):
         quiet = self.services.hardware.stop()
         ended = self.services.jobs.shut_down() and quiet
         self.window.deleteLater()
-        if ended:
-            self._garbage.end()
+        self._garbage.end()
         return ended
 
 

@@ -41,7 +41,6 @@ def no_qt_leftovers(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iter
             *(_words(widget) for widget in _top_level(qapp) if shiboken6.getCppPointer(widget)[0] not in before),
         ]
 
-    gc.enable()
     deadline = time.monotonic() + _GRACE_S
     _settle()
     found = left()
@@ -53,6 +52,7 @@ def no_qt_leftovers(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iter
         time.sleep(0.01)
         _settle()
         found = left()
+    gc.enable()
     if found:
         _clear(qapp, before, timers)
         pytest.fail("left behind:\n" + "\n".join(found), pytrace=False)

@@ -6,6 +6,7 @@ The last good one is never touched before the next is whole. What is damaged is 
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import os
@@ -37,8 +38,28 @@ class Entry:
     best: bool
 
 
+def copied(state: Any) -> Any:
+    """A copy of `state` as it is now, in the computer's memory; what shares its memory does so in the copy."""
+    return _copied(state, {})
+
+
+def _copied(value: Any, seen: dict[tuple[Any, ...], torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor):
+        place = (value.device, value.data_ptr(), value.shape, value.stride(), value.dtype)
+        if place not in seen or not value.numel():
+            seen[place] = value.detach().to("cpu", copy=True)
+        return seen[place]
+    if isinstance(value, dict):
+        twin = copy.copy(value)  # a network's has attributes, which tell of its version
+        twin.update((name, _copied(one, seen)) for name, one in value.items())
+        return twin
+    if isinstance(value, list | tuple):
+        return type(value)(_copied(one, seen) for one in value)
+    return value
+
+
 def pack(state: dict[str, Any], *, manual: bool) -> memoryview:
-    """A copy of `state` as it is now, as it will lie on the disk."""
+    """`state` as it will lie on the disk."""
     buffer = io.BytesIO()
     torch.save({**state, _MANUAL: manual}, buffer)
     return buffer.getbuffer()
@@ -87,14 +108,17 @@ class Store:
         """About how long one of `size` bytes takes here until it is durable; None where none can be written."""
         path, tried = self.folder / _TRIAL, min(size, _TRIAL_BYTES)
         data = memoryview(os.urandom(tried))  # which no disk makes smaller
-        began = time.monotonic()
         try:
+            began = time.monotonic()
+            protocol.write_json(path, {})  # as the index
+            between = time.monotonic()
             hashlib.sha256(data).hexdigest()
             protocol.write_atomic(path, data)
+            ended = time.monotonic()
         except OSError:
             return None  # which is said when it comes to a real one
         else:
-            return (time.monotonic() - began) * max(1.0, size / max(1, tried))
+            return between - began + (ended - between) * max(1.0, size / max(1, tried))
         finally:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)

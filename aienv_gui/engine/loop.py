@@ -96,8 +96,8 @@ def train(
         checkpoint_seconds=recipe.checkpoint_seconds,
     )
     session.pace.expect(_ahead(work, took["start"]), position.step, position.seconds)
-    asked_to_pause = doorkeeper.leave()
     writing = store.seconds_to_write(work.checkpoint_bytes)
+    asked_to_pause = doorkeeper.leave()
     _announce(work, events, attempt, position, entry, took, writing)
     differences = _differences(saved, device) if saved else {}
     if differences:
@@ -120,6 +120,7 @@ def train(
         events.emit(Event.PHASE, name="saving")
         model = _model(work, network, evaluation, step, "completed")
         session.insist(lambda: events.emit(Event.MODEL, **save_model(run, model)), run / protocol.MODEL)
+        session.best()  # all that is to be kept is on the disk, or the user said to do without
         kept = True
     except Stopped as stopped:
         outcome, command, kept = "stopped", stopped.command, stopped.saved
@@ -252,13 +253,16 @@ def _validate(work: Work, session: Session) -> None:
     result = judge(work, work.judged, "validation", position.parts, session.attend)
     if not math.isfinite(result.loss):
         raise NotANumber
+    last = position.step == work.total_steps
+    if last:  # so that it is saved with what is told of it now, or not at all, if that has to wait for the user
+        session.finish_writing()
     session.events.emit(Event.VALIDATION, step=position.step, epoch=epoch, loss=result.loss, accuracy=result.accuracy)
     position.validated = epoch
     best = position.better(result.accuracy, result.loss)
     if best:
         position.best_step = position.step
         position.best_accuracy, position.best_loss = result.accuracy, result.loss
-    if position.step == work.total_steps or session.may_save():
+    if last or session.may_save():
         session.save_beside("best" if best else "epoch", best=best)
     elif best:
         session.keep_best()
@@ -364,8 +368,7 @@ def _announce(
 
 def _best(work: Work, session: Session) -> tuple[nn.Module, int]:
     """The network as it was after its best epoch and the step of that; as it is where no other is to be had."""
-    entry = session.best()
-    if entry is not None and entry.step != session.position.step:
+    if session.position.best_step != session.position.step and (entry := session.best()) is not None:
         try:
             return work.judged_at(session.store.read(entry)), entry.step
         except ValueError as error:

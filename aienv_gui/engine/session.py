@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from . import failures, protocol
-from .checkpoint import Entry, Store, pack
+from .checkpoint import Entry, Store, copied, pack
 from .commands import Desk
 from .events import Events, Metrics
 from .failures import Failure
 from .pace import Pace
 from .protocol import Code, Command, Event
 
-_SHARE = 20  # checkpoints that are not needed may cost 1/20 of the time
+_WRITING, _COPYING = 1 / 20, 1 / 200  # shares of the time that checkpoints which are not needed may take
 _WAIT = 0.05  # seconds between looks while paused
 
 
@@ -70,14 +70,14 @@ class _Unwritten:
 class _Kept:
     """The best epoch's checkpoint, copied, which was not worth to be written at once."""
 
-    write: Callable[[], None]
-    done: bool = False
+    write: Callable[[], None] | None
+    position: tuple[int, int]
 
     def settle(self) -> None:
         """Write it, if it is not. Raises OSError."""
-        if not self.done:
+        if self.write is not None:
             self.write()
-            self.done = True
+            self.write = None
 
 
 class Session:
@@ -107,7 +107,7 @@ class Session:
         self.metrics = Metrics(events)
         self.pace = Pace(events, total_steps, steps_per_epoch)
         self._saved_at = time.monotonic()
-        self._cost = 0.0  # seconds that the last one took to write
+        self._copying = self._writing = 0.0  # seconds that the last one took to be copied, and to be on the disk
         self.held_up = 0.0  # seconds that the loop stood still for checkpoints that were written beside it
         self._writer = ThreadPoolExecutor(1, "checkpoint")
         self._unwritten: _Unwritten | None = None
@@ -125,7 +125,11 @@ class Session:
     @property
     def _moved(self) -> bool:
         """Whether there is anything that the last checkpoint has not."""
-        return self.position.step > 0 and (self.position.step, self.position.validated) != self._last_position
+        return self.position.step > 0 and self._here != self._last_position
+
+    @property
+    def _here(self) -> tuple[int, int]:
+        return self.position.step, self.position.validated
 
     def attend(self) -> None:
         """Between steps: consume commands, save when it is time. Raises `Stopped`; returns after a pause has ended."""
@@ -151,8 +155,12 @@ class Session:
 
     def save_beside(self, reason: str, *, command: str | None = None, best: bool = False) -> None:
         """As `save`, but it is written while the training goes on; whether it could be shows in a later `attend`."""
-        self.finish_writing()
         began = time.monotonic()
+        if self._unwritten:
+            wait([self._unwritten.done])
+        self.held_up += time.monotonic() - began
+        self.finish_writing()
+        began = self._saved_at = time.monotonic()
         write = self._copy_to_write(reason, command, best)
         self._unwritten = _Unwritten(self._writer.submit(write), write, command)
         self.held_up += time.monotonic() - began
@@ -160,7 +168,7 @@ class Session:
     def keep_best(self) -> None:
         """Copy a checkpoint of the best epoch; it is written with the next, unless a better one comes before."""
         began = time.monotonic()
-        self._kept = _Kept(self._copy_to_write("best", None, best=True))
+        self._kept = _Kept(self._copy_to_write("best", None, best=True), self._here)
         self.held_up += time.monotonic() - began
 
     def best(self) -> Entry | None:
@@ -182,45 +190,45 @@ class Session:
     def _settle(self) -> None:
         """Wait for what is being written; where that failed, try once more. Raises OSError."""
         if self._unwritten:
-            began = time.monotonic()
-            failed = self._unwritten.done.exception()
-            self.held_up += time.monotonic() - began
-            if failed is not None:
+            if self._unwritten.done.exception() is not None:
                 self._unwritten.write()
             self._unwritten = None
 
     def may_save(self) -> bool:
         """Whether a checkpoint that is not needed would cost little: epochs may be short and disks slow."""
-        return not self._unwritten and time.monotonic() - self._saved_at >= _SHARE * self._cost
+        least = max(self._writing / _WRITING, self._copying / _COPYING)
+        return not self._unwritten and time.monotonic() - self._saved_at >= least
 
     def _write(self, reason: str, command: str | None, best: bool) -> None:
         self._settle()
+        self._saved_at = time.monotonic()
         self._copy_to_write(reason, command, best)()
 
     def _copy_to_write(self, reason: str, command: str | None, best: bool) -> Callable[[], None]:
         """A copy of the state as it is now; the answer writes it, in whatever thread, and says so. Raises OSError."""
         began = time.monotonic()
         self.metrics.flush()
-        step, epoch, position = self.position.step, self.epoch, (self.position.step, self.position.validated)
+        step, epoch, position = self.position.step, self.epoch, self._here
         manual = reason == "manual"
-        there = None if self._last_position != position or best or manual else self._last
-        data = None if there else pack(self._state(), manual=manual)
-        copied = time.monotonic() - began
         if best:
             self._kept = None
         kept = self._kept  # as it is now: a better one of a later epoch may follow before this is written
+        there = self._last if self._last_position == position else None
+        coming = kept is not None and kept.write is not None and kept.position == position
+        state = copied(self._state()) if best or manual or not (there or coming) else None
+        self._copying = time.monotonic() - began
 
         def write() -> None:
+            began = time.monotonic()
             if kept is not None:
                 kept.settle()
-            began = time.monotonic()
             self.events.sync()
-            entry = there
-            if data is not None:
-                entry = self.store.write(data, step=step, epoch=epoch, manual=manual, best=best)
+            entry = there or self._last  # which is `kept` where that is what is asked for
+            if state is not None:
+                entry = self.store.write(pack(state, manual=manual), step=step, epoch=epoch, manual=manual, best=best)
             assert entry is not None
             self._last, self._last_position = entry, position
-            self._cost = copied + time.monotonic() - began
+            self._writing = time.monotonic() - began
             self.events.emit(
                 Event.CHECKPOINT,
                 step=entry.step,

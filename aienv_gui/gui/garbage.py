@@ -16,7 +16,7 @@ _MOST: Final = (700, 10, 10)  # as Python's own: objects since the last time, an
 
 
 class GarbageCollector(QObject):
-    """Python's own collector stands still as long as this one is at work, until `end`."""
+    """Python's own collector stands still from now on, as some threads may outlive the window by a moment."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -38,7 +38,6 @@ class GarbageCollector(QObject):
                 return
 
     def end(self) -> None:
-        """Leave it to Python again; no other thread is at work any more."""
+        """With the window: the timer goes, and nothing is spared any more."""
         self._timer.stop()
         gc.unfreeze()
-        gc.enable()

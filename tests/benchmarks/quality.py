@@ -1,8 +1,9 @@
 """`quality`: what each preset reaches on the data it is for, beside the best of the simple methods.
 
-Each run trains every preset, with another seed: another split of the data, other weights and another order of the
-examples. Trained on are the samples that ship, and the digits of scikit-learn (1,797 of 8 x 8 points), as pictures and
-as a table. `--only` names some of them: a preset, a kind of data, or both (``table_balanced``, ``digits``).
+Each run trains every preset, with another seed: another split of the data (of a series, which is split by its time,
+the same), other weights and another order of the examples. Trained on are the samples that ship, and the digits of
+scikit-learn (1,797 of 8 x 8 points), as pictures and as a table. `--only` names some of them: a preset, a kind of data,
+or both (``table_balanced``, ``digits``).
 
 Of each there is the mean share of the test examples that are right (of a series: of the variance that is explained),
 the worst of the runs, the mean of the best simple method on the same test examples, the median seconds from the start
@@ -18,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -122,7 +123,7 @@ def train(pair: Pair, seed: int, folders: Folders) -> harness.Run:
     judged = told[Event.EVALUATED]
     return {
         "accuracy": judged["accuracy"],
-        "simple": max((one["accuracy"] for one in judged["baselines"]), default=None),
+        "simple": {one["name"]: one["accuracy"] for one in judged["baselines"]},
         "seconds": seconds,
         "held_up": told[Event.FINISHED]["held_up"] / seconds,
         "foreseen": _foreseen(events),
@@ -130,12 +131,15 @@ def train(pair: Pair, seed: int, folders: Folders) -> harness.Run:
     }
 
 
-def _foreseen(events: Sequence[engine_runs.Event]) -> float:
-    """Of a finished training's reports of the time left, the share whose range held what it turned out to be."""
+def _foreseen(events: Sequence[engine_runs.Event]) -> float | None:
+    """Of a finished training's reports of the time left, the share whose range held what it turned out to be.
+
+    None where it was over before the first of them.
+    """
     end = events[-1]["time"]
     reports = [event for event in events if event["event"] == Event.PROGRESS]
     right = [one["seconds_left"] <= end - one["time"] <= one["seconds_left_high"] for one in reports]
-    return statistics.mean(right) if right else 1.0
+    return statistics.mean(right) if right else None
 
 
 def figures_of(runs: Sequence[harness.Run]) -> harness.Figures:
@@ -145,13 +149,24 @@ def figures_of(runs: Sequence[harness.Run]) -> harness.Figures:
         figures[name] = {
             "accuracy": round(statistics.mean(one["accuracy"] for one in found), 4),
             "worst": round(min(one["accuracy"] for one in found), 4),
-            "simple": None if found[0]["simple"] is None else round(statistics.mean(one["simple"] for one in found), 4),
+            "simple": _mean(_best_of([one["simple"] for one in found])),
             "seconds": round(statistics.median(one["seconds"] for one in found), 1),
             "held_up": round(max(one["held_up"] for one in found), 5),
-            "foreseen": round(statistics.mean(one["foreseen"] for one in found), 3),
-            "bits": None if found[0]["bits"] is None else round(statistics.mean(one["bits"] for one in found), 3),
+            "foreseen": _mean([one["foreseen"] for one in found]),
+            "bits": _mean([one["bits"] for one in found]),
         }
     return figures
+
+
+def _best_of(methods: Sequence[Mapping[str, float]]) -> list[float | None]:
+    """What the best of the simple methods reached in each run; of those that were compared in all of them."""
+    everywhere = set(methods[0]).intersection(*methods)
+    return [max((accuracies[name] for name in everywhere), default=None) for accuracies in methods]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    told = [value for value in values if value is not None]
+    return round(statistics.mean(told), 4) if told else None
 
 
 def main() -> None:
@@ -160,6 +175,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=harness.LEAST_RUNS, help="how many seeds")
     parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="presets or data")
     options = parser.parse_args()
+    unknown = {*options.only} - {word for pair in pairs(()) for word in (pair.data, pair.preset.id)}
+    if unknown:
+        parser.error(f"neither data nor a preset: {', '.join(sorted(unknown))}")
     runs: list[harness.Run] = []
     with tempfile.TemporaryDirectory(prefix="aienv-bench-", ignore_cleanup_errors=True) as home:
         folders = Folders.under(Path(home))

@@ -61,10 +61,9 @@ def slow(data: tuple[Data, Settings]) -> tuple[Slow, Settings]:
 def test_what_takes_long_is_fetched_ahead_and_is_the_same(
     data: tuple[Data, Settings], slow: tuple[Slow, Settings]
 ) -> None:
-    direct = Feed(*data, _CPU)
     steps = -(-len(data[0].splits["train"]) // 3)
     assert steps > 10
-    with closing(Feed(*slow, _CPU)) as ahead:
+    with closing(Feed(*data, _CPU)) as direct, closing(Feed(*slow, _CPU)) as ahead:
         for step in range(4 * steps):
             inputs, truth = ahead.batch(step, step // steps)
             wanted, wanted_truth = direct.batch(step, step // steps)

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from aienv_gui.engine import attempt, protocol
-from aienv_gui.engine.checkpoint import Store, pack
+from aienv_gui.engine.checkpoint import Store, copied, pack
 from aienv_gui.engine.commands import AlreadyRunningError, Desk, Lock
 from aienv_gui.engine.events import Events, Metrics
 from aienv_gui.engine.failures import Failure
@@ -440,6 +440,24 @@ def test_a_damaged_checkpoint_is_recognised(tmp_path: Path, damage: str) -> None
         (entry,) = store.entries
     with pytest.raises(ValueError, match=r"."):
         store.read(entry)
+
+
+def test_a_copy_is_as_the_state_was_and_shares_what_that_shared(tmp_path: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Linear(4, 4, bias=False))
+    network.to(memory_format=torch.channels_last)
+    network.append(torch.nn.Linear(4, 4, bias=False))
+    network[3].weight = network[2].weight
+    state = {"network": network.state_dict(), "list": [torch.ones(2), 3], "empty": [torch.empty(0), torch.empty(0)]}
+    before = {name: value.tolist() for name, value in network.state_dict().items()}
+    twin = copied(state)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+    assert {name: value.tolist() for name, value in twin["network"].items()} == before
+    assert (twin["list"][0].tolist(), twin["list"][1], len(twin["empty"])) == ([1.0, 1.0], 3, 2)
+    assert twin["network"]._metadata == network.state_dict()._metadata
+    assert twin["network"]["0.weight"].is_contiguous(memory_format=torch.channels_last)
+    assert twin["network"]["2.weight"] is twin["network"]["3.weight"]
 
 
 def test_what_a_checkpoint_takes_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,11 +46,13 @@ def session(clock: Clock, tmp_path: Path) -> Iterator[Session]:
     session.close()
 
 
-def make_session(run: Path, position: Position, state: Callable[[], dict[str, Any]]) -> Session:
+def make_session(
+    run: Path, position: Position, state: Callable[[], dict[str, Any]], *, seconds: float = 1e9
+) -> Session:
     events = Events(run)
     return Session(
         run, events, Desk(run, events, born=0), Store(run), position, state,
-        steps_per_epoch=5, total_steps=10, checkpoint_seconds=1e9,
+        steps_per_epoch=5, total_steps=10, checkpoint_seconds=seconds,
     )  # fmt: skip
 
 
@@ -221,3 +223,67 @@ def test_a_full_disk_keeps_the_best_for_the_next_try(
     session.save("time")
     session.close()
     assert [(entry.step, entry.best) for entry in session.store.entries] == [(1, True), (2, False)]
+
+
+def test_no_more_is_lost_than_was_said_and_no_more_saved(tmp_path: Path, clock: Clock) -> None:
+    position = Position()
+    session = make_session(tmp_path, position, lambda: {"step": position.step}, seconds=60)
+    for position.step in range(1, 601):  # two minutes
+        clock.now += 0.2
+        session.attend()
+        if session._unwritten:
+            session._unwritten.done.result()
+    session.finish_writing()
+    session.close()
+    assert [entry.step for entry in session.store.entries] == [300, 600]
+
+
+def test_a_stop_at_the_best_writes_it_once(tmp_path: Path, clock: Clock) -> None:
+    position = Position(step=3)
+    session = make_session(tmp_path, position, lambda: {"step": position.step})
+    session.keep_best()
+    session.save("stop")
+    session.save("pause")
+    session.close()
+    assert [(entry.step, entry.best) for entry in session.store.entries] == [(3, True)]
+    told = [event for event in protocol.EventReader(tmp_path).read() if event["event"] == Event.CHECKPOINT]
+    assert [(one["reason"], one["file"]) for one in told] == [
+        (reason, "checkpoints/00000003.pt") for reason in ("best", "stop", "pause")
+    ]
+
+
+def test_the_last_epoch_is_not_told_of_while_the_one_before_it_waits_for_room(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop meanwhile saved it with itself as the best, which was on no disk: continued, it ended otherwise."""
+    position = Position(step=5, validated=1, best_step=5, best_accuracy=0.5)
+    session = make_session(tmp_path, position, lambda: {"position": {**vars(position)}})
+    session.save("epoch", best=True)
+    position.step = 9
+    real, full = session.store.write, [True]
+
+    def write(data: memoryview, **more: Any) -> Any:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(data, **more)
+
+    def stop() -> None:
+        full[0] = False
+        protocol.send_command(tmp_path, Command.STOP)
+
+    monkeypatch.setattr(session.store, "write", write)
+    monkeypatch.setattr(loop, "judge", lambda *_: Result("validation", loss=0.1, accuracy=0.9))
+    session.save_beside("time")
+    position.step = 10
+    clock.actions = [stop]
+    work = cast("Any", SimpleNamespace(steps_per_epoch=5, total_steps=10, judged=None))
+    with pytest.raises(Stopped):
+        loop._validate(work, session)
+    session.close()
+    saved = [(entry.step, entry.best, session.store.read(entry)["position"]) for entry in session.store.entries]
+    assert [(step, best, kept["best_step"]) for step, best, kept in saved] == [
+        (5, True, 5),
+        (9, False, 5),
+        (10, False, 5),
+    ]
+    assert saved[-1][2]["validated"] == 1, "to be judged when it is continued"
