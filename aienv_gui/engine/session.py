@@ -215,8 +215,10 @@ class Session:
         kept = self._kept  # as it is now: a better one of a later epoch may follow before this is written
         there = self._last if self._last_position == position else None
         coming = kept is not None and kept.write is not None and kept.position == position
-        state = copied(self._state()) if best or manual or not (there or coming) else None
-        self._copying = time.monotonic() - began
+        state = None
+        if best or manual or not (there or coming):
+            state = copied(self._state())
+            self._copying = time.monotonic() - began
 
         def write() -> None:
             began = time.monotonic()
@@ -226,9 +228,9 @@ class Session:
             entry = there or self._last  # which is `kept` where that is what is asked for
             if state is not None:
                 entry = self.store.write(pack(state, manual=manual), step=step, epoch=epoch, manual=manual, best=best)
+                self._writing = time.monotonic() - began
             assert entry is not None
             self._last, self._last_position = entry, position
-            self._writing = time.monotonic() - began
             self.events.emit(
                 Event.CHECKPOINT,
                 step=entry.step,
