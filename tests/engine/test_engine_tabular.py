@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import runpy
 import time
@@ -17,6 +18,7 @@ from aienv_gui.engine import protocol
 from aienv_gui.engine.model_folder import load_model
 from aienv_gui.engine.models import dense
 from aienv_gui.engine.protocol import Command, Event
+from aienv_gui.engine.tasks import baselines
 from tests.engine.engine_runs import curve, errand, events, make_run, predict, start, train, until, weights
 from tests.fakes.tables import rows, write_table
 
@@ -217,3 +219,15 @@ def test_a_comparison_that_fails_costs_nothing_else(tmp_path: Path, table: Path)
     found = events(run, Event.EVALUATED)[-1]
     assert [baseline["name"] for baseline in found["baselines"]] == ["guessing"]
     assert "ZeroDivisionError" in (run / protocol.LOG).read_text(encoding="utf-8")
+
+
+def test_what_the_comparison_takes_grows_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    def most(rows: int, columns: int, classes: int) -> float:
+        return baselines.comparing_tables(torch.empty(rows, columns), torch.arange(rows), classes)[1]
+
+    small = most(400, 30, 2)
+    assert most(400, 30, 1) == small
+    assert small < most(10_000, 30, 2) < most(10_000, 100, 2) < most(10_000, 100, 5)
+    assert most(1_000_000, 30, 2) == most(10_000, 30, 2), "of more rows so many are taken"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    assert most(400, 30, 2) == 0.0

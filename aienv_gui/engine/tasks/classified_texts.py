@@ -43,7 +43,7 @@ class ClassifiedTexts(Classification):
 
     @property
     def comparing(self) -> tuple[float, float]:
-        return baselines.comparing(baselines.TEXT_TAKES)
+        return baselines.comparing_texts()
 
     def baselines(self, between: Callable[[], None]) -> list[Baseline]:
         return super().baselines(between) + baselines.text_classifier(self.texts, self.labels, self.splits, between)

@@ -39,10 +39,6 @@ class _Rows:
     def inputs(self, chosen: Tensor) -> Tensor:
         return self.features[chosen]
 
-    @property
-    def comparing(self) -> tuple[float, float]:
-        return baselines.comparing(baselines.TABLE_TAKES)
-
     def names(self, chosen: Tensor) -> tuple[str, ...]:
         """The file and line of each."""
         return tuple(f"{self.file}:{self.lines[index]}" for index in chosen.tolist())
@@ -76,6 +72,10 @@ class Classes(_Rows, Classification):
     def batch(self, chosen: Tensor, _settings: Settings, _seed: int) -> Batch:
         return self.features[chosen], self.labels[chosen]
 
+    @property
+    def comparing(self) -> tuple[float, float]:
+        return baselines.comparing_tables(self.features, self.splits["train"], len(self.classes))
+
     def baselines(self, between: Callable[[], None]) -> list[Baseline]:
         return super().baselines(between) + baselines.classifiers(self.features, self.labels, self.splits, between)
 
@@ -99,6 +99,10 @@ class Numbers(_Rows, Regression):
 
     def batch(self, chosen: Tensor, _settings: Settings, _seed: int) -> Batch:
         return self.features[chosen], self.scaled(chosen)
+
+    @property
+    def comparing(self) -> tuple[float, float]:
+        return baselines.comparing_tables(self.features, self.splits["train"], 1)
 
     def baselines(self, between: Callable[[], None]) -> list[Baseline]:
         return baselines.regressors(self.features, self.truth, self.splits, between)
