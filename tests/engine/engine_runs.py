@@ -161,3 +161,12 @@ def errand(folder: Path, verb: str, request: dict[str, Any]) -> dict[str, Any]:
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     subprocess.run([PYTHON, "-I", str(ENGINE / "__main__.py"), verb, str(folder)], timeout=PATIENCE, check=False)
     return protocol.read_json(folder / "answer.json")
+
+
+def kept_by_pytorch() -> int:
+    """What the engine's Python keeps before it trains, in bytes."""
+    source = (
+        "import torch, numpy\nfor line in open('/proc/self/status'):\n  if 'VmData' in line: print(line.split()[1])"
+    )
+    told = subprocess.run([PYTHON, "-I", "-c", source], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    return 1024 * int(told.stdout)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import resource
-import subprocess
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,11 @@ from aienv_gui.engine.steps import advance, in_more_parts
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.work import Work, prepare
 from tests.engine.engine_runs import (
-    PATIENCE,
     PLAIN,
-    PYTHON,
     curve,
     end,
     events,
+    kept_by_pytorch,
     kill_at,
     make_run,
     same_weights,
@@ -41,15 +39,6 @@ from tests.engine.engine_runs import (
 # 32 pictures of 128 x 128 in 64 maps are 134 MB, several times over.
 _LARGE = {"architecture": "compact_convnet", "options": {"channels": 1, "size": 128, "widths": [64, 8]}}
 _ROOM = 400_000_000  # beside what PyTorch itself keeps: some 300 MB, with libraries for cards several times as much
-
-
-def _kept() -> int:
-    """What the engine's Python keeps before it trains, in bytes."""
-    source = (
-        "import torch, numpy\nfor line in open('/proc/self/status'):\n  if 'VmData' in line: print(line.split()[1])"
-    )
-    told = subprocess.run([PYTHON, "-I", "-c", source], capture_output=True, text=True, check=True, timeout=PATIENCE)
-    return 1024 * int(told.stdout)
 
 
 def _work(run: Path) -> Work:
@@ -79,7 +68,7 @@ def test_parts_of_a_batch_are_learnt_from_as_the_whole(tmp_path: Path, pictures:
 def test_where_a_batch_does_not_fit_it_is_computed_in_parts(tmp_path: Path, pictures: Path) -> None:
     settings = {"batch_size": 32, "epochs": 1}
     run = make_run(tmp_path / "run", pictures, model=_LARGE, settings=settings)
-    limited = partial(resource.setrlimit, resource.RLIMIT_DATA, (_kept() + _ROOM, resource.RLIM_INFINITY))
+    limited = partial(resource.setrlimit, resource.RLIMIT_DATA, (kept_by_pytorch() + _ROOM, resource.RLIM_INFINITY))
     process = start(run, preexec_fn=limited)
     try:
         assert process.wait(60) == 0, (run / protocol.LOG).read_text(encoding="utf-8")

@@ -17,12 +17,12 @@ from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import read_recipe
 from aienv_gui.engine.tasks.image_classification import load
 from aienv_gui.engine.tasks.room import room
-from tests.engine.engine_runs import curve, end, events, kill_at, make_run, start, train
+from tests.engine.engine_runs import curve, end, events, kept_by_pytorch, kill_at, make_run, start, train
 from tests.fakes.pictures import write_pictures
 
 _MB = 1_000_000
 # PyTorch itself keeps some 200 MB; 240 pictures of 3 x 640 x 640 are 295.
-_LIMIT = 760 * _MB
+_ROOM = 530 * _MB  # beside what its own PyTorch keeps
 _LARGE = {"architecture": "compact_convnet", "options": {"channels": 3, "size": 640, "widths": [1]}}
 
 
@@ -81,7 +81,7 @@ def test_a_process_with_little_memory_trains_to_its_end(tmp_path: Path) -> None:
     settings = {"epochs": 1, "batch_size": 2}
     many = write_pictures(tmp_path / "many", each=60)
     run = make_run(tmp_path / "run", many, model=_LARGE, settings=settings)
-    limited = partial(resource.setrlimit, resource.RLIMIT_DATA, (_LIMIT, resource.RLIM_INFINITY))
+    limited = partial(resource.setrlimit, resource.RLIMIT_DATA, (kept_by_pytorch() + _ROOM, resource.RLIM_INFINITY))
     process = start(run, preexec_fn=limited)
     try:
         assert process.wait(120) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
