@@ -32,19 +32,19 @@ from aienv_gui.core.tasks import Silent
 from aienv_gui.engine.protocol import Event
 from aienv_gui.training import run_store, samples
 from aienv_gui.training.presets import Preset, presets
-from aienv_gui.training.records import Recipe
+from aienv_gui.training.records import PICTURES, PRETRAINED, SERIES, TABLE, TEXTS, WRITING, Recipe
 from tests.benchmarks import harness
 from tests.engine import engine_runs
 
 _SAMPLES: Final = {
-    samples.DIGITS: ("image_classification",),
-    samples.TUMOURS: ("tabular",),
-    samples.DEFINITIONS: ("text_classification", "language_model"),
-    samples.REVIEWS: ("text_classification",),
-    samples.CARBON_DIOXIDE: ("forecasting",),
+    samples.DIGITS: (PICTURES,),
+    samples.TUMOURS: (TABLE,),
+    samples.DEFINITIONS: (TEXTS, WRITING),
+    samples.REVIEWS: (TEXTS,),
+    samples.CARBON_DIOXIDE: (SERIES,),
 }
-_PICTURES, _TABLE = "scikit_pictures", "scikit_table"
-_OF_SCIKIT: Final = {_PICTURES: ("image_classification",), _TABLE: ("tabular",)}
+_AS_PICTURES, _AS_TABLE = "scikit_pictures", "scikit_table"
+_OF_SCIKIT: Final = {_AS_PICTURES: (PICTURES,), _AS_TABLE: (TABLE,)}
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def pairs(only: Sequence[str]) -> Iterator[Pair]:
     """All, or those named; without presets that begin with a model which the user must have."""
     for data, tasks in {**_SAMPLES, **_OF_SCIKIT}.items():
         for preset in presets():
-            pretrained = preset.architecture == "hugging_face"
-            if preset.task in tasks and not pretrained and (not only or {data, preset.id} & {*only}):
+            wanted = not only or {data, preset.id} & {*only}
+            if preset.task in tasks and preset.architecture != PRETRAINED and wanted:
                 yield Pair(data, preset)
 
 
@@ -73,7 +73,7 @@ def place_of(data: str, folders: Folders) -> Path:
     if data in _SAMPLES:
         return samples.unpack(data, folders, Silent())
     place = folders.data / data
-    return _write_pictures(place) if data == _PICTURES else _write_table(place)
+    return _write_pictures(place) if data == _AS_PICTURES else _write_table(place)
 
 
 def _write_pictures(folder: Path) -> Path:

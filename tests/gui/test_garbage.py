@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -75,7 +74,7 @@ def test_what_was_there_is_not_looked_through_again(collector: GarbageCollector)
     assert not any(found is early for found in gc.get_objects())
 
 
-def test_the_window_has_it_at_work_until_it_ends(qapp: QApplication, folders: Folders, tmp_path: Path) -> None:
+def test_pythons_own_stands_still_from_the_windows_beginning_on(qapp: QApplication, folders: Folders) -> None:
     gc.enable()
     session = Session(qapp, folders, look=False)
     assert not gc.isenabled()

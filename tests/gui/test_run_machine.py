@@ -116,9 +116,9 @@ def test_the_page_says_when_the_first_step_was_done_and_what_came_before(session
     ("seconds", "words"),
     [
         (None, "checkpoints of about 3.7 MB ·"),  # as older engines tell
-        (0.0031, "checkpoints of about 3.7 MB, each written beside the steps in about 0.01 s ·"),
-        (0.2345, "checkpoints of about 3.7 MB, each written beside the steps in about 0.23 s ·"),
-        (41.6, "checkpoints of about 3.7 MB, each written beside the steps in about 42 s ·"),
+        (0.0031, "checkpoints of about 3.7 MB, each written in about 0.01 s while the training goes on ·"),
+        (0.2345, "checkpoints of about 3.7 MB, each written in about 0.23 s while the training goes on ·"),
+        (41.6, "checkpoints of about 3.7 MB, each written in about 42 s while the training goes on ·"),
     ],
 )
 def test_the_page_says_what_a_checkpoint_takes(session: Session, seconds: float | None, words: str) -> None:

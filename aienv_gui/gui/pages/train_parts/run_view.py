@@ -470,7 +470,7 @@ def _checkpoints(count: int, seconds: float | None) -> Text:
     if seconds is None:
         return tr("checkpoints of about {size}", size=size(count))
     return tr(
-        "checkpoints of about {size}, each written beside the steps in about {seconds} s",
+        "checkpoints of about {size}, each written in about {seconds} s while the training goes on",
         size=size(count),
         seconds=f"{max(seconds, 0.01):.2g}" if seconds < 10 else f"{seconds:.0f}",
     )
