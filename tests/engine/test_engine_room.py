@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from aienv_gui.engine import memory, protocol
+from aienv_gui.engine import memory
 from aienv_gui.engine.protocol import Event
 from aienv_gui.engine.recipe import read_recipe
+from aienv_gui.engine.tasks import pictures as picture_reading
 from aienv_gui.engine.tasks.image_classification import load
+from aienv_gui.engine.tasks.picture_sets import quiet
 from aienv_gui.engine.tasks.room import room
-from tests.engine.engine_runs import curve, end, events, kept_by_pytorch, kill_at, make_run, start, train
+from tests.engine.engine_runs import PATIENCE, curve, end, events, kept_by_pytorch, kill_at, make_run, start, train
 from tests.fakes.pictures import write_pictures
 
 _MB = 1_000_000
@@ -60,6 +63,18 @@ def test_the_pictures_are_the_same(tmp_path: Path, pictures: Path, monkeypatch: 
     assert usual.fingerprint == other.fingerprint
 
 
+def test_pictures_that_nobody_takes_yet_are_not_read_ahead_without_end(tmp_path: Path) -> None:
+    found = picture_reading.find(write_pictures(tmp_path / "many", each=60), {})
+    assert [path for path, _ in picture_reading.read_all(found, Path.stat, quiet)] == list(found.paths)
+    read: list[str] = []
+    coming = picture_reading.read_all(found, lambda path: read.append(path.name), quiet)
+    assert next(coming) == (found.paths[0], None)
+    time.sleep(0.3)  # enough to read all of them
+    assert len(read) < len(found.paths) / 2
+    coming.close()
+    assert len(read) < len(found.paths) / 2
+
+
 @pytest.mark.slow
 def test_from_the_disk_is_learnt_what_is_learnt_from_memory(tmp_path: Path, pictures: Path) -> None:
     usual = make_run(tmp_path / "usual", pictures)
@@ -84,7 +99,7 @@ def test_a_process_with_little_memory_trains_to_its_end(tmp_path: Path) -> None:
     limited = partial(resource.setrlimit, resource.RLIMIT_DATA, (kept_by_pytorch() + _ROOM, resource.RLIM_INFINITY))
     process = start(run, preexec_fn=limited)
     try:
-        assert process.wait(120) == 0, (run / protocol.LOG).read_text(encoding="utf-8")
+        assert process.wait(2 * PATIENCE) == 0, events(run)[-1]
     finally:
         end(process)
     assert [event["values"]["bytes"] for event in events(run, Event.WARNING) if event["code"] == "on_disk"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,8 +86,11 @@ def survey(found: PictureSet, progress: Progress = quiet) -> Survey:
 
 def read_all(
     found: PictureSet, read: Callable[[Path], _Result], progress: Progress
-) -> Iterator[tuple[str, _Result | Broken]]:
-    """`read` every picture on a few threads (Pillow lets them run side by side); results in order."""
+) -> Generator[tuple[str, _Result | Broken], None, None]:
+    """`read` every picture on a few threads (Pillow lets them run side by side); results in order.
+
+    Few wait to be taken: where whoever takes them is slower, all of them would fill the memory.
+    """
 
     def one(path: str) -> _Result | Broken:
         try:
@@ -96,9 +101,24 @@ def read_all(
     def some(first: int) -> list[_Result | Broken]:
         return [one(path) for path in found.paths[first : first + _AT_ONCE]]
 
+    def in_order(pool: ThreadPoolExecutor, ahead: int) -> Generator[_Result | Broken, None, None]:
+        firsts = iter(range(0, len(found.paths), _AT_ONCE))
+        coming = deque(pool.submit(some, first) for first in itertools.islice(firsts, ahead))
+        try:
+            while coming:
+                results = coming.popleft().result()
+                coming.extend(pool.submit(some, first) for first in itertools.islice(firsts, 1))
+                yield from results
+        finally:
+            for future in coming:
+                future.cancel()
+
     progress(0, len(found.paths))
-    with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1), thread_name_prefix="pictures") as pool:
-        results = itertools.chain.from_iterable(pool.map(some, range(0, len(found.paths), _AT_ONCE)))
+    readers = min(_READERS, os.cpu_count() or 1)
+    with (
+        ThreadPoolExecutor(readers, thread_name_prefix="pictures") as pool,
+        closing(in_order(pool, readers + 1)) as results,
+    ):
         for done, (path, result) in enumerate(zip(found.paths, results, strict=True), start=1):
             yield path, result
             progress(done, len(found.paths))
