@@ -100,7 +100,9 @@ class ChangeDriver(WizardDriver):
         self.click(panel.consent)
 
         def done() -> None:
-            assert panel not in self.details.changes.values()
+            problem = panel.problem
+            assert problem is None, f"{problem} {problem.details}"
+            assert panel not in self.details.changes.values(), panel.stage
             assert not self.details.health.runs(self.mine.prefix)
 
         self.qtbot.waitUntil(done, timeout=PATIENCE_MS)
