@@ -346,6 +346,7 @@ def errand(
         raise storage.writing_failed(error, folder) from error
     progress = _Progress(folder / "progress.jsonl", reporter, silence_s)
     try:
+        reporter.checkpoint()
         outcome = processes.run(
             [python, *_STARTUP_OPTIONS, run_store.engine_folder() / "__main__.py", verb, folder],
             timeout_s=math.inf,

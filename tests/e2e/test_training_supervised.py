@@ -318,9 +318,14 @@ def test_broken_pictures_are_named_and_left_out_with_consent(folders: Folders, t
 
 def test_an_errand_that_is_cancelled_leaves_nothing(folders: Folders, pictures: Path) -> None:
     class Stopping(Silent):
+        """Once it has begun."""
+
+        looks = 0
+
         @property
         def cancelled(self) -> bool:
-            return True
+            self.looks += 1
+            return self.looks > 1
 
     with pytest.raises(Cancelled):
         supervisor.errand(PYTHON, "inspect", {"folder": str(pictures), "seed": 0}, folders, Stopping())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from aienv_gui.environments.records import Environment
 _ACTIVE: Final = ("VIRTUAL_ENV", "CONDA_PREFIX")
 _KNOWN: Final = {"jupyterlab": "JupyterLab", "ipykernel": "Jupyter", "jupyter": "Jupyter"}  # part of a line -> name
 _NAMED: Final = 3  # in the sentence; the details name all
+_PATIENCE_S: Final = 2.0  # our own looks into an environment are such: they begin and end while the user goes on
+_LOOK_S: Final = 0.1
 
 
 def running_from(prefix: Path) -> Iterator[tuple[int, list[str]]]:
@@ -66,12 +69,17 @@ def _program(words: list[str]) -> str:
 
 
 def check_unused(environment: Environment) -> None:
-    """Raise `Problem` where programs run from an environment."""
-    found = list(running_from(environment.prefix))
-    if not found:
-        return
+    """Raise `Problem` where programs run from an environment; those of a moment are waited for, two seconds at most."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while found := list(running_from(environment.prefix)):
+        if time.monotonic() > deadline:
+            raise _in_use(environment, found)
+        time.sleep(_LOOK_S)
+
+
+def _in_use(environment: Environment, found: list[tuple[int, list[str]]]) -> Problem:
     names = ", ".join(list(dict.fromkeys(_program(words) for _, words in found))[:_NAMED])
-    raise Problem(
+    return Problem(
         tr("“{name}” is in use.", name=environment.name),
         cause=tr("Programs run from this environment: {programs}.", programs=names),
         cure=tr("Close them (JupyterLab and trainings of AIEnv: on the page Activity), then try again."),

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from aienv_gui.core import processes
-from aienv_gui.core.errors import Problem
+from aienv_gui.core.errors import Cancelled, Problem
 from aienv_gui.core.processes import Outcome
 from aienv_gui.core.storage import Folders
 from aienv_gui.core.tasks import Silent
@@ -99,6 +99,22 @@ def test_an_errand_that_tells_nothing_for_ten_minutes_is_ended(
         supervisor.errand(Path(sys.executable), "inspect", {}, folders, Silent())
     assert caught.value.code == "timed_out"
     assert list((folders.cache / "errands").iterdir()) == []
+
+
+def test_an_errand_that_is_cancelled_already_starts_no_program(folders: Folders, tmp_path: Path) -> None:
+    class Cancelling(Silent):
+        cancelled = True
+
+    program, mark = tmp_path / "python", tmp_path / "started"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n", encoding="utf-8")
+    program.chmod(0o755)
+    with pytest.raises(Cancelled):
+        supervisor.errand(program, "inspect", {}, folders, Cancelling())
+    assert not mark.exists()
+    assert list((folders.cache / "errands").iterdir()) == []
+    with pytest.raises(Problem):
+        supervisor.errand(program, "inspect", {}, folders, Silent())
+    assert mark.exists()
 
 
 def test_errands_of_a_killed_window_stayed_for_ever(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,16 @@ def test_a_program_that_runs_from_it_is_named(folders: Folders) -> None:
     usage.check_unused(environment)
 
 
+def test_a_program_of_a_moment_is_waited_for(folders: Folders) -> None:
+    environment = make_environment(folders, "first")
+    code = "import time; print('here', flush=True); time.sleep(0.5)"
+    with subprocess.Popen([environment.python, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        usage.check_unused(environment)
+        assert list(usage.running_from(environment.prefix)) == []
+
+
 def test_a_command_of_it_and_a_python_of_an_active_terminal_count(folders: Folders) -> None:
     environment = make_environment(folders, "first")
     command = environment.python.parent / "train"
