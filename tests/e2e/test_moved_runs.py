@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from tests.engine import engine_runs
 from tests.fakes.pictures import write_pictures
 
 PYTHON = Path(sys.executable)
+_EPOCHS = 120  # five steps each: seconds that remain once the checkpoint is there
 
 
 def no_load() -> Load | None:
@@ -44,10 +45,10 @@ def home(tmp_path: Path) -> Path:
 def stopped(home: Path) -> Path:
     """A run that was killed after a checkpoint, with its pictures beside it."""
     begun = Folders.under(home)
-    run = run_work.begin(recipe(write_pictures(home / "pictures", each=12), epochs=40), begun, Silent())
+    run = run_work.begin(recipe(write_pictures(home / "pictures", each=12), epochs=_EPOCHS), begun, Silent())
     _until(run, 60)
-    supervisor.save(run)
-    _until(run, 80)
+    asked = supervisor.save(run)
+    _wait_for(lambda: any(made.command == asked for made in run_store.read(run).checkpoints))
     psutil.Process(json.loads((run / PROCESS).read_text())["pid"]).kill()
     with pytest.raises(Problem):
         supervisor.follow(run, no_load, Silent())
@@ -62,8 +63,12 @@ def _no_engine_left(tmp_path: Path) -> Iterator[None]:
 
 
 def _until(run: Path, step: int) -> None:
+    _wait_for(lambda: run_store.read(run).step >= step)
+
+
+def _wait_for(happened: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
-    while run_store.read(run).step < step:
+    while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -74,7 +79,7 @@ def ended(run: Path) -> Run:
 
 def assert_same_end(found: Run, home: Path) -> None:
     """As a run that was never disturbed, bit for bit."""
-    whole = run_work.begin(recipe(_pictures(home), epochs=40), Folders.under(home / "undisturbed"), Silent())
+    whole = run_work.begin(recipe(_pictures(home), epochs=_EPOCHS), Folders.under(home / "undisturbed"), Silent())
     expected = ended(whole)
     assert found.state is expected.state is RunState.COMPLETED
     np.testing.assert_array_equal(found.training.step, expected.training.step)

@@ -14,7 +14,7 @@ from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.gui.pages.environments import EnvironmentsPage
 from aienv_gui.gui.pages.new_environment.frame import NewEnvironment
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000  # a build starts many programs, and a shared machine may stand still for a minute
 
 
 class WizardDriver:

@@ -16,7 +16,7 @@ from aienv_gui.environments.planning.speeds import learn
 from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.gui.pages.new_environment.planning import PlanStep
 from tests.fakes.index.server import LocalIndex
-from tests.fakes.index.wheels import sample_packages
+from tests.fakes.index.wheels import make_wheel, sample_packages
 from tests.fakes.session import open_session
 from tests.fakes.wizard_driver import WizardDriver
 
@@ -24,6 +24,7 @@ from tests.fakes.wizard_driver import WizardDriver
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[LocalIndex]:
     sample_packages(tmp_path / "served")
+    make_wheel(tmp_path / "served", "pip", "99.0")
     with LocalIndex(tmp_path / "served") as running:
         yield running
 
