@@ -36,7 +36,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture(autouse=True)
 def _no_package_sources_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packages come from the tests' own indexes alone: with pip's configuration, as a user has one, others' would."""
+    """Packages come from the tests' own indexes alone: the configuration of this machine's pip would add others."""
     for name in list(os.environ):
         if name.startswith(("PIP_", "UV_")):
             monkeypatch.delenv(name)

@@ -14,7 +14,7 @@ from aienv_gui.environments.planning.wizard import Step
 from aienv_gui.gui.pages.environments import EnvironmentsPage
 from aienv_gui.gui.pages.new_environment.frame import NewEnvironment
 
-PATIENCE_MS = 180_000  # a build starts many programs, and a shared machine may stand still for a minute
+PATIENCE_MS = 180_000  # until a test gives up waiting; a shared machine may be slow
 
 
 class WizardDriver:

@@ -102,6 +102,7 @@ def read_all(
         return [one(path) for path in found.paths[first : first + _AT_ONCE]]
 
     def in_order(pool: ThreadPoolExecutor, ahead: int) -> Generator[_Result | Broken, None, None]:
+        # As the executor's own `map` does with `buffersize`, which it has from Python 3.14 on.
         firsts = iter(range(0, len(found.paths), _AT_ONCE))
         coming = deque(pool.submit(some, first) for first in itertools.islice(firsts, ahead))
         try:
